@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+#   make            build everything into build/
+#   make demo       two stock peers behind symmetric NATs meet through the relay, narrated
+#   make check      all tests
+#   make bench      what it costs, beside baselines measured in the same run
+#   make fuzz       each parser's fuzzer for FUZZ_SECONDS
+#   make SAN=1 …    with address and undefined-behaviour sanitizers, into build-san/
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all bpf check check-deps check-unit check-bpf check-net demo bench fuzz format format-check \
+	install clean deps deps-check deps-bench docs
+
+SAN ?=
+B := $(if $(SAN),build-san,build)$(BUILD_SUFFIX)
+VERSION := 0.1.0
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+PREFIX ?= /usr
+DESTDIR ?=
+SYSCONFDIR ?= /etc
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+CPPFLAGS += -D_GNU_SOURCE -DTP_VERSION='"$(VERSION)"' -I. -Iuserspace -I$(B)
+CFLAGS += -std=gnu11 -O2 -g -fstack-protector-strong $(WARN)
+ifdef SAN
+CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+ARCH := $(shell uname -m | sed -e 's/x86_64/x86/' -e 's/aarch64/arm64/')
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -I. -isystem /usr/include/$(MULTIARCH) \
+	-Wall -Wextra -Wshadow -Wno-unused-parameter -Werror
+
+LIBS_turnpike := -lbpf -lsodium -lcrypto -lmnl -lconfig -levent -ljansson -lcap-ng -lseccomp
+LIBS_relay := -lxdp
+
+# --- sources: a directory is a library or a program ------------------------------------------
+
+BPF_SRC := $(wildcard bpf/*.bpf.c tests/bpf/*.bpf.c bench/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:%.bpf.c=$(B)/%.bpf.o)
+SKEL := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
+
+LIB_SRC := $(wildcard userspace/*.c)
+CLI_SRC := $(wildcard userspace/cli/*.c)
+RELAY_SRC := $(wildcard relay/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+BPFT_SRC := $(wildcard tests/bpf/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+TOOL_SRC := $(wildcard tests/interop/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+LIBTURNPIKE := $(B)/libturnpike.a
+LIBRELAY := $(B)/relay/librelay.a
+
+PROGRAMS := $(B)/turnpike $(B)/turnpike-relay
+UNIT := $(UNIT_SRC:%.c=$(B)/%)
+BPFT := $(BPFT_SRC:%.c=$(B)/%)
+TOOLS := $(TOOL_SRC:%.c=$(B)/%)
+BENCH := $(BENCH_SRC:%.c=$(B)/%)
+
+all: $(PROGRAMS)
+bpf: $(BPF_OBJ)
+tests: $(UNIT) $(BPFT) $(TOOLS)
+
+# --- BPF: object, then skeleton --------------------------------------------------------------
+
+$(B)/%.bpf.o: %.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) $(BPF_DEFS) -MMD -MP -MT $@ -c $< -o $@
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(subst .,_,$(notdir $*))_bpf > $@.tmp
+	mv $@.tmp $@
+
+# --- C ---------------------------------------------------------------------------------------
+
+$(B)/%.o: %.c Makefile | $(SKEL)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(BPF_DEFS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIBTURNPIKE): $(call obj,$(LIB_SRC))
+	rm -f $@ && ar rcs $@ $^
+
+$(LIBRELAY): $(call obj,$(filter-out relay/main.c,$(RELAY_SRC)))
+	rm -f $@ && ar rcs $@ $^
+
+$(B)/turnpike-relay: $(B)/relay/main.o $(LIBRELAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
+
+$(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@
+
+$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(LIBRELAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
+
+$(TOOLS) $(BENCH): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- what a user calls -----------------------------------------------------------------------
+
+deps:
+	scripts/deps.sh build
+deps-check:
+	scripts/deps.sh build test
+deps-bench:
+	scripts/deps.sh build test bench
+
+demo: deps-check
+	@$(MAKE) --no-print-directory all
+	tests/net/demo.sh
+
+check: deps-check
+	tests/run.sh
+
+bench: deps-bench
+	@$(MAKE) --no-print-directory all bench-programs
+	bench/run.sh
+
+bench-programs: $(BENCH)
+
+fuzz: deps-check
+	tests/fuzz/run.sh
+
+check-deps:
+	scripts/check-deps.sh
+
+FORMAT_SRC = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(FORMAT_SRC)
+format-check:
+	clang-format --dry-run -Werror $(FORMAT_SRC)
+
+install: all
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(B)/turnpike-relay
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(B)/turnpike
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system configs/turnpike-relay.service
+	install -Dm644 configs/turnpike.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/turnpike.conf
+	install -Dm644 configs/turnpike.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/turnpike.conf
+	install -Dm644 configs/relay.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/relay.conf.example
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/turnpike.1
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/relay.conf.5
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/turnpike-relay.8
+
+clean:
+	rm -rf build build-san
