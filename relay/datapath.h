@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel half of the relay as the daemon sees it: the XDP program, its maps, its links, all
+ * pinned. With attach = "off" there is no kernel half and every call here is a no-op that succeeds.
+ * Everything that touches libbpf and libxdp is behind this header.
+ */
+#ifndef RELAY_DATAPATH_H
+#define RELAY_DATAPATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/abi/relay.h"
+#include "relay/config.h"
+
+struct relay_datapath;
+
+/* Loads the program with what `config` says, adopts pinned maps (or carries entries over from an
+ * older layout), and attaches to the configured interfaces, replacing a running program atomically.
+ * 0 with *out set, or -errno with the reason logged. RLIMIT_MEMLOCK failures are ignored. */
+int relay_datapath_open(struct relay_datapath **out, const struct relay_config *config);
+/* Closes descriptors; pins and links stay, and so does forwarding. */
+void relay_datapath_close(struct relay_datapath *dp);
+/* Detaches from all interfaces and removes every pin of this instance. */
+int relay_datapath_detach(struct relay_datapath *dp);
+/* The same without a running daemon. 0 also when nothing was there. */
+int relay_datapath_detach_pins(const char *pin_path, const char *instance);
+
+/* What was achieved, e.g. "native", "generic", "off". */
+const char *relay_datapath_mode(const struct relay_datapath *dp);
+/* tx_ports slot of a device, or -1. */
+int relay_datapath_port(const struct relay_datapath *dp, int ifindex);
+/* A link went away and came back (or a NIC was replaced): attach again where it is missing. */
+int relay_datapath_reattach(struct relay_datapath *dp);
+bool relay_datapath_adopted(const struct relay_datapath *dp); /* flows were there already */
+
+/* Flow table. key, value: arrays of n. 0 or the first -errno. */
+int relay_datapath_flows_put(struct relay_datapath *dp, const struct relay_flow_key *keys,
+			     const struct relay_flow *values, uint32_t n);
+int relay_datapath_flows_del(struct relay_datapath *dp, const struct relay_flow_key *keys,
+			     uint32_t n);
+/* Calls fn for each flow in the map; fn returns non-zero to stop. */
+int relay_datapath_flows_each(struct relay_datapath *dp,
+			      int (*fn)(void *arg, const struct relay_flow_key *key,
+					const struct relay_flow *value),
+			      void *arg);
+/* The flow's live counter, mapped memory; NULL when off or out of range. */
+volatile struct relay_count *relay_datapath_count(struct relay_datapath *dp, uint32_t slot);
+/* One bit per receiver index in use, modulo 2^TP_INDEX_BITS; mapped memory, NULL when off. */
+volatile uint64_t *relay_datapath_index_filter(struct relay_datapath *dp);
+
+/* The relay's own session indices. */
+int relay_datapath_session_put(struct relay_datapath *dp, uint32_t index, uint32_t node);
+int relay_datapath_session_del(struct relay_datapath *dp, uint32_t index);
+int relay_datapath_sessions_each(struct relay_datapath *dp,
+				 void (*fn)(void *arg, uint32_t index, uint32_t node), void *arg);
+
+/* Nodes' marks that outlive the daemon. get: 0 or -ENOENT. */
+int relay_datapath_node_put(struct relay_datapath *dp, const uint8_t public_key[32],
+			    const struct relay_node *value);
+int relay_datapath_node_get(struct relay_datapath *dp, const uint8_t public_key[32],
+			    struct relay_node *value);
+int relay_datapath_node_del(struct relay_datapath *dp, const uint8_t public_key[32]);
+int relay_datapath_nodes_each(struct relay_datapath *dp,
+			      void (*fn)(void *arg, const uint8_t public_key[32],
+					 const struct relay_node *value),
+			      void *arg);
+
+void relay_datapath_nexthop_slot(struct relay_datapath *dp, uint32_t slot,
+				 const struct relay_nexthop *value);
+void relay_datapath_nexthop_id(struct relay_datapath *dp, uint32_t id, uint32_t slot);
+/* The pinned id -> slot table, TP_NEXTHOPS entries. */
+int relay_datapath_nexthop_ids(struct relay_datapath *dp, uint32_t *slots);
+
+/* Addresses of this host. */
+int relay_datapath_local_put(struct relay_datapath *dp, const struct relay_addr *addr);
+int relay_datapath_local_del(struct relay_datapath *dp, const struct relay_addr *addr);
+
+/* Sums the per-CPU counters into out[TP_REASON_MAX]; bytes are of the whole frame. */
+int relay_datapath_reasons(struct relay_datapath *dp, struct relay_count *out);
+
+#endif
