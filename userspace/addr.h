@@ -24,7 +24,7 @@ struct tp_endpoint {
 #define TP_ADDR_STRLEN (INET6_ADDRSTRLEN + 8)
 
 bool tp_addr_is_v4(const struct tp_addr *a);
-bool tp_addr_is_zero(const struct tp_addr *a);
+bool tp_addr_is_zero(const struct tp_addr *a); /* "::" or 0.0.0.0 */
 bool tp_addr_equal(const struct tp_addr *a, const struct tp_addr *b);
 bool tp_endpoint_equal(const struct tp_endpoint *a, const struct tp_endpoint *b);
 

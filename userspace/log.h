@@ -17,18 +17,19 @@ __attribute__((format(printf, 2, 3))) void tp_log(int level, const char *fmt, ..
 #define tp_info(...)  tp_log(LOG_INFO, __VA_ARGS__)
 #define tp_debug(...) tp_log(LOG_DEBUG, __VA_ARGS__)
 
-/* For messages that a packet can trigger: at most one a second per place, with the count left out. */
+/* For messages that a packet can trigger: at most one a second per place, with the count left out.
+ */
 struct tp_log_limit {
 	unsigned long long next_ns;
 	unsigned long suppressed;
 };
 bool tp_log_allow(struct tp_log_limit *limit);
 
-#define tp_log_limited(level, ...)                                                                 \
-	do {                                                                                       \
-		static struct tp_log_limit tp_limit_;                                              \
-		if (tp_log_wants(level) && tp_log_allow(&tp_limit_))                               \
-			tp_log(level, __VA_ARGS__);                                                \
+#define tp_log_limited(level, ...)                                   \
+	do {                                                         \
+		static struct tp_log_limit tp_limit_;                \
+		if (tp_log_wants(level) && tp_log_allow(&tp_limit_)) \
+			tp_log(level, __VA_ARGS__);                  \
 	} while (0)
 
 #endif
