@@ -40,7 +40,8 @@ void tp_cookie_secret_init(struct tp_cookie_secret *s, uint64_t now);
 /* Does mac2 prove that `from` has received a cookie of ours? */
 bool tp_mac2_fits(struct tp_cookie_secret *s, const struct tp_endpoint *from, const void *msg,
 		  size_t len, uint64_t now);
-/* Cookie reply to the initiation or response `msg`, in the name of the key that `keys` comes from. */
+/* Cookie reply to the initiation or response `msg`, in the name of the key that `keys` comes from.
+ */
 void tp_cookie_reply(struct tp_cookie_secret *s, const struct tp_mac_keys *keys,
 		     const struct tp_endpoint *to, const void *msg, size_t len, uint64_t now,
 		     struct wg_cookie_reply *reply);

@@ -31,10 +31,12 @@ void tp_hash(uint8_t out[WG_HASH_LEN], const struct tp_span *parts, size_t n);
 /* Keyed BLAKE2s with 16 bytes of output: WireGuard's MAC(). key_len is 16 or 32. */
 void tp_mac(uint8_t out[WG_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len);
 
-/* HKDF with HMAC-BLAKE2s as Noise uses it: writes n (1..3) outputs of 32 bytes one after another. */
+/* HKDF with HMAC-BLAKE2s as Noise uses it: writes n (1..3) outputs of 32 bytes one after another.
+ */
 void tp_kdf(uint8_t *out, size_t n, const uint8_t ck[WG_HASH_LEN], const void *input, size_t len);
 
-/* ChaCha20-Poly1305 with the nonce 0^4 || counter64le. seal writes len + 16 bytes. out may be in. */
+/* ChaCha20-Poly1305 with the nonce 0^4 || counter64le. seal writes len + 16 bytes. out may be in.
+ */
 void tp_seal(uint8_t *out, const uint8_t key[32], uint64_t counter, const void *in, size_t len,
 	     const void *ad, size_t ad_len);
 /* len counts the tag; writes len - 16 bytes. 0 or -EBADMSG. */

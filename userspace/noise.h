@@ -8,6 +8,7 @@
 #define TP_NOISE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "messages.h"
@@ -34,15 +35,18 @@ struct tp_noise_handshake {
 	uint32_t remote_index;
 };
 
-#define TP_REPLAY_WINDOW 8192 /* counters behind the newest that may still arrive */
+/* RFC 6479: a ring of words, of which the newest is only partly filled. */
+#define TP_REPLAY_BITS 8192
+#define TP_REPLAY_WINDOW \
+	(TP_REPLAY_BITS - 64) /* counters behind the newest that may still arrive */
 
 struct tp_keypair {
 	uint8_t send_key[32];
 	uint8_t recv_key[32];
 	uint64_t send_counter;
-	uint64_t recv_max;				/* newest counter seen, plus one */
-	uint64_t recv_window[TP_REPLAY_WINDOW / 64];	/* RFC 6479 */
-	uint32_t local_index;				/* wire order */
+	uint64_t recv_max;			   /* newest counter seen, plus one */
+	uint64_t recv_window[TP_REPLAY_BITS / 64]; /* bit set: seen */
+	uint32_t local_index;			   /* wire order */
 	uint32_t remote_index;
 	bool initiator;
 };
