@@ -62,6 +62,9 @@ struct relay_config {
  * every problem found is written to `errors` as "file:line: message" and -EINVAL (or the errno of
  * opening the file) is returned. The private key file itself is not read. */
 int relay_config_load(const char *path, struct relay_config **out, FILE *errors);
+/* The same from memory; `name` stands for the file in messages. */
+int relay_config_parse(const char *name, const char *text, size_t len, struct relay_config **out,
+		       FILE *errors);
 void relay_config_free(struct relay_config *c);
 
 /* Names of settings that differ and that only a restart can change, comma separated, into buf;
