@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who may have how much: per sending node, per source prefix, per CPU. A rate of 0 is no limit and
+ * no code. The coarse clock's step (1 to 10 ms) is small against every burst here.
+ */
+#ifndef TP_BPF_LIMIT_H
+#define TP_BPF_LIMIT_H
+
+#include "bucket.h"
+#include "parse.h"
+
+#define NS_PER_SEC 1000000000ull
+
+/* A burst is what fits this much time, but no less than these. */
+#define BURST_NS      (NS_PER_SEC / 10)
+#define BURST_PACKETS 64
+#define BURST_BITS    (64 * 1024 * 8)
+
+TP_INLINE __u64 burst_ns(__u64 floor)
+{
+	return floor > BURST_NS ? floor : BURST_NS;
+}
+
+/* The sending node's packets and bits a second (of IP). */
+TP_INLINE int limit_node(__u32 node, __u16 ip_len, __u64 now)
+{
+	struct relay_bucket *bucket;
+
+	if (!knobs.node_pps && !knobs.node_bps)
+		return CARRY_ON;
+	bucket = bpf_map_lookup_elem(&node_buckets, &node);
+	if (!bucket)
+		return CARRY_ON;
+	if (knobs.node_pps) {
+		__u64 cost = NS_PER_SEC / knobs.node_pps;
+
+		if (!tp_bucket_take(&bucket->packets, now, cost, burst_ns(BURST_PACKETS * cost)))
+			return TP_DROP_node_packets;
+	}
+	if (knobs.node_bps) {
+		__u64 cost = ip_len * 8 * NS_PER_SEC / knobs.node_bps;
+		__u64 floor = BURST_BITS * NS_PER_SEC / knobs.node_bps;
+
+		if (!tp_bucket_take(&bucket->bits, now, cost, burst_ns(floor)))
+			return TP_DROP_node_bits;
+	}
+	return CARRY_ON;
+}
+
+/* What a source prefix spends, each from a budget of its own. */
+enum purpose { PURPOSE_STUN = 1, PURPOSE_SESSION, PURPOSE_PROBE };
+
+/* The source's network in one word: an IPv4 /24 or IPv6 /56 when `wide`, else /32 or /64. */
+TP_INLINE __u64 source_prefix(const struct packet *p, bool wide)
+{
+	if (p->v6)
+		return tp_get64(p->key.addr) & (wide ? bpf_cpu_to_be64(~0xffull) : ~0ull);
+	return (tp_mapped_v4(p->key.addr) & (wide ? bpf_htonl(~0xffu) : ~0u)) | 0xffffull << 32;
+}
+
+TP_INLINE __u32 source_slot(__u64 prefix, enum purpose purpose)
+{
+	__u64 hash = (prefix ^ (__u64)knobs.seed << 8 ^ purpose) * 0x9e3779b97f4a7c15;
+
+	hash = (hash ^ hash >> 32 ^ knobs.seed) * 0xd6e8feb86659fd93;
+	return hash >> 32 & (TP_SRC_BUCKETS - 1);
+}
+
+/* One packet out of the source prefix's budget of `rate` a second; up to a second's worth at once.
+ * Prefixes whose hashes collide share. */
+TP_INLINE bool limit_source(const struct packet *p, enum purpose purpose, __u32 rate)
+{
+	__u32 slot;
+	__u64 *word;
+
+	if (!rate)
+		return true;
+	slot = source_slot(source_prefix(p, purpose == PURPOSE_STUN), purpose);
+	word = bpf_map_lookup_elem(&src_buckets, &slot);
+	return !word ||
+	       tp_bucket_take(word, bpf_ktime_get_coarse_ns(), NS_PER_SEC / rate, NS_PER_SEC);
+}
+
+/* Handshake messages of all sources on this CPU. */
+TP_INLINE bool limit_handshake(void)
+{
+	__u32 zero = 0;
+	__u64 cost, granted, *word;
+
+	if (!knobs.handshake_rate)
+		return true;
+	word = bpf_map_lookup_elem(&hs_bucket, &zero);
+	if (!word)
+		return true;
+	cost = NS_PER_SEC / knobs.handshake_rate;
+	if (!tp_bucket_grant(*word, bpf_ktime_get_coarse_ns(), cost, burst_ns(BURST_PACKETS * cost),
+			     &granted))
+		return false;
+	*word = granted;
+	return true;
+}
+
+#endif

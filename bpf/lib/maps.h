@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The relay's maps and knobs. Sizes that follow the configuration are set by the loader. */
+#ifndef TP_BPF_MAPS_H
+#define TP_BPF_MAPS_H
+
+#include "../abi/relay.h"
+
+#define TP_DEFAULT_ENTRIES 65536
+
+/* Set before the program is loaded; the verifier takes out what is switched off. */
+const volatile struct relay_knobs knobs;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct relay_flow_key);
+	__type(value, struct relay_flow);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} relay_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct relay_count);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} flow_counts SEC(".maps");
+
+/* The relay's own receiver indices, and the node at the other end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} own_sessions SEC(".maps");
+
+/* The daemon's alone: here so that it is loaded, pinned and carried over with the others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct relay_node_key);
+	__type(value, struct relay_node);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} relay_nodes SEC(".maps");
+
+/* Next-hop id -> slot in force. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, TP_NEXTHOPS);
+} nexthop_ids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct relay_nexthop);
+	__uint(max_entries, TP_NEXTHOPS);
+} nexthops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+	__uint(max_entries, TP_PORTS);
+} tx_ports SEC(".maps");
+
+/* Addresses of this host. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct relay_addr);
+	__type(value, __u8);
+	__uint(max_entries, 1024);
+} locals SEC(".maps");
+
+/* One bit per receiver index in use, modulo 2^TP_INDEX_BITS (tp_index_word, tp_index_bit). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, TP_INDEX_WORDS);
+} index_filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct relay_bucket);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} node_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, TP_SRC_BUCKETS);
+} src_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 1);
+} hs_bucket SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct relay_count);
+	__uint(max_entries, TP_REASON_MAX);
+} reasons SEC(".maps");
+
+#endif

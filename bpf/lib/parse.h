@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From the frame to the UDP payload: Ethernet, up to two VLAN tags, IPv4 or IPv6, UDP. What has IP
+ * options, is a fragment or carries extension headers is the kernel's to look at.
+ */
+#ifndef TP_BPF_PARSE_H
+#define TP_BPF_PARSE_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include "mapped.h"
+#include "maps.h"
+#include "reason.h"
+
+#define VLAN_HLEN     4
+#define L2_LEN_MAX    (ETH_HLEN + TP_VLAN_MAX * VLAN_HLEN)
+#define IPV4_LEN      sizeof(struct iphdr)
+#define IPV6_LEN      sizeof(struct ipv6hdr)
+#define IPV4_PLAIN    0x45   /* version 4, five words of header */
+#define IPV4_DF	      0x4000 /* don't fragment */
+#define IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
+
+struct packet {
+	void *eth;
+	void *ip;
+	struct udphdr *udp;
+	struct relay_flow_key key; /* source address and port; the index once it is known */
+	struct relay_addr local;   /* destination address */
+	__be16 local_port;
+	__u16 l2_len;  /* Ethernet header and tags: 14, 18 or 22 */
+	__u16 ip_len;  /* IP header and all, by the IP header's word */
+	__u16 payload; /* UDP payload, by the UDP header's word */
+	__u16 trailer; /* bytes of the frame behind the IP packet */
+	bool v6;
+	bool sound; /* lengths agree, and IPv6 has its checksum */
+};
+
+TP_INLINE __u32 l3_len(const struct packet *p)
+{
+	return p->v6 ? IPV6_LEN : IPV4_LEN;
+}
+
+/* l2_len with a bound that the verifier can see, for those who get it from memory. */
+TP_INLINE __u32 l2_len(const struct packet *p)
+{
+	return p->l2_len & 0x1e;
+}
+
+TP_INLINE bool is_vlan(__be16 proto)
+{
+	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
+}
+
+/* Sets eth, ip and l2_len; gives the protocol behind the last tag, or 0. */
+TP_INLINE __be16 parse_ethernet(struct packet *p, void *end)
+{
+	struct ethhdr *eth = p->eth;
+	void *next = eth + 1;
+	__be16 proto;
+
+	if (next > end)
+		return 0;
+	proto = eth->h_proto;
+	for (int i = 0; i < TP_VLAN_MAX && is_vlan(proto); i++) {
+		if (next + VLAN_HLEN > end)
+			return 0;
+		proto = tp_get16(next + 2);
+		next += VLAN_HLEN;
+	}
+	p->ip = next;
+	p->l2_len = next - p->eth;
+	return proto;
+}
+
+TP_INLINE int parse_ipv4(struct packet *p, void *end)
+{
+	struct iphdr *ip = p->ip;
+	__u8 first;
+
+	if ((void *)(ip + 1) > end)
+		return TP_PASS_not_ours;
+	first = *(__u8 *)ip;
+	if (first >> 4 != 4 || ip->protocol != IPPROTO_UDP)
+		return TP_PASS_not_ours;
+	if (first != IPV4_PLAIN || ip->frag_off & bpf_htons(IPV4_FRAGMENT))
+		return TP_PASS_odd;
+	tp_map_v4(p->key.addr, ip->saddr);
+	tp_map_v4(p->local.addr, ip->daddr);
+	p->v6 = false;
+	p->ip_len = bpf_ntohs(ip->tot_len);
+	return CARRY_ON;
+}
+
+TP_INLINE bool is_extension(__u8 next_header)
+{
+	switch (next_header) {
+	case 0:	  /* hop-by-hop options */
+	case 43:  /* routing */
+	case 44:  /* fragment */
+	case 51:  /* authentication */
+	case 60:  /* destination options */
+	case 135: /* mobility */
+	case 139: /* host identity */
+	case 140: /* shim6 */ return true;
+	default: return false;
+	}
+}
+
+TP_INLINE int parse_ipv6(struct packet *p, void *end)
+{
+	struct ipv6hdr *ip = p->ip;
+
+	if ((void *)(ip + 1) > end || *(__u8 *)ip >> 4 != 6)
+		return TP_PASS_not_ours;
+	if (ip->nexthdr != IPPROTO_UDP)
+		return is_extension(ip->nexthdr) ? TP_PASS_odd : TP_PASS_not_ours;
+	tp_copy16(p->key.addr, &ip->saddr);
+	tp_copy16(p->local.addr, &ip->daddr);
+	p->v6 = true;
+	p->ip_len = bpf_ntohs(ip->payload_len) + IPV6_LEN;
+	return CARRY_ON;
+}
+
+/* The frame's bytes from the IP header on; only large packets have any outside the linear part. */
+TP_INLINE __u32 frame_room(struct xdp_md *ctx, const struct packet *p, void *end)
+{
+	__u32 linear = end - p->ip;
+
+	return linear >= p->ip_len ? linear : bpf_xdp_get_buff_len(ctx) - p->l2_len;
+}
+
+TP_INLINE int parse_udp(struct xdp_md *ctx, struct packet *p, void *end)
+{
+	struct udphdr *udp = p->ip + l3_len(p);
+	__u16 udp_len;
+	__u32 room;
+
+	if ((void *)(udp + 1) > end)
+		return TP_PASS_not_ours;
+	p->local_port = udp->dest;
+	if (udp->dest != knobs.listen_port && (!knobs.stun_port || udp->dest != knobs.stun_port))
+		return TP_PASS_not_ours;
+	p->udp = udp;
+	p->key.port = udp->source;
+	p->key.pad = 0;
+	udp_len = bpf_ntohs(udp->len);
+	room = frame_room(ctx, p, end);
+	p->sound = udp_len >= sizeof(*udp) && l3_len(p) + udp_len == p->ip_len &&
+		   p->ip_len <= room && !(p->v6 && !udp->check);
+	p->payload = udp_len - sizeof(*udp);
+	p->trailer = room - p->ip_len;
+	return CARRY_ON;
+}
+
+/* Fills *p for a UDP packet to one of our ports. It may still be for another host: whoever goes on
+ * asks whether `local` is ours, by its flow or by the address. */
+TP_INLINE int parse_packet(struct xdp_md *ctx, struct packet *p)
+{
+	void *end = (void *)(long)ctx->data_end;
+	int why;
+
+	p->eth = (void *)(long)ctx->data;
+	switch (parse_ethernet(p, end)) {
+	case bpf_htons(ETH_P_IP): why = parse_ipv4(p, end); break;
+	case bpf_htons(ETH_P_IPV6): why = parse_ipv6(p, end); break;
+	default: return TP_PASS_not_ours;
+	}
+	if (why != CARRY_ON)
+		return why;
+	why = parse_udp(ctx, p, end);
+	if (why == CARRY_ON && p->v6 && tp_is_mapped(p->key.addr))
+		return TP_DROP_mapped_source;
+	return why;
+}
+
+#endif

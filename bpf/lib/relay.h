@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The relay's way of a packet, from the frame to the verdict. */
+#ifndef TP_BPF_RELAY_H
+#define TP_BPF_RELAY_H
+
+#include "forward.h"
+#include "parse.h"
+#include "unmatched.h"
+#include "wireguard.h"
+
+/* A flow is bound to the address its sender speaks to, so a hit also says that the packet is ours:
+ * no other look-up for what is forwarded. */
+TP_INLINE int relay_packet(struct xdp_md *ctx)
+{
+	const struct relay_flow *flow;
+	struct packet p;
+	int why = parse_packet(ctx, &p);
+
+	if (why != CARRY_ON)
+		return leave(ctx, why);
+	if (wg_is_data(ctx, &p)) {
+		flow = bpf_map_lookup_elem(&relay_flows, &p.key);
+		if (flow && tp_equal16(flow->local, p.local.addr))
+			return forward(ctx, &p, flow);
+	}
+	return unmatched(ctx, &p);
+}
+
+#endif
