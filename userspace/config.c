@@ -138,9 +138,9 @@ static void *list_room(const struct scope *scope, const struct tp_config_field *
 	char why[TP_CONFIG_WHY];
 	void *room;
 
-	if (n < f->min || (f->max && n > f->max)) {
-		snprintf(why, sizeof(why), "has %zu elements, %llu to %llu are allowed", n,
-			 (unsigned long long)f->min, (unsigned long long)f->max);
+	if (f->max && n > f->max) {
+		snprintf(why, sizeof(why), "has %zu elements, at most %llu are allowed", n,
+			 (unsigned long long)f->max);
 		complain(scope, f->name, config_setting_source_line(s), -EINVAL, why);
 		return NULL;
 	}

@@ -38,10 +38,11 @@ struct tp_config_field {
 	enum tp_config_type type;
 	enum tp_config_type element; /* of a list */
 	size_t offset, second, size;
-	uint64_t min, max;  /* integers: value; strings: length, max 0 is 255; lists: number */
-	const char *preset; /* value when absent, as the file would say it; NULL: all zero */
-	const char *unit;   /* of a quantity: may follow the factor; NULL: none */
-	const char *const *names;	     /* of an enum, NULL at the end */
+	uint64_t min, max;	  /* integers: value; strings: length, max 0 is 255;
+				   * lists: max is their number, 0 any */
+	const char *preset;	  /* value when absent, as the file would say it; NULL: all zero */
+	const char *unit;	  /* of a quantity: may follow the factor; NULL: none */
+	const char *const *names; /* of an enum, NULL at the end */
 	const struct tp_config_table *table; /* of a group */
 	/* Looks at the member, or one element of a list; returns what is wrong with it, or NULL. */
 	const char *(*check)(const void *member);

@@ -7,6 +7,8 @@
 #include "config_internal.h"
 #include "messages.h"
 
+#define MANUAL_WIDTH 78 /* of a line of source, as mandoc -Tlint likes it */
+
 /* --- freeing --------------------------------------------------------------------------------- */
 
 static size_t count_of(const struct tp_config_field *f, const void *object)
@@ -153,19 +155,40 @@ size_t tp_config_frozen_diff(const struct tp_config_table *table, const void *a,
 
 /* --- the manual ------------------------------------------------------------------------------ */
 
-/* Running text: a line per sentence, nothing that mdoc would take for markup. */
-static void print_text(const char *text, FILE *out)
+static void print_word(const char *word, size_t len, bool line_start, FILE *out)
 {
-	bool line_start = true;
-
-	for (const char *p = text; *p; p++) {
-		if (line_start && (*p == '.' || *p == '\''))
-			fputs("\\&", out);
-		line_start = p[0] == ' ' && p > text && p[-1] == '.';
-		if (*p == '\\')
+	if (line_start && (*word == '.' || *word == '\''))
+		fputs("\\&", out);
+	for (; len; len--, word++) {
+		if (*word == '\\')
 			fputs("\\e", out);
 		else
-			putc(line_start ? '\n' : *p, out);
+			putc(*word, out);
+	}
+}
+
+/* Running text in short lines, a new one for each sentence, and nothing that mdoc would take for
+ * markup. */
+static void print_text(const char *text, FILE *out)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column && column + 1 + len > MANUAL_WIDTH) {
+			putc('\n', out);
+			column = 0;
+		}
+		if (column)
+			putc(' ', out);
+		print_word(text, len, column == 0, out);
+		column += len + 1;
+		if (len > 1 && text[len - 1] == '.' && text[len] == ' ') {
+			putc('\n', out);
+			column = 0;
+		}
+		text += len + strspn(text + len, " ");
 	}
 	putc('\n', out);
 }

@@ -33,6 +33,8 @@ static void copy(struct scan *s, size_t n)
 {
 	for (; n && s->at < s->end; n--, s->at++) {
 		s->line += *s->at == '\n';
+		if (*s->at == '\0')
+			tp_config_error(s->report, s->line, "zero byte in the text");
 		putc(*s->at, s->out);
 	}
 }
@@ -139,8 +141,6 @@ static void scan_token(struct scan *s)
 	} else {
 		if (starts(s, "@include"))
 			tp_config_error(s->report, s->line, "@include is not supported");
-		else if (*s->at == '\0')
-			tp_config_error(s->report, s->line, "zero byte in the text");
 		copy(s, 1);
 	}
 }

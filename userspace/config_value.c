@@ -138,16 +138,28 @@ static int store_enum(const struct tp_config_field *f, const char *text, void *m
 	return wrong(why, "\"%.40s\" is not one of %s", text, known);
 }
 
+/* The bounds of a list are those of its length, not of its elements. */
+static size_t string_min(const struct tp_config_field *f)
+{
+	return f->min && f->type != TP_CONFIG_LIST ? f->min : 1;
+}
+
+static size_t string_max(const struct tp_config_field *f)
+{
+	return f->max && f->type != TP_CONFIG_LIST ? f->max : STRING_MAX;
+}
+
 static int store_string(const struct tp_config_field *f, enum tp_config_type type, const char *text,
 			void *member, char *why)
 {
-	size_t len = strlen(text), max = f->max && f->type != TP_CONFIG_LIST ? f->max : STRING_MAX;
+	size_t len = strlen(text);
 	char *copy;
 
 	if (len == 0)
 		return wrong(why, "must not be empty");
-	if (len > max || (f->type != TP_CONFIG_LIST && len < f->min))
-		return wrong(why, "has %zu characters, %zu are allowed", len, max);
+	if (len < string_min(f) || len > string_max(f))
+		return wrong(why, "has %zu characters, %zu to %zu are allowed", len, string_min(f),
+			     string_max(f));
 	if (type == TP_CONFIG_PATH && text[0] != '/')
 		return wrong(why, "\"%.60s\" is not an absolute path", text);
 	copy = strdup(text);

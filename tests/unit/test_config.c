@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The config engine, on a table that has a member of every type. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "addr.h"
+#include "config.h"
+
+#define KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="
+
+enum colour { RED, GREEN, BLUE };
+
+struct item {
+	char *name;
+	uint32_t weight;
+	int line;
+};
+
+struct thing {
+	bool flag;
+	enum colour colour;
+	uint16_t port;
+	uint32_t count;
+	uint64_t rate;
+	char *word;
+	char *path;
+	uint8_t key[32];
+	struct tp_addr addr;
+	struct tp_addr net;
+	unsigned int net_bits;
+	struct tp_endpoint at;
+	struct tp_endpoint maybe;
+	char **words;
+	size_t n_words;
+	struct tp_endpoint *peers;
+	size_t n_peers;
+	struct item *items;
+	size_t n_items;
+	uint32_t depth;
+};
+
+#define AT(member)   .offset = offsetof(struct thing, member)
+#define LIST(member) AT(member), .second = offsetof(struct thing, n_##member)
+
+static const char *no_spaces(const void *member)
+{
+	return strchr(*(char *const *)member, ' ') ? "must not hold a space" : NULL;
+}
+
+static const char *const colours[] = {"red", "green", "blue", NULL};
+
+static const struct tp_config_field item_fields[] = {
+	{.name = "name",
+	 .type = TP_CONFIG_STRING,
+	 .offset = offsetof(struct item, name),
+	 .max = 8,
+	 .required = true,
+	 .help = "Name."},
+	{.name = "weight",
+	 .type = TP_CONFIG_INT,
+	 .offset = offsetof(struct item, weight),
+	 .size = 4,
+	 .min = 1,
+	 .max = 9,
+	 .preset = "5",
+	 .help = "Weight."},
+};
+static const struct tp_config_table item_table = {item_fields, 2, sizeof(struct item),
+						  offsetof(struct item, line)};
+
+static const struct tp_config_field inner_fields[] = {
+	{.name = "depth",
+	 .type = TP_CONFIG_INT,
+	 AT(depth),
+	 .size = 4,
+	 .max = 10,
+	 .preset = "3",
+	 .frozen = true,
+	 .help = "Depth."},
+};
+static const struct tp_config_table inner_table = {.fields = inner_fields, .n = 1};
+
+static const struct tp_config_field fields[] = {
+	{.name = "flag", .type = TP_CONFIG_BOOL, AT(flag), .preset = "true", .help = "Flag a . b."},
+	{.name = "colour",
+	 .type = TP_CONFIG_ENUM,
+	 AT(colour),
+	 .names = colours,
+	 .preset = "green",
+	 .frozen = true,
+	 .help = "Paint."},
+	{.name = "port",
+	 .type = TP_CONFIG_INT,
+	 AT(port),
+	 .size = 2,
+	 .min = 1,
+	 .max = 65535,
+	 .required = true,
+	 .frozen = true,
+	 .help = "First. .Dangerous. 'Quoted' back\\slash."},
+	{.name = "count",
+	 .type = TP_CONFIG_QUANTITY,
+	 AT(count),
+	 .size = 4,
+	 .max = 4000000000,
+	 .preset = "10k",
+	 .help = "Count."},
+	{.name = "rate",
+	 .type = TP_CONFIG_QUANTITY,
+	 AT(rate),
+	 .size = 8,
+	 .max = 10000000000000,
+	 .unit = "bit",
+	 .help = "Rate."},
+	{.name = "word",
+	 .type = TP_CONFIG_STRING,
+	 AT(word),
+	 .min = 2,
+	 .max = 4,
+	 .check = no_spaces,
+	 .frozen = true,
+	 .help = "Word."},
+	{.name = "path", .type = TP_CONFIG_PATH, AT(path), .preset = "/tmp", .help = "Path."},
+	{.name = "key", .type = TP_CONFIG_KEY, AT(key), .frozen = true, .help = "Key."},
+	{.name = "addr", .type = TP_CONFIG_ADDR, AT(addr), .frozen = true, .help = "Address."},
+	{.name = "net",
+	 .type = TP_CONFIG_CIDR,
+	 AT(net),
+	 .second = offsetof(struct thing, net_bits),
+	 .frozen = true,
+	 .help = "Net."},
+	{.name = "at", .type = TP_CONFIG_ENDPOINT, AT(at), .help = "At."},
+	{.name = "maybe",
+	 .type = TP_CONFIG_ENDPOINT,
+	 AT(maybe),
+	 .or_off = true,
+	 .preset = "127.0.0.1:9",
+	 .frozen = true,
+	 .help = "Maybe."},
+	{.name = "words",
+	 .type = TP_CONFIG_LIST,
+	 .element = TP_CONFIG_STRING,
+	 LIST(words),
+	 .max = 3,
+	 .check = no_spaces,
+	 .frozen = true,
+	 .help = "Words."},
+	{.name = "peers",
+	 .type = TP_CONFIG_LIST,
+	 .element = TP_CONFIG_ENDPOINT,
+	 LIST(peers),
+	 .frozen = true,
+	 .help = "Peers."},
+	{.name = "items",
+	 .type = TP_CONFIG_GROUPS,
+	 LIST(items),
+	 .table = &item_table,
+	 .help = "Items."},
+	{.name = "inner", .type = TP_CONFIG_GROUP, .table = &inner_table, .help = "Inner."},
+};
+static const struct tp_config_table table = {fields, sizeof(fields) / sizeof(fields[0]),
+					     sizeof(struct thing), 0};
+
+/* --- helpers --------------------------------------------------------------------------------- */
+
+static int parse_bytes(const char *text, size_t len, struct thing **out, char **errors)
+{
+	size_t n;
+	FILE *f = open_memstream(errors, &n);
+	void *object;
+	int err = tp_config_parse("t.conf", text, len, &table, NULL, &object, f);
+
+	fclose(f);
+	*out = object;
+	return err;
+}
+
+static struct thing *good(const char *text)
+{
+	struct thing *thing;
+	char *errors;
+
+	assert_int_equal(parse_bytes(text, strlen(text), &thing, &errors), 0);
+	assert_string_equal(errors, "");
+	assert_non_null(thing);
+	free(errors);
+	return thing;
+}
+
+static void bad_bytes(const char *text, size_t len, const char *expected)
+{
+	struct thing *thing;
+	char *errors;
+
+	assert_int_equal(parse_bytes(text, len, &thing, &errors), -EINVAL);
+	assert_null(thing);
+	assert_string_equal(errors, expected);
+	free(errors);
+}
+
+static void bad(const char *text, const char *expected)
+{
+	bad_bytes(text, strlen(text), expected);
+}
+
+static void drop(struct thing *thing)
+{
+	tp_config_free(&table, thing);
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static void presets_fill_what_is_absent(void **state)
+{
+	struct thing *t = good("port = 1;");
+	struct tp_endpoint maybe;
+
+	(void)state;
+	tp_endpoint_parse("127.0.0.1:9", &maybe);
+	assert_true(t->flag);
+	assert_int_equal(t->colour, GREEN);
+	assert_int_equal(t->count, 10000);
+	assert_int_equal(t->rate, 0);
+	assert_null(t->word);
+	assert_string_equal(t->path, "/tmp");
+	assert_true(tp_addr_is_zero(&t->addr));
+	assert_int_equal(t->at.port, 0);
+	assert_true(tp_endpoint_equal(&t->maybe, &maybe));
+	assert_null(t->words);
+	assert_int_equal(t->n_items, 0);
+	assert_int_equal(t->depth, 3);
+	drop(t);
+}
+
+static void every_type_is_read(void **state)
+{
+	struct thing *t =
+		good("flag = false; colour = \"blue\"; port = 65535; count = 4000000000;\n"
+		     "rate = \"200Mbit\"; word = \"abcd\"; path = \"/a b\";\n"
+		     "key = \"" KEY "\"; addr = \"2001:db8::1\"; net = \"10.0.0.1/8\";\n"
+		     "at = \"[::1]:53\"; maybe = \"off\"; words = [ \"a\", \"b\" ];\n"
+		     "peers = ( \"1.2.3.4:5\" );\n"
+		     "items = ( { name = \"x\"; },\n"
+		     "          { name = \"y\"; weight = 0x9; } );\n"
+		     "inner = { depth = 7; };");
+
+	(void)state;
+	assert_false(t->flag);
+	assert_int_equal(t->colour, BLUE);
+	assert_int_equal(t->port, 65535);
+	assert_int_equal(t->count, 4000000000);
+	assert_int_equal(t->rate, 200000000);
+	assert_string_equal(t->word, "abcd");
+	assert_string_equal(t->path, "/a b");
+	assert_int_equal(t->key[31], 1);
+	assert_int_equal(t->addr.b[0], 0x20);
+	assert_int_equal(t->net.b[12], 10);
+	assert_int_equal(t->net_bits, 8);
+	assert_int_equal(ntohs(t->at.port), 53);
+	assert_int_equal(t->maybe.port, 0);
+	assert_int_equal(t->n_words, 2);
+	assert_string_equal(t->words[1], "b");
+	assert_int_equal(t->n_peers, 1);
+	assert_int_equal(ntohs(t->peers[0].port), 5);
+	assert_int_equal(t->n_items, 2);
+	assert_int_equal(t->items[0].weight, 5);
+	assert_int_equal(t->items[0].line, 6);
+	assert_int_equal(t->items[1].weight, 9);
+	assert_int_equal(t->items[1].line, 7);
+	assert_int_equal(t->depth, 7);
+	drop(t);
+}
+
+static uint64_t rate_of(const char *value)
+{
+	char text[80];
+	struct thing *t;
+	uint64_t rate;
+
+	snprintf(text, sizeof(text), "port = 1; rate = %s;", value);
+	t = good(text);
+	rate = t->rate;
+	drop(t);
+	return rate;
+}
+
+static void quantities_have_units(void **state)
+{
+	(void)state;
+	assert_int_equal(rate_of("7"), 7);
+	assert_int_equal(rate_of("\"7\""), 7);
+	assert_int_equal(rate_of("\"7bit\""), 7);
+	assert_int_equal(rate_of("\"10k\""), 10000);
+	assert_int_equal(rate_of("\"10K\""), 10000);
+	assert_int_equal(rate_of("\"1M\""), 1000000);
+	assert_int_equal(rate_of("\"1Gbit\""), 1000000000);
+	assert_int_equal(rate_of("\"2T\""), 2000000000000);
+	bad("port = 1;\nrate = \"1 M\";", "t.conf:2: rate: \"1 M\" has an unknown unit \" M\"\n");
+	bad("port = 1;\ncount = \"1bit\";",
+	    "t.conf:2: count: \"1bit\" has an unknown unit \"bit\"\n");
+	bad("port = 1;\nrate = \"-1\";",
+	    "t.conf:2: rate: \"-1\" is not a number with k, M, G or T\n");
+	bad("port = 1;\nrate = \"M\";",
+	    "t.conf:2: rate: \"M\" is not a number with k, M, G or T\n");
+	bad("port = 1;\nrate = \"99999999T\";", "t.conf:2: rate: \"99999999T\" is too large\n");
+	bad("port = 1;\nrate = \"99999999999999999999\";",
+	    "t.conf:2: rate: \"99999999999999999999\" is too large\n");
+	bad("port = 1;\nrate = \"11T\";",
+	    "t.conf:2: rate: 11000000000000 is not between 0 and 10000000000000\n");
+}
+
+/* What libconfig would cut to 32 bits: 5000000000 to 705032704, 0x100000001 to 1. */
+static void large_numbers_keep_their_value(void **state)
+{
+	(void)state;
+	assert_int_equal(rate_of("5000000000"), 5000000000);
+	assert_int_equal(rate_of("5000000000L"), 5000000000);
+	assert_int_equal(rate_of("0x100000001"), 0x100000001);
+	assert_int_equal(rate_of("0X100000001LL"), 0x100000001);
+	assert_int_equal(rate_of("2147483648"), 2147483648);
+	assert_int_equal(rate_of("0xffffffff"), 0xffffffff);
+	assert_int_equal(rate_of("12L"), 12);
+	bad("port = 4294967297;", "t.conf:1: port: 4294967297 is not between 1 and 65535\n");
+	bad("port = -4294967295;", "t.conf:1: port: -4294967295 is not between 1 and 65535\n");
+	bad("port = 18446744073709551617;",
+	    "t.conf:1: port: 9223372036854775807 is not between 1 and 65535\n");
+	bad("port = 0x10000000000000001;",
+	    "t.conf:1: port: 9223372036854775807 is not between 1 and 65535\n");
+}
+
+/* Digits that are no numbers stay as they are. */
+static void digits_elsewhere_are_left_alone(void **state)
+{
+	struct thing *t = good("# 5000000000\n// 5000000000\n/* 5000000000 \" */ port = 1;\n"
+			       "path = \"/5000000000\\\"5000000000\";");
+
+	(void)state;
+	assert_string_equal(t->path, "/5000000000\"5000000000");
+	drop(t);
+	bad("port = 1;\na5000000000 = 1;", "t.conf:2: a5000000000: unknown setting\n");
+	bad("port = 5000000000.5;", "t.conf:1: port: must be an integer, not a fraction\n");
+	bad("port = 5000000000e1;", "t.conf:1: port: must be an integer, not a fraction\n");
+	bad("port = .5000000000;", "t.conf:1: port: must be an integer, not a fraction\n");
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+static void structure_is_checked(void **state)
+{
+	(void)state;
+	bad("", "t.conf:1: port: is required\n");
+	bad("port = 1;\nnonsense = 2;", "t.conf:2: nonsense: unknown setting\n");
+	bad("port = 1;\ninner = {\n  nonsense = 2; };",
+	    "t.conf:3: inner.nonsense: unknown setting\n");
+	bad("port = 1;\nitems = (\n  { name = \"a\"; },\n  { weight = 2; colour = 1; } );",
+	    "t.conf:4: items.colour: unknown setting\n"
+	    "t.conf:4: items.name: is required\n");
+	bad("port = 1;\nitems = ( 1,\n 2 );", "t.conf:2: items: must be a list of groups\n"
+					      "t.conf:3: items: must be a list of groups\n");
+	bad("port = 1;\n\nport = 2;", "t.conf:3: duplicate setting name\n");
+	bad("port = 1;\ninner = { depth = 1;\n depth = 1; };",
+	    "t.conf:3: duplicate setting name\n");
+	bad("port = 1;\nfoo bar\n", "t.conf:2: syntax error\n");
+	bad("port = 1;\nwords = [ \"a\", 2 ];", "t.conf:2: mismatched element type in array\n");
+	bad("port = 1; path = \"/a\n", "t.conf:2: syntax error\n");
+}
+
+static void includes_are_refused(void **state)
+{
+	(void)state;
+	bad("port = 1;\n@include \"/etc/hostname\"\n", "t.conf:2: @include is not supported\n");
+	bad("port = 1;\n  @include \"x\"\n", "t.conf:2: @include is not supported\n");
+	drop(good("port = 1; # @include\n/*\n@include \"x\"\n*/ path = \"/\n@include\";"));
+}
+
+static void zero_bytes_are_refused(void **state)
+{
+	(void)state;
+	bad_bytes("port = 1;\n\0", 11, "t.conf:2: zero byte in the text\n");
+	bad("port = 1;\npath = \"/a\\x00b\";", "t.conf:2: a string cannot hold a zero byte\n");
+	bad_bytes("port = 1; path = \"/a\0b\";", 24, "t.conf:1: zero byte in the text\n");
+	bad_bytes("port = 1; # a\0b\n", 16, "t.conf:1: zero byte in the text\n");
+}
+
+static void types_are_checked(void **state)
+{
+	(void)state;
+	bad("port = 1;\nflag = 1;", "t.conf:2: flag: must be true or false, not an integer\n");
+	bad("port = \"1\";", "t.conf:1: port: must be an integer, not a string\n");
+	bad("port = 1.0;", "t.conf:1: port: must be an integer, not a fraction\n");
+	bad("port = true;", "t.conf:1: port: must be an integer, not true or false\n");
+	bad("port = 1; colour = 1;", "t.conf:1: colour: must be a string, not an integer\n");
+	bad("port = 1; count = false;",
+	    "t.conf:1: count: must be an integer or a string with a unit, not true or false\n");
+	bad("port = 1; word = [ \"a\" ];", "t.conf:1: word: must be a string, not a list\n");
+	bad("port = 1; word = { };", "t.conf:1: word: must be a string, not a group\n");
+	bad("port = 1; words = \"a\";", "t.conf:1: words: must be a list, not a string\n");
+	bad("port = 1; words = [ 1,\n2 ];", "t.conf:1: words: must be a string, not an integer\n"
+					    "t.conf:2: words: must be a string, not an integer\n");
+	bad("port = 1; inner = ( );", "t.conf:1: inner: must be a group, not a list\n");
+	bad("port = 1; items = { };", "t.conf:1: items: must be a list, not a group\n");
+}
+
+static void values_are_checked(void **state)
+{
+	(void)state;
+	bad("port = 0;", "t.conf:1: port: 0 is not between 1 and 65535\n");
+	bad("port = 65536;", "t.conf:1: port: 65536 is not between 1 and 65535\n");
+	bad("port = -1;", "t.conf:1: port: -1 is not between 1 and 65535\n");
+	bad("port = 1; colour = \"pink\";",
+	    "t.conf:1: colour: \"pink\" is not one of red, green, blue\n");
+	bad("port = 1; word = \"\";", "t.conf:1: word: must not be empty\n");
+	bad("port = 1; word = \"a\";", "t.conf:1: word: has 1 characters, 2 to 4 are allowed\n");
+	bad("port = 1; word = \"abcde\";",
+	    "t.conf:1: word: has 5 characters, 2 to 4 are allowed\n");
+	bad("port = 1; word = \"a b\";", "t.conf:1: word: must not hold a space\n");
+	bad("port = 1; path = \"a/b\";", "t.conf:1: path: \"a/b\" is not an absolute path\n");
+	bad("port = 1; key = \"AAAA\";",
+	    "t.conf:1: key: not a WireGuard key (44 characters of base64)\n");
+	bad("port = 1; key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\";",
+	    "t.conf:1: key: not a WireGuard key (44 characters of base64)\n");
+	bad("port = 1; addr = \"1.2.3\";", "t.conf:1: addr: \"1.2.3\" is not an IP address\n");
+	bad("port = 1; net = \"1.2.3.4/33\";", "t.conf:1: net: \"1.2.3.4/33\" is not an IP address "
+					       "with an optional prefix length\n");
+	bad("port = 1; at = \"off\";", "t.conf:1: at: \"off\" is not an IP address and port\n");
+	bad("port = 1; at = \"1.2.3.4:0\";",
+	    "t.conf:1: at: \"1.2.3.4:0\" is not an IP address and port\n");
+	bad("port = 1; maybe = \"on\";",
+	    "t.conf:1: maybe: \"on\" is not an IP address and port, nor \"off\"\n");
+	bad("port = 1; words = [ \"a\", \"b\", \"c\", \"d\" ];",
+	    "t.conf:1: words: has 4 elements, at most 3 are allowed\n");
+	bad("port = 1; words = [ \"a\",\n\"b c\" ];", "t.conf:2: words: must not hold a space\n");
+}
+
+static void all_errors_are_told_in_order_of_lines(void **state)
+{
+	(void)state;
+	bad("items = ( { name = \"a\"; weight = 99; } );\n"
+	    "typo = 1;\n"
+	    "inner = { depth = 11; };\n"
+	    "flag = \"yes\";\n",
+	    "t.conf:1: items.weight: 99 is not between 1 and 9\n"
+	    "t.conf:1: port: is required\n"
+	    "t.conf:2: typo: unknown setting\n"
+	    "t.conf:3: inner.depth: 11 is not between 0 and 10\n"
+	    "t.conf:4: flag: must be true or false, not a string\n");
+}
+
+static void complain_about_everything(const void *object, struct tp_config_report *report)
+{
+	(void)object;
+	tp_config_error(report, tp_config_line(report, "inner.depth"), "deep");
+	tp_config_error(report, tp_config_line(report, "path"), "absent");
+}
+
+static void validation_sees_lines(void **state)
+{
+	static const char text[] = "port = 1;\ninner = {\n depth = 1; };";
+	void *object;
+	char *errors;
+	size_t n;
+	FILE *f = open_memstream(&errors, &n);
+
+	(void)state;
+	assert_int_equal(tp_config_parse("t.conf", text, strlen(text), &table,
+					 complain_about_everything, &object, f),
+			 -EINVAL);
+	fclose(f);
+	assert_null(object);
+	assert_string_equal(errors, "t.conf:1: absent\nt.conf:3: deep\n");
+	free(errors);
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static void load_expecting(const char *path, int expected, const char *message)
+{
+	void *object;
+	char *errors;
+	size_t n;
+	FILE *f = open_memstream(&errors, &n);
+
+	assert_int_equal(tp_config_load(path, &table, NULL, &object, f), expected);
+	fclose(f);
+	assert_string_equal(errors, message);
+	free(errors);
+	drop(object);
+}
+
+static void files_are_read(void **state)
+{
+	char path[] = "/tmp/test-config-XXXXXX", message[80];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "port = 8;\n", 10), 10);
+	load_expecting(path, 0, "");
+	assert_int_equal(write(fd, "port = 8;\n", 10), 10);
+	snprintf(message, sizeof(message), "%s:2: duplicate setting name\n", path);
+	load_expecting(path, -EINVAL, message);
+	close(fd);
+	unlink(path);
+	snprintf(message, sizeof(message), "%s: No such file or directory\n", path);
+	load_expecting(path, -ENOENT, message);
+	load_expecting("/", -EISDIR, "/: Is a directory\n");
+}
+
+/* --- what else comes from the table ---------------------------------------------------------- */
+
+static void expect_diff(const char *a, const char *b, size_t n, const char *names)
+{
+	struct thing *x = good(a), *y = good(b);
+	char buf[80] = "unset";
+
+	assert_int_equal(tp_config_frozen_diff(&table, x, y, buf, sizeof(buf)), n);
+	assert_string_equal(buf, names);
+	drop(x);
+	drop(y);
+}
+
+static void frozen_settings_are_compared(void **state)
+{
+	(void)state;
+	expect_diff("port = 1;", "port = 1; colour = \"green\"; inner = { depth = 3; };", 0, "");
+	expect_diff("port = 1;", "port = 1; flag = false; path = \"/x\"; count = 1;", 0, "");
+	expect_diff("port = 1;", "port = 2;", 1, "port");
+	expect_diff("port = 1;", "port = 2; colour = \"red\"; inner = { depth = 4; };", 3,
+		    "colour, port, inner.depth");
+	expect_diff("port = 1;", "port = 1; word = \"ab\";", 1, "word");
+	expect_diff("port = 1; word = \"ab\";", "port = 1; word = \"ac\";", 1, "word");
+	expect_diff("port = 1; key = \"" KEY "\";", "port = 1;", 1, "key");
+	expect_diff("port = 1; addr = \"::1\";", "port = 1; addr = \"::2\";", 1, "addr");
+	expect_diff("port = 1; net = \"10.0.0.1/8\";", "port = 1; net = \"10.0.0.1/9\";", 1, "net");
+	expect_diff("port = 1; maybe = \"off\";", "port = 1;", 1, "maybe");
+	expect_diff("port = 1; words = [ \"a\" ];", "port = 1; words = [ \"b\" ];", 1, "words");
+	expect_diff("port = 1; words = [ \"a\" ];", "port = 1; words = [ \"a\" ];", 0, "");
+	expect_diff("port = 1; words = [ ];", "port = 1; words = [ \"a\" ];", 1, "words");
+	expect_diff("port = 1; peers = [ \"1.1.1.1:1\" ];", "port = 1; peers = [ \"1.1.1.1:2\" ];",
+		    1, "peers");
+}
+
+static void the_diff_is_cut_to_its_buffer(void **state)
+{
+	struct thing *x = good("port = 1;"), *y = good("port = 2; colour = \"red\";");
+	char buf[8];
+
+	(void)state;
+	assert_int_equal(tp_config_frozen_diff(&table, x, y, buf, sizeof(buf)), 2);
+	assert_string_equal(buf, "colour,");
+	drop(x);
+	drop(y);
+}
+
+static void the_manual_has_every_setting(void **state)
+{
+	char *text;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	(void)state;
+	tp_config_print_manual(&table, f);
+	fclose(f);
+	assert_non_null(strstr(text,
+			       ".Bl -tag -width Ds\n.It Cm flag No = Ar boolean\nFlag a . b.\n"
+			       "Default:\n.Ql true .\n"));
+	assert_non_null(strstr(text, "Paint.\nOne of\n.Ql red ,\n.Ql green ,\n.Ql blue .\n"
+				     "Default:\n.Ql green .\nOnly a restart changes it.\n"));
+	assert_non_null(strstr(text, "First.\n\\&.Dangerous.\n\\&'Quoted' back\\eslash.\n"
+				     "From 1 to 65535.\nRequired.\nOnly a restart changes it.\n"));
+	assert_non_null(
+		strstr(text, "A string may carry a unit: k, M, G or T, followed by bit.\n"));
+	assert_non_null(strstr(text, ".It Cm words No = Ar list No of Ar string\n"));
+	assert_non_null(strstr(text, ".It Cm inner No = Ar group\nInner.\n.Bl -tag -width Ds\n"
+				     ".It Cm depth No = Ar integer\n"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(presets_fill_what_is_absent),
+		cmocka_unit_test(every_type_is_read),
+		cmocka_unit_test(quantities_have_units),
+		cmocka_unit_test(large_numbers_keep_their_value),
+		cmocka_unit_test(digits_elsewhere_are_left_alone),
+		cmocka_unit_test(structure_is_checked),
+		cmocka_unit_test(includes_are_refused),
+		cmocka_unit_test(zero_bytes_are_refused),
+		cmocka_unit_test(types_are_checked),
+		cmocka_unit_test(values_are_checked),
+		cmocka_unit_test(all_errors_are_told_in_order_of_lines),
+		cmocka_unit_test(validation_sees_lines),
+		cmocka_unit_test(files_are_read),
+		cmocka_unit_test(frozen_settings_are_compared),
+		cmocka_unit_test(the_diff_is_cut_to_its_buffer),
+		cmocka_unit_test(the_manual_has_every_setting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
