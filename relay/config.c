@@ -248,8 +248,7 @@ static const struct tp_config_field fields[] = {
 	 LIST(relay_config, public_endpoints),
 	 .max = 16,
 	 .check = check_public_endpoint,
-	 .help = "Addresses and ports by which peers reach the relay, for peer-config to print. "
-		 "The first is used unless another is asked for."},
+	 .help = "Addresses and ports by which peers reach the relay, for peer-config to print."},
 	{.name = "networks",
 	 .type = TP_CONFIG_GROUPS,
 	 LIST(relay_config, networks),
