@@ -54,7 +54,7 @@ verdict() { # NAME STATUS LIMIT TAP-FILE [silent]
 
 # Runs one test and shows its lines as a block. "silent" programs tell by their status alone.
 run_one() { # NAME LIMIT [silent] COMMAND...
-	local name=$1 limit=$2 silent= file start=$SECONDS status
+	local name=$1 limit=$2 silent='' file start=$SECONDS status
 	shift 2
 	[ "$1" = silent ] && { silent=silent; shift; }
 	file=$LOGS/${name//\//.}
@@ -74,11 +74,6 @@ run() { # NAME LIMIT ...
 	wanted "$1" && run_one "$@"
 }
 
-# Another run in the same tree may be building.
-locked_make() {
-	flock build/.lock $MAKE "$@"
-}
-
 binaries() { # DIRECTORY-OF-SOURCES BUILD-DIRECTORY
 	local source
 	for source in "tests/$1"/test_*.c; do
@@ -88,7 +83,8 @@ binaries() { # DIRECTORY-OF-SOURCES BUILD-DIRECTORY
 }
 
 build() {
-	# What everything else stands on: without it there is nothing to run.
+	# What everything else stands on: without it there is nothing to run. Another run in the
+	# same tree may be building, hence the lock.
 	run_one build/gcc 900 silent flock build/.lock $MAKE all tests
 	grep -q '^not ok' "$LOGS/build.gcc.tap" && return 1
 	run build/next-abi 900 silent flock build/.lock $MAKE BUILD_SUFFIX=-next \

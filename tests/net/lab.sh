@@ -22,7 +22,7 @@ lab_ns() { # NAME...
 		ip netns add "$ns" || die "cannot make namespace $ns"
 		ip -n "$ns" link set lo up
 		in_ns "$ns" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 \
-			net.ipv4.ping_group_range="0 2147483647"
+			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 	done
 }
 
@@ -30,8 +30,7 @@ lab_router() { # NAME...
 	local ns
 	lab_ns "$@"
 	for ns; do
-		in_ns "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
-			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+		in_ns "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	done
 }
 
@@ -193,10 +192,10 @@ NETWORKS="office:alice,bob lab:carol"
 RELAY_EXTRA=
 
 relay_networks() {
-	local network node sep= nsep
+	local network node sep='' nsep
 	for network in $NETWORKS; do
 		printf '%s\n  { name = "%s"; nodes = (' "$sep" "${network%%:*}"
-		sep=, nsep=
+		sep=, nsep=''
 		for node in $(tr , ' ' <<<"${network#*:}"); do
 			node_keys "$node"
 			printf '%s\n    { name = "%s"; public_key = "%s"; address = "%s/24"; }' \
@@ -294,6 +293,19 @@ pair_up() { # A B
 	wait_for 20 reaches "$1" "$2" || die "$1 does not reach $2 through the relay"
 }
 
+# The lab that most tests start from: alice and bob behind their NATs, talking through the relay.
+lab_office() { # [NICS]
+	lab_up "${1:-1}"
+	lab_site alice 1
+	lab_site bob 2
+	lab_host carol 3
+	relay_conf
+	relay_start
+	wg_up alice $R4 bob
+	wg_up bob $R4 alice
+	pair_up alice bob
+}
+
 # A ping that runs until ping_stop; INTERVAL in seconds.
 ping_start() { # NAME FROM ADDRESS [INTERVAL]
 	: >"$LAB/log/ping-$1.log"
@@ -348,6 +360,29 @@ listens() { # NS TCP-PORT
 stun() { # NS SERVER [PORT]
 	in_ns "$1" turnutils_stunclient -p "${3:-$RELAY_PORT}" "$2" 2>&1 |
 		sed -n 's/.*UDP reflexive addr: //p'
+}
+
+# Sends packets that a kernel would not; see tests/interop/rawudp.c.
+raw() { # NS OPTION...
+	local ns=$1
+	shift
+	in_ns "$ns" "$B/tests/interop/rawudp" "$@"
+}
+
+# Records UDP payloads in hex as they pass, in $LAB/log/udp-NAME.log; see tests/interop/udpcap.c.
+record_start() { # NAME NS DEV [OPTION...]
+	local name=$1 ns=$2 dev=$3
+	shift 3
+	spawn "udp-$name" "$ns" "$B/tests/interop/udpcap" -i "$dev" "$@"
+	wait_for 10 grep -q listening "$LAB/log/udp-$name.log" || die "udpcap did not start"
+}
+
+record_stop() { # NAME
+	stop "udp-$1"
+}
+
+recorded() { # NAME: lines "SRC DST HEX"
+	grep ':' "$LAB/log/udp-$1.log"
 }
 
 # --- wire captures ----------------------------------------------------------------------------

@@ -179,7 +179,7 @@ lab_end() {
 		status=1
 		[ -s $LAB/log/relay.log ] && tail -n 15 $LAB/log/relay.log | sed 's/^/# relay: /'
 	fi
-	[ -z "${LAB_KEEP:-}" ] || { mkdir -p "$LAB_KEEP" && cp $LAB/log/* "$LAB_KEEP/"; }
+	[ -z "${LAB_KEEP:-}" ] || cp -rT $LAB/log "$LAB_KEEP"
 	lab_summary
 	exit $status
 }
