@@ -155,7 +155,7 @@ int tp_endpoint_parse(const char *s, struct tp_endpoint *out)
 	if (brackets) {
 		from = s + 1;
 		to = colon - 1;
-		if (to < from || *to != ']')
+		if (*to != ']')
 			return -EINVAL;
 	}
 	/* An IPv6 address needs its brackets, an IPv4 address may have none. */
