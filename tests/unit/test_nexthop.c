@@ -122,15 +122,19 @@ static void op_write_id(void *ctx, uint32_t id, uint32_t slot)
 static void op_moved(void *ctx, const struct tp_addr *dst, const struct tp_addr *src, uint32_t id)
 {
 	struct world *w = ctx;
+	struct tp_addr three[] = {addr("203.0.113.7"), addr("203.0.113.8"), addr("203.0.113.9")};
 	struct tp_addr other = addr("203.0.113.200");
 
 	w->moves++;
-	w->moved_dst = *dst;
 	w->moved_id = id;
 	if (w->get_in_move)
 		relay_nexthop_get(w->nh, &other, src);
-	if (w->put_in_move)
-		relay_nexthop_put(w->nh, dst, src);
+	if (w->put_in_move) {
+		relay_nexthop_put(w->nh, &three[0], src);
+		relay_nexthop_put(w->nh, &three[1], src);
+		relay_nexthop_put(w->nh, &three[2], src);
+	}
+	w->moved_dst = *dst; /* still there */
 }
 
 static const struct relay_nexthop_ops ops = {
@@ -275,6 +279,8 @@ static void test_unknown_neighbour_is_asked_for(void **state)
 	assert_int_equal(w->probe_ifindex, ETH0);
 	assert_memory_equal(&w->probe_gateway, &gw, sizeof(gw));
 	assert_int_equal(w->slot_writes + w->id_writes, 0);
+	link_is(w, eth(ETH1));
+	assert_int_equal(w->probes, 1); /* asked already, the tick asks again */
 	neighbour(w, ETH0, GW, 7);
 	assert_int_equal(mac_of(w, id), 7);
 	assert_int_equal(w->moves, 0);
@@ -495,6 +501,9 @@ static void test_vlan(void **state)
 	lower.mtu = 1300;
 	link_is(w, lower);
 	assert_int_equal(slot_of(w, get(w, DST, SRC))->mtu, 1300);
+	link_is(w, eth(ETH1));
+	link_is(w, vlan(VLAN100, ETH1, 100, 0x8100));
+	assert_int_equal(slot_of(w, get(w, DST, SRC))->ifindex, ETH1);
 }
 
 static void test_vlan_stack(void **state)
@@ -598,19 +607,23 @@ static void test_revived_id_is_kept(void **state)
 static void test_put_and_get_while_moving(void **state)
 {
 	struct world *w = *state;
+	uint32_t id;
 
-	get(w, DST, SRC);
+	neighbour(w, ETH0, GW, 7);
+	id = get(w, DST, SRC);
 	get(w, "203.0.113.8", SRC);
 	get(w, "203.0.113.9", SRC);
 	w->put_in_move = w->get_in_move = true;
 	w->route.gateway = addr("192.0.2.2");
 	relay_nexthop_reroute(w->nh);
-	assert_in_range(w->moves, 3, 4); /* the one got meanwhile may count */
+	assert_int_equal(w->moves, 1); /* the others were given up before their turn */
 	w->put_in_move = w->get_in_move = false;
-	w->moves = 0;
+	tick(w);
+	tick(w);
+	assert_int_equal(mac_of(w, id), -1);
 	w->route.gateway = addr("192.0.2.3");
 	relay_nexthop_reroute(w->nh);
-	assert_int_equal(w->moves, 1); /* only the one that was got meanwhile is left */
+	assert_int_equal(w->moves, 2); /* the one that was got meanwhile is what is left */
 }
 
 static void test_many_destinations(void **state)
