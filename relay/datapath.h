@@ -32,7 +32,7 @@ const char *relay_datapath_mode(const struct relay_datapath *dp);
 int relay_datapath_port(const struct relay_datapath *dp, int ifindex);
 /* A link went away and came back (or a NIC was replaced): attach again where it is missing. */
 int relay_datapath_reattach(struct relay_datapath *dp);
-bool relay_datapath_adopted(const struct relay_datapath *dp); /* flows were there already */
+bool relay_datapath_adopted(const struct relay_datapath *dp); /* maps were there already */
 
 /* Flow table. key, value: arrays of n. 0 or the first -errno. */
 int relay_datapath_flows_put(struct relay_datapath *dp, const struct relay_flow_key *keys,
@@ -75,6 +75,9 @@ int relay_datapath_nexthop_ids(struct relay_datapath *dp, uint32_t *slots);
 /* Addresses of this host. */
 int relay_datapath_local_put(struct relay_datapath *dp, const struct relay_addr *addr);
 int relay_datapath_local_del(struct relay_datapath *dp, const struct relay_addr *addr);
+/* What the map holds, also from an earlier run; fn may delete. */
+int relay_datapath_locals_each(struct relay_datapath *dp,
+			       void (*fn)(void *arg, const struct relay_addr *addr), void *arg);
 
 /* Sums the per-CPU counters into out[TP_REASON_MAX]; bytes are of the whole frame. */
 int relay_datapath_reasons(struct relay_datapath *dp, struct relay_count *out);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf.h"
+#include "datapath_private.h"
+#include "log.h"
+
+static enum tp_xdp_mode xdp_mode(const struct relay_datapath *dp)
+{
+	return dp->attach == RELAY_ATTACH_NATIVE ? TP_XDP_NATIVE : TP_XDP_GENERIC;
+}
+
+/* --- devices -------------------------------------------------------------------------------- */
+
+static int find_ports(struct relay_datapath *dp, const struct relay_config *config)
+{
+	if (config->n_interfaces > TP_PORTS) {
+		tp_err("more than %d interfaces", TP_PORTS);
+		return -E2BIG;
+	}
+	for (size_t i = 0; i < config->n_interfaces; i++) {
+		struct relay_port *p = &dp->ports[i];
+
+		snprintf(p->name, sizeof(p->name), "%s", config->interfaces[i]);
+		p->link_fd = -1;
+		p->slot = TP_PORTS;
+		p->ifindex = (int)if_nametoindex(p->name);
+		if (!p->ifindex) {
+			tp_err("interface %s: there is no such device", p->name);
+			return -ENODEV;
+		}
+		dp->n_ports = i + 1;
+	}
+	return 0;
+}
+
+/* Slots that already hold one of our devices stay as they are: next hops in use name them. */
+static void keep_slots(struct relay_datapath *dp, bool *taken)
+{
+	for (uint32_t slot = 0; slot < TP_PORTS; slot++) {
+		struct bpf_devmap_val val = {0};
+
+		if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.tx_ports), &slot, &val))
+			continue;
+		for (size_t i = 0; i < dp->n_ports && !taken[slot]; i++) {
+			if (dp->ports[i].ifindex != (int)val.ifindex ||
+			    dp->ports[i].slot < TP_PORTS)
+				continue;
+			dp->ports[i].slot = slot;
+			taken[slot] = true;
+		}
+	}
+}
+
+static void choose_slots(struct relay_datapath *dp, bool *taken)
+{
+	uint32_t next = 0;
+
+	for (size_t i = 0; i < dp->n_ports; i++) {
+		if (dp->ports[i].slot < TP_PORTS)
+			continue;
+		while (taken[next]) /* ends: no more ports than slots */
+			next++;
+		dp->ports[i].slot = next;
+		taken[next] = true;
+	}
+}
+
+static int write_slot(struct relay_datapath *dp, const struct relay_port *p)
+{
+	struct bpf_devmap_val val = {.ifindex = (uint32_t)p->ifindex};
+	int err =
+		bpf_map_update_elem(bpf_map__fd(dp->skel->maps.tx_ports), &p->slot, &val, BPF_ANY);
+
+	if (err)
+		tp_err("%s: cannot be made a port of the relay: %s", p->name, strerror(-err));
+	return err;
+}
+
+static int fill_slots(struct relay_datapath *dp)
+{
+	bool taken[TP_PORTS] = {false};
+
+	keep_slots(dp, taken);
+	choose_slots(dp, taken);
+	for (uint32_t slot = 0; slot < TP_PORTS; slot++)
+		if (!taken[slot])
+			bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.tx_ports), &slot);
+	for (size_t i = 0; i < dp->n_ports; i++) {
+		int err = write_slot(dp, &dp->ports[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* --- links ---------------------------------------------------------------------------------- */
+
+/* A link whose device is no longer configured, or has changed its name, must go before others are
+ * made: it may stand in their way. */
+static bool keep_link(void *arg, const char *ifname)
+{
+	const struct relay_datapath *dp = arg;
+
+	for (size_t i = 0; i < dp->n_ports; i++)
+		if (!strcmp(dp->ports[i].name, ifname))
+			return true;
+	return false;
+}
+
+static int attach_port(struct relay_datapath *dp, struct relay_port *p)
+{
+	if (p->link_fd >= 0)
+		close(p->link_fd);
+	return tp_xdp_attach(dp->pin_dir, p->name, p->ifindex,
+			     bpf_program__fd(dp->skel->progs.relay_xdp), xdp_mode(dp), &p->link_fd);
+}
+
+static int attach_links(struct relay_datapath *dp)
+{
+	int err = tp_xdp_detach(dp->pin_dir, keep_link, dp);
+
+	for (size_t i = 0; !err && i < dp->n_ports; i++) {
+		if (dp->predecessor)
+			relay_coexist_detach(dp->ports[i].ifindex, dp->predecessor);
+		err = attach_port(dp, &dp->ports[i]);
+		if (!err)
+			tp_info("%s: attached, %s", dp->ports[i].name, relay_datapath_mode(dp));
+	}
+	return err;
+}
+
+static int attach_beside(struct relay_datapath *dp)
+{
+	int err = tp_xdp_detach(dp->pin_dir, NULL, NULL);
+
+	for (size_t i = 0; !err && i < dp->n_ports; i++)
+		err = relay_coexist_attach(dp, &dp->ports[i]);
+	return err;
+}
+
+/* --- opening -------------------------------------------------------------------------------- */
+
+static int map_memory(const struct bpf_map *map, size_t size, void *out)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED) {
+		tp_err("cannot map BPF map %s: %s", bpf_map__name(map), strerror(errno));
+		return -errno;
+	}
+	memcpy(out, &p, sizeof(p));
+	return 0;
+}
+
+static int map_arrays(struct relay_datapath *dp)
+{
+	const struct bpf_map *counts = dp->skel->maps.flow_counts;
+
+	dp->n_counts = bpf_map__max_entries(counts);
+	return map_memory(counts, dp->n_counts * sizeof(*dp->counts), &dp->counts)
+		       ?: map_memory(dp->skel->maps.index_filter, TP_INDEX_WORDS * sizeof(uint64_t),
+				     &dp->index_filter);
+}
+
+static int open_kernel_half(struct relay_datapath *dp, const struct relay_config *config)
+{
+	int err = find_ports(dp, config);
+
+	if (err)
+		return err;
+	dp->skel = relay_bpf__open();
+	if (!dp->skel) {
+		tp_err("cannot open the XDP program: %s", strerror(errno));
+		return -errno;
+	}
+	err = relay_knobs_set(dp->skel, config) ?: relay_pins_load(dp, config);
+	err = err ?: fill_slots(dp) ?: map_arrays(dp);
+	err = err ?: (dp->coexist ? attach_beside(dp) : attach_links(dp));
+	if (!err)
+		relay_pins_cleanup(dp);
+	return err;
+}
+
+int relay_datapath_open(struct relay_datapath **out, const struct relay_config *config)
+{
+	struct relay_datapath *dp = calloc(1, sizeof(*dp));
+	int err;
+
+	*out = NULL;
+	if (!dp)
+		return -ENOMEM;
+	tp_bpf_log_init();
+	dp->attach = config->attach;
+	dp->coexist = config->coexist;
+	dp->top_dir = dp->instance_dir = dp->pin_dir = -1;
+	if (dp->attach ==
+	    RELAY_ATTACH_OFF) /* else an earlier run's program would go on forwarding */
+		err = relay_datapath_detach_pins(config->pin_path, config->instance);
+	else
+		err = open_kernel_half(dp, config);
+	if (err)
+		relay_datapath_close(dp);
+	else
+		*out = dp;
+	return err;
+}
+
+static void unmap(volatile void *p, size_t size)
+{
+	if (p)
+		munmap((void *)p, size);
+}
+
+static void close_dir(int dir)
+{
+	if (dir >= 0)
+		close(dir);
+}
+
+void relay_datapath_close(struct relay_datapath *dp)
+{
+	if (!dp)
+		return;
+	unmap(dp->counts, dp->n_counts * sizeof(*dp->counts));
+	unmap(dp->index_filter, TP_INDEX_WORDS * sizeof(uint64_t));
+	for (size_t i = 0; i < dp->n_ports; i++)
+		if (dp->ports[i].link_fd >= 0)
+			close(dp->ports[i].link_fd);
+	close_dir(dp->pin_dir);
+	close_dir(dp->instance_dir);
+	close_dir(dp->top_dir);
+	relay_bpf__destroy(dp->skel);
+	free(dp->instance);
+	free(dp);
+}
+
+/* --- while it runs -------------------------------------------------------------------------- */
+
+const char *relay_datapath_mode(const struct relay_datapath *dp)
+{
+	return relay_attach_name(dp->attach);
+}
+
+bool relay_datapath_adopted(const struct relay_datapath *dp)
+{
+	return dp->adopted;
+}
+
+int relay_datapath_port(const struct relay_datapath *dp, int ifindex)
+{
+	for (size_t i = 0; i < dp->n_ports; i++)
+		if (ifindex > 0 && dp->ports[i].ifindex == ifindex)
+			return (int)dp->ports[i].slot;
+	return -1;
+}
+
+static bool still_attached(const struct relay_datapath *dp, const struct relay_port *p)
+{
+	if (!dp->coexist)
+		return tp_xdp_link_on(p->link_fd, p->ifindex);
+	return relay_coexist_on(p->ifindex,
+				relay_pins_map_id(bpf_map__fd(dp->skel->maps.relay_flows)));
+}
+
+/* A device that is away is waited for. */
+static int reattach_port(struct relay_datapath *dp, struct relay_port *p)
+{
+	int err;
+
+	p->ifindex = (int)if_nametoindex(p->name);
+	if (!p->ifindex || still_attached(dp, p))
+		return 0;
+	err = write_slot(dp, p);
+	if (err)
+		return err;
+	err = dp->coexist ? relay_coexist_attach(dp, p) : attach_port(dp, p);
+	if (!err)
+		tp_info("%s: attached again, %s", p->name, relay_datapath_mode(dp));
+	return err;
+}
+
+int relay_datapath_reattach(struct relay_datapath *dp)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < dp->n_ports; i++) {
+		int err = reattach_port(dp, &dp->ports[i]);
+
+		first = first ?: err;
+	}
+	return first;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "datapath_private.h"
+#include "log.h"
+
+/* What the daemon takes at most, beyond the budgets that it keeps itself. Rates a second. */
+#define SESSION_RATE   2000 /* own-session packets per source prefix: a large site behind one NAT */
+#define PROBE_RATE     20   /* probes per source prefix */
+#define HANDSHAKE_RATE 10000 /* all sources, per CPU; one costs the daemon some 50 us at worst */
+
+/* Room for nodes to be added by a reload. */
+#define NODES_MIN 16384u
+
+static uint32_t count_nodes(const struct relay_config *config)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_networks; i++)
+		n += config->networks[i].n_nodes;
+	return n > UINT32_MAX / 8 ? UINT32_MAX / 8 : (uint32_t)n;
+}
+
+/* The next power of two above twice the nodes, so that few restarts change it. */
+static uint32_t room_for_nodes(const struct relay_config *config)
+{
+	uint32_t wanted = 2 * count_nodes(config), room = NODES_MIN;
+
+	while (room < wanted)
+		room *= 2;
+	return room;
+}
+
+static int set_sizes(struct relay_bpf *skel, const struct relay_config *config)
+{
+	uint32_t flows = config->limits.flows + config->limits.flows_per_node;
+	uint32_t nodes = room_for_nodes(config);
+
+	return bpf_map__set_max_entries(skel->maps.relay_flows, flows) ?:
+	       bpf_map__set_max_entries(skel->maps.flow_counts, flows) ?:
+	       bpf_map__set_max_entries(skel->maps.own_sessions, nodes) ?:
+	       bpf_map__set_max_entries(skel->maps.node_buckets, nodes) ?:
+	       bpf_map__set_max_entries(skel->maps.relay_nodes, 2 * nodes);
+}
+
+int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
+{
+	uint32_t seed;
+	int err = set_sizes(skel, config);
+
+	if (err) {
+		tp_err("cannot size the BPF maps: %s", strerror(-err));
+		return err;
+	}
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	skel->rodata->knobs = (struct relay_knobs){
+		.listen_port = htons(config->listen_port),
+		.stun_port = htons(config->stun_port),
+		.node_pps = config->limits.packets_per_node,
+		.node_bps = config->limits.bits_per_node,
+		.stun_rate = config->limits.stun_per_prefix,
+		.session_rate = SESSION_RATE,
+		.probe_rate = PROBE_RATE,
+		.handshake_rate = HANDSHAKE_RATE,
+		.seed = seed,
+	};
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the parts of the data path share among themselves; nobody else includes this. */
+#ifndef RELAY_DATAPATH_PRIVATE_H
+#define RELAY_DATAPATH_PRIVATE_H
+
+#include <net/if.h>
+
+#include "bpf_link.h"
+#include "relay/datapath.h"
+#include "bpf/relay.skel.h" /* needs the ABI structs declared */
+
+struct relay_port {
+	char name[IFNAMSIZ];
+	int ifindex;   /* 0: the device is away */
+	uint32_t slot; /* in tx_ports; kept over restarts, next hops in use name it */
+	int link_fd;   /* -1 with coexist */
+};
+
+struct relay_datapath {
+	enum relay_attach attach;
+	bool coexist;
+	bool adopted;
+	struct relay_bpf *skel; /* NULL when off */
+	uint32_t predecessor;	/* id of the relay_flows map that was in use before, 0: none */
+	char *instance;
+	int top_dir;	  /* <pin_path>; -1: not open */
+	int instance_dir; /* <pin_path>/<instance> */
+	int pin_dir;	  /* <pin_path>/<instance>/v<ABI> */
+	struct relay_port ports[TP_PORTS];
+	size_t n_ports;
+	volatile struct relay_count *counts; /* flow_counts */
+	uint32_t n_counts;
+	volatile uint64_t *index_filter;
+};
+
+/* --- datapath_pins.c: maps, pinned and carried over ----------------------------------------- */
+
+/* Opens the pin directories, loads the program on the pinned maps of an earlier run, or on new maps
+ * into which an earlier layout was copied, and pins those. 0 or -errno, logged. */
+int relay_pins_load(struct relay_datapath *dp, const struct relay_config *config);
+/* After attaching: removes what earlier layouts left. */
+void relay_pins_cleanup(struct relay_datapath *dp);
+/* The user that the daemon becomes; root when there is none. */
+uid_t relay_pins_owner(void);
+/* Id of a map, 0 when unknown. */
+uint32_t relay_pins_map_id(int fd);
+
+/* --- datapath_maps.c ------------------------------------------------------------------------ */
+
+/* relay_datapath_flows_each for a map that is not (yet) the one in use. */
+int relay_flow_map_each(int fd,
+			int (*fn)(void *arg, const struct relay_flow_key *key,
+				  const struct relay_flow *value),
+			void *arg);
+
+/* --- datapath_knobs.c ----------------------------------------------------------------------- */
+
+/* Sets the program's constants and the sizes of maps from the configuration; before load. */
+int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config);
+
+/* --- datapath_coexist.c: through libxdp's dispatcher ---------------------------------------- */
+
+/* Attaches a second instance of the program, on the same maps, beside what else is on the device.
+ * It replaces the predecessor's program, with a moment of neither. 0 or -errno, logged. */
+int relay_coexist_attach(const struct relay_datapath *dp, const struct relay_port *port);
+/* Detaches what was attached so; flows: id of the relay_flows map that tells whose program it is.
+ * 0 also when there was nothing. */
+int relay_coexist_detach(int ifindex, uint32_t flows);
+/* Is it there? */
+bool relay_coexist_on(int ifindex, uint32_t flows);
+
+#endif
