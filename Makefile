@@ -10,8 +10,8 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all bpf check check-deps check-unit check-bpf check-net demo bench fuzz format format-check \
-	install clean deps deps-check deps-bench docs
+.PHONY: all bpf check check-deps check-unit check-bpf check-net demo bench fuzz fuzzers format \
+	format-check install clean deps deps-check deps-bench docs
 
 SAN ?=
 B := $(if $(SAN),build-san,build)$(BUILD_SUFFIX)
@@ -66,6 +66,7 @@ UNIT := $(UNIT_SRC:%.c=$(B)/%)
 BPFT := $(BPFT_SRC:%.c=$(B)/%)
 TOOLS := $(TOOL_SRC:%.c=$(B)/%)
 BENCH := $(BENCH_SRC:%.c=$(B)/%)
+FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 
 all: $(PROGRAMS)
 bpf: $(BPF_OBJ)
@@ -104,6 +105,12 @@ $(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(LIBRELAY) $(LIBTURNPIKE)
 
 $(TOOLS) $(BENCH): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
+
+# Only tests/fuzz/run.sh builds these: with clang, sanitizers and coverage, in a directory of its own.
+fuzzers: $(FUZZ)
+
+$(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
