@@ -28,7 +28,8 @@ __attribute__((format(printf, 1, 2))) json_t *tp_control_error(const char *fmt, 
 
 /* The client's side, blocking, 10 s at most. 0 with a new reference in *reply (an error answer is
  * a reply too); -ENOENT or -ECONNREFUSED when no daemon listens, -EACCES, -ETIMEDOUT,
- * -ECONNRESET when it closed without an answer, -EBADMSG when the answer is not JSON, -EFBIG. */
+ * -EINTR after a signal handler ran, -ECONNRESET when it closed without an answer, -EBADMSG when
+ * the answer is not JSON, -EFBIG. */
 int tp_control_call(const char *path, const json_t *request, json_t **reply);
 
 #endif

@@ -42,7 +42,7 @@ static int open_socket(const char *path)
 	return fd;
 }
 
-/* Waits until fd can be read or written; 0, -ETIMEDOUT past the deadline, or -errno. */
+/* Waits until fd can be read or written; 0, -ETIMEDOUT past the deadline, -EINTR, or -errno. */
 static int wait_for(int fd, short events, uint64_t deadline)
 {
 	struct pollfd p = {.fd = fd, .events = events};
@@ -53,7 +53,7 @@ static int wait_for(int fd, short events, uint64_t deadline)
 		return -ETIMEDOUT;
 	n = poll(&p, 1, (int)((deadline - now) / TP_NS_PER_MS) + 1);
 	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+		return -errno;
 	return n ? 0 : -ETIMEDOUT;
 }
 
