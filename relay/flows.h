@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Flows and the sessions they belong to. A session is what one handshake between two nodes made:
+ * two flows, one for each direction, that live as long as the keypair may (180 s and 10 more). They
+ * end by time, in the order they came; nobody else's new session ever pushes them out.
+ *
+ * This table is the truth; the BPF map follows it. The daemon's own forwarder reads this one.
+ */
+#ifndef RELAY_FLOWS_H
+#define RELAY_FLOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "relay/node.h"
+
+#define FLOW_LIFE_SEC	190 /* WG_REJECT_AFTER_TIME + 10 */
+#define PAIR_SESSIONS	4   /* WireGuard keeps three keypairs; the pair's own oldest goes */
+#define PATH_MTU_SEC	600 /* RFC 1191, 6.3 */
+#define FLOW_SEE_NO_MTU 0xffff
+
+struct flow {
+	struct relay_flow_key key;
+	struct relay_flow value;
+	struct node *from, *to;
+	struct session *session;
+	struct relay_count user; /* passed on by the daemon */
+	LIST_ENTRY(flow) in_session, in_sends, in_receives, in_index;
+	UT_hash_handle hh;
+};
+
+/* One flow towards the initiator, and one towards the responder for each response that its
+ * initiation got: a forged response can't displace the real one. */
+struct session {
+	uint32_t id;
+	uint64_t expires_at;
+	uint64_t handshake; /* the initiation it came of */
+	LIST_HEAD(, flow) flows;
+	struct pair *pair;
+	TAILQ_ENTRY(session) in_age, in_pair;
+};
+
+/* What is known of two nodes together; `explain` tells from it. */
+struct pair {
+	uint32_t ids[2]; /* ascending */
+	TAILQ_HEAD(, session) sessions;
+	uint32_t n_sessions;
+	uint64_t last_initiation[2]; /* [ids[0] is the initiator ? 0 : 1] */
+	uint64_t last_response[2];   /* to that initiation */
+	int last_refusal[2];	     /* enum tp_reason, -1: passed on */
+	uint64_t last_end;
+	UT_hash_handle hh;
+};
+
+/* One end of a session, as observed in its handshake. */
+struct flow_end {
+	struct node *node;
+	struct tp_endpoint at;
+	struct tp_addr local; /* the relay's address on this side */
+	uint32_t index;	      /* chosen by this node: what the other puts into `receiver` */
+};
+
+int flows_new(struct relay *r);
+void flows_free(struct relay *r);
+void flows_adopt(struct relay *r, uint64_t now);
+void flows_tick(struct relay *r, uint64_t now);
+
+/* Both flows of a new session, in the map before this returns. The same handshake again renews
+ * nothing and is fine. 0, or the reason it was refused as -1 - enum tp_reason. */
+int flows_install(struct relay *r, const struct flow_end *initiator,
+		  const struct flow_end *responder, uint64_t handshake, uint64_t now);
+
+struct flow *flow_find(const struct relay *r, const struct tp_endpoint *from, uint32_t index);
+/* Flows whose receiver index is `index`, whoever sends: for a sender that moved. fn returns
+ * non-zero to stop. */
+void flows_each_index(struct relay *r, uint32_t index, int (*fn)(void *arg, struct flow *f),
+		      void *arg);
+bool flow_live(const struct flow *f, uint64_t now);
+
+/* The node's end at `old` is now at `to`, speaking to `local`: both directions follow. */
+void flows_move(struct relay *r, struct node *n, const struct tp_endpoint *old,
+		const struct tp_endpoint *to, const struct tp_addr *local);
+void flows_drop_node(struct relay *r, struct node *n);
+void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at);
+/* A route moved: every flow asks for its next hop again. */
+void flows_refresh_nexthops(struct relay *r);
+/* The path to `to` takes no more than mtu bytes (an ICMP error that quoted flow f). */
+void flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now);
+/* Back to the next hop's MTU: the node moved, or PATH_MTU_SEC went by. */
+void flows_forget_mtu(struct relay *r, struct node *n);
+
+/* Packets and bytes of a flow so far, both paths. */
+struct relay_count flow_count(const struct relay *r, const struct flow *f);
+/* Received from and sent to a node, live flows included. */
+void node_counts(const struct relay *r, const struct node *n, struct relay_count *rx,
+		 struct relay_count *tx);
+uint32_t flows_total(const struct relay *r);
+int flows_each(const struct relay *r, int (*fn)(void *arg, const struct flow *f), void *arg);
+
+/* The pair's record, made when missing (NULL: out of memory), or only looked up. */
+struct pair *pair_get(struct relay *r, const struct node *a, const struct node *b);
+struct pair *pair_find(const struct relay *r, const struct node *a, const struct node *b);
+/* 0 when n is ids[0], else 1. */
+int pair_side(const struct pair *p, const struct node *n);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What changes about live flows: a node that moved, a route, a path MTU. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/lib/flow.h"
+#include "clock.h"
+#include "relay/datapath.h"
+#include "relay/flows_internal.h"
+#include "relay/nexthop.h"
+
+#define MTU_MIN_V4 68	/* RFC 791 */
+#define MTU_MIN_V6 1280 /* RFC 8200 */
+
+/* Map updates gathered, so that a thousand flows cost a few system calls. */
+struct batch {
+	struct relay_flow_key *keys;
+	struct relay_flow *values;
+	uint32_t n, room;
+};
+
+static bool batch_add(struct batch *b, const struct flow *f)
+{
+	if (b->n == b->room) {
+		uint32_t room = b->room ? 2 * b->room : 64;
+		void *keys = reallocarray(b->keys, room, sizeof(*b->keys));
+		void *values;
+
+		if (keys)
+			b->keys = keys;
+		values = reallocarray(b->values, room, sizeof(*b->values));
+		if (values)
+			b->values = values;
+		if (!keys || !values)
+			return false;
+		b->room = room;
+	}
+	b->keys[b->n] = f->key;
+	b->values[b->n++] = f->value;
+	return true;
+}
+
+static void batch_fini(struct batch *b)
+{
+	free(b->keys);
+	free(b->values);
+}
+
+static void put(struct relay *r, struct batch *b)
+{
+	if (b->n && relay_datapath_flows_put(r->dp, b->keys, b->values, b->n))
+		tp_log_limited(LOG_ERR, "flow table: %u flows could not all be changed", b->n);
+}
+
+static bool leads_to(const struct flow *f, const struct tp_endpoint *at)
+{
+	return f->value.dst_port == at->port &&
+	       !memcmp(f->value.dst, &at->addr, sizeof(f->value.dst));
+}
+
+static bool comes_from(const struct flow *f, const struct tp_endpoint *at)
+{
+	return f->key.port == at->port && !memcmp(f->key.addr, &at->addr, sizeof(f->key.addr));
+}
+
+static void redirect(struct relay *r, struct flow *f, const struct tp_endpoint *to,
+		     const struct tp_addr *local)
+{
+	flow_unresolve(r, f);
+	memcpy(f->value.dst, &to->addr, sizeof(f->value.dst));
+	memcpy(f->value.src, local, sizeof(f->value.src));
+	f->value.dst_port = to->port;
+	f->value.mtu = FLOW_SEE_NO_MTU;
+	flow_resolve(r, f);
+}
+
+static void rekey(struct relay *r, struct flow *f, const struct tp_endpoint *to,
+		  const struct tp_addr *local)
+{
+	HASH_DELETE(hh, r->flows->by_key, f);
+	memcpy(f->key.addr, &to->addr, sizeof(f->key.addr));
+	f->key.port = to->port;
+	memcpy(f->value.local, local, sizeof(f->value.local));
+	flow_unresolve(r, f);
+	flow_resolve(r, f);
+	HASH_ADD(hh, r->flows->by_key, key, sizeof(f->key), f);
+}
+
+/* Another node's flow may hold the key that f is to get, from a time when the address was its. */
+static void make_way(struct relay *r, const struct flow *f, const struct tp_endpoint *to)
+{
+	struct flow *holder = flow_find(r, to, f->key.index);
+
+	if (holder && holder != f && holder->session != f->session)
+		session_end(r, holder->session, tp_now());
+}
+
+static void move_sends(struct relay *r, struct node *n, const struct tp_endpoint *old,
+		       const struct tp_endpoint *to, const struct tp_addr *local)
+{
+	struct batch gone = {0}, fresh = {0};
+	struct flow *f;
+
+	LIST_FOREACH (f, &n->sends, in_sends) {
+		if (comes_from(f, old))
+			make_way(r, f, to);
+	}
+	LIST_FOREACH (f, &n->sends, in_sends) {
+		if (!comes_from(f, old))
+			continue;
+		batch_add(&gone, f);
+		rekey(r, f, to, local);
+		batch_add(&fresh, f);
+	}
+	/* Packets already come from the new address: first the new keys, then the old ones go. */
+	put(r, &fresh);
+	if (gone.n && !tp_endpoint_equal(old, to))
+		relay_datapath_flows_del(r->dp, gone.keys, gone.n);
+	batch_fini(&gone);
+	batch_fini(&fresh);
+}
+
+static void move_receives(struct relay *r, struct node *n, const struct tp_endpoint *old,
+			  const struct tp_endpoint *to, const struct tp_addr *local)
+{
+	struct batch changed = {0};
+	struct flow *f;
+
+	LIST_FOREACH (f, &n->receives, in_receives) {
+		if (!leads_to(f, old))
+			continue;
+		redirect(r, f, to, local);
+		batch_add(&changed, f);
+	}
+	put(r, &changed);
+	batch_fini(&changed);
+}
+
+void flows_move(struct relay *r, struct node *n, const struct tp_endpoint *old,
+		const struct tp_endpoint *to, const struct tp_addr *local)
+{
+	move_receives(r, n, old, to, local);
+	move_sends(r, n, old, to, local);
+}
+
+void flows_refresh_nexthops(struct relay *r)
+{
+	struct batch changed = {0};
+	struct flow *f, *tmp;
+
+	HASH_ITER (hh, r->flows->by_key, f, tmp) {
+		uint32_t was = f->value.nexthop;
+
+		flow_resolve(r, f);
+		flow_unresolve(r, f);
+		if (f->value.nexthop != was)
+			batch_add(&changed, f);
+	}
+	put(r, &changed);
+	batch_fini(&changed);
+}
+
+static void set_mtu(struct relay *r, struct node *n, const uint8_t dst[16], uint16_t mtu)
+{
+	struct batch changed = {0};
+	struct flow *f;
+
+	LIST_FOREACH (f, &n->receives, in_receives) {
+		if ((dst && memcmp(f->value.dst, dst, sizeof(f->value.dst))) || f->value.mtu == mtu)
+			continue;
+		f->value.mtu = mtu;
+		batch_add(&changed, f);
+	}
+	put(r, &changed);
+	batch_fini(&changed);
+}
+
+void flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now)
+{
+	struct node *n = f->to;
+	struct tp_addr dst;
+	uint16_t least;
+
+	memcpy(&dst, f->value.dst, sizeof(dst));
+	least = tp_addr_is_v4(&dst) ? MTU_MIN_V4 : MTU_MIN_V6;
+	if (mtu < least)
+		mtu = least;
+	if (mtu >= f->value.mtu)
+		return;
+	n->path_mtu = mtu;
+	n->path_mtu_until = now + TP_SEC(PATH_MTU_SEC);
+	set_mtu(r, n, f->value.dst, mtu);
+	tp_log_limited(LOG_INFO, "path MTU towards %s is %u", n->name, mtu);
+}
+
+void flows_forget_mtu(struct relay *r, struct node *n)
+{
+	n->path_mtu = 0;
+	set_mtu(r, n, NULL, FLOW_SEE_NO_MTU);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The relay as an ordinary WireGuard peer of its nodes: handshakes for its own key, and what they
+ * say about where a node is.
+ *
+ * An address is adopted only when it was shown to answer:
+ *   (a) the first data packet of a new keypair, from the address to which message 2 went, or
+ *   (b) a message 2 that answers the relay's own initiation, from the address to which that went.
+ * Anything else from a new address (a keepalive, a data packet of a known flow) leads to (b).
+ */
+#ifndef RELAY_REGISTER_H
+#define RELAY_REGISTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "relay/node.h"
+
+#define OWN_HANDSHAKES 4 /* under way with one node at a time */
+
+enum own_state {
+	OWN_INITIATED, /* message 1 sent */
+	OWN_KEYPAIR,   /* usable */
+	OWN_STALE,     /* an index from before a restart: the keypair is lost */
+};
+
+struct own_session {
+	uint32_t index; /* ours, as on the wire */
+	enum own_state state;
+	struct node *node;
+	uint64_t born;
+	struct tp_endpoint at; /* where message 1 or 2 of ours went */
+	struct tp_addr local;
+	bool heals_flows;	  /* sent because a flow's packet came from a new address ... */
+	struct tp_endpoint heals; /* ... and this is the flow's old one */
+	uint8_t mac1[WG_MAC_LEN]; /* of our message, for a cookie reply to it */
+	struct tp_noise_handshake hs;
+	struct tp_keypair *kp;
+	LIST_ENTRY(own_session) in_node;
+	UT_hash_handle hh;
+};
+
+int own_sessions_new(struct relay *r);
+void own_sessions_free(struct relay *r);
+void own_sessions_adopt(struct relay *r, uint64_t now);
+void own_sessions_tick(struct relay *r, uint64_t now);
+void own_sessions_drop_node(struct relay *r, struct node *n);
+struct own_session *own_session_find(const struct relay *r, uint32_t index);
+/* One byte that all of the relay's indices carry on top, for the split of its sockets. */
+uint8_t own_index_tag(const uint8_t public_key[WG_KEY_LEN]);
+
+/* Initiation whose mac1 is made for the relay's key. `proven`: its mac2 is good. */
+void register_initiation(struct relay *r, const struct packet *p, bool proven);
+/* Response to an initiation of the relay's own. */
+void register_response(struct relay *r, const struct packet *p, struct own_session *s);
+/* Cookie reply to a message of the relay's own. */
+void register_cookie(struct relay *r, const struct packet *p, struct own_session *s);
+
+/* Has the node prove that it is at `at`. Rate-limited per node. heals: the address of the flow
+ * that came from `at`, or NULL when it was the node's own session. */
+void register_probe(struct relay *r, struct node *n, const struct tp_endpoint *at,
+		    const struct tp_addr *local, const struct tp_endpoint *heals, uint64_t now);
+/* First data packet of the keypair that the node initiated: it is confirmed, case (a). */
+void register_confirm(struct relay *r, struct own_session *s, const struct packet *p);
+/* Sends an empty (keepalive) or full data packet to where the node is. */
+void register_send(struct relay *r, struct own_session *s, const struct tp_addr *local,
+		   const struct tp_endpoint *to, const void *inner, size_t len);
+
+#endif
