@@ -132,7 +132,8 @@ static int attach_links(struct relay_datapath *dp)
 	int err = tp_xdp_detach(dp->pin_dir, keep_link, dp);
 
 	for (size_t i = 0; !err && i < dp->n_ports; i++) {
-		if (dp->predecessor)
+		/* coexist was true before? */
+		if (dp->predecessor && !tp_xdp_pinned(dp->pin_dir, dp->ports[i].name))
 			relay_coexist_detach(dp->ports[i].ifindex, dp->predecessor);
 		err = attach_port(dp, &dp->ports[i]);
 		if (!err)
@@ -272,6 +273,19 @@ static bool still_attached(const struct relay_datapath *dp, const struct relay_p
 		return tp_xdp_link_on(p->link_fd, p->ifindex);
 	return relay_coexist_on(p->ifindex,
 				relay_pins_map_id(bpf_map__fd(dp->skel->maps.relay_flows)));
+}
+
+bool relay_datapath_attached(const struct relay_datapath *dp, const char *interface)
+{
+	if (dp->attach == RELAY_ATTACH_OFF)
+		return true;
+	for (size_t i = 0; i < dp->n_ports; i++) {
+		const struct relay_port *p = &dp->ports[i];
+
+		if (!strcmp(p->name, interface))
+			return p->ifindex && still_attached(dp, p);
+	}
+	return false;
 }
 
 /* A device that is away is waited for. */

@@ -32,6 +32,8 @@ const char *relay_datapath_mode(const struct relay_datapath *dp);
 int relay_datapath_port(const struct relay_datapath *dp, int ifindex);
 /* A link went away and came back (or a NIC was replaced): attach again where it is missing. */
 int relay_datapath_reattach(struct relay_datapath *dp);
+/* Is the program on this interface now? With attach = "off": true, nothing is missing. */
+bool relay_datapath_attached(const struct relay_datapath *dp, const char *interface);
 bool relay_datapath_adopted(const struct relay_datapath *dp); /* maps were there already */
 
 /* Flow table. key, value: arrays of n. 0 or the first -errno. */

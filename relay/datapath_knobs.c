@@ -41,7 +41,7 @@ static int set_sizes(struct relay_bpf *skel, const struct relay_config *config)
 
 	return bpf_map__set_max_entries(skel->maps.relay_flows, flows) ?:
 	       bpf_map__set_max_entries(skel->maps.flow_counts, flows) ?:
-	       bpf_map__set_max_entries(skel->maps.own_sessions, nodes) ?:
+	       bpf_map__set_max_entries(skel->maps.own_sessions, 2 * nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.node_buckets, nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.relay_nodes, 2 * nodes);
 }

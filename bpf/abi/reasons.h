@@ -49,6 +49,7 @@
 	X(DROP, trial_budget,      "no budget left to look for the target by mac1")                \
 	X(DROP, target_paced,      "target gets no more initiations this second")                  \
 	X(DROP, handshake_quota,   "node above its remembered initiations")                        \
+	X(DROP, duplicate,         "initiation already passed on")                                 \
 	X(DROP, response_unknown,  "response without a remembered initiation")                     \
 	X(DROP, response_mac1,     "response whose mac1 fits no possible sender")                  \
 	X(DROP, response_limit,    "too many responses to one initiation")                         \
