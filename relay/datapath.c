@@ -267,25 +267,10 @@ int relay_datapath_port(const struct relay_datapath *dp, int ifindex)
 	return -1;
 }
 
+/* Whose program it is that runs beside others cannot be told without CAP_SYS_ADMIN. */
 static bool still_attached(const struct relay_datapath *dp, const struct relay_port *p)
 {
-	if (!dp->coexist)
-		return tp_xdp_link_on(p->link_fd, p->ifindex);
-	return relay_coexist_on(p->ifindex,
-				relay_pins_map_id(bpf_map__fd(dp->skel->maps.relay_flows)));
-}
-
-bool relay_datapath_attached(const struct relay_datapath *dp, const char *interface)
-{
-	if (dp->attach == RELAY_ATTACH_OFF)
-		return true;
-	for (size_t i = 0; i < dp->n_ports; i++) {
-		const struct relay_port *p = &dp->ports[i];
-
-		if (!strcmp(p->name, interface))
-			return p->ifindex && still_attached(dp, p);
-	}
-	return false;
+	return dp->coexist ? tp_xdp_any_on(p->ifindex) : tp_xdp_link_on(p->link_fd, p->ifindex);
 }
 
 /* A device that is away is waited for. */

@@ -87,15 +87,6 @@ int relay_coexist_detach(int ifindex, uint32_t flows)
 	return err;
 }
 
-bool relay_coexist_on(int ifindex, uint32_t flows)
-{
-	struct xdp_multiprog *mp = attached_to(ifindex);
-	bool on = mp && find_ours(mp, flows);
-
-	xdp_multiprog__close(mp);
-	return on;
-}
-
 /* The program once more, not loaded yet, since the dispatcher makes an extension of it; on the maps
  * of the instance that is. */
 static struct relay_bpf *open_twin(const struct relay_datapath *dp)
@@ -118,17 +109,19 @@ static struct relay_bpf *open_twin(const struct relay_datapath *dp)
 	return twin;
 }
 
-static void log_outcome(const struct relay_port *p, enum tp_xdp_mode mode)
+static void log_outcome(const struct relay_port *p, const char *mode)
 {
 	struct xdp_multiprog *mp = attached_to(p->ifindex);
 
-	if (mp && !xdp_multiprog__is_legacy(mp))
-		tp_info("%s: attached, %s, beside %d others", p->name, tp_xdp_mode_name(mode),
+	if (!mp) /* without CAP_SYS_ADMIN one cannot look */
+		tp_info("%s: attached, %s", p->name, mode);
+	else if (!xdp_multiprog__is_legacy(mp))
+		tp_info("%s: attached, %s, beside %d others", p->name, mode,
 			xdp_multiprog__program_count(mp) - 1);
 	else
 		tp_warn("%s: attached, %s, but as the only program: libxdp could not load its "
 			"dispatcher here, so no other program can be added",
-			p->name, tp_xdp_mode_name(mode));
+			p->name, mode);
 	xdp_multiprog__close(mp);
 }
 
@@ -150,7 +143,7 @@ static int attach_twin(const struct relay_port *p, struct relay_bpf *twin, enum 
 		tp_err("%s: libxdp cannot attach in %s mode: %s; %s", p->name,
 		       tp_xdp_mode_name(mode), strerror(-err), tp_xdp_advice(err, mode));
 	else
-		log_outcome(p, mode);
+		log_outcome(p, tp_xdp_mode_name(mode));
 	xdp_program__close(prog);
 	return err;
 }

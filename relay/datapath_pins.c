@@ -33,10 +33,12 @@
 
 uid_t relay_pins_owner(void)
 {
-	uid_t uid;
+	uid_t uid = geteuid();
 	gid_t gid;
 
-	return tp_priv_lookup(TP_PRIV_USER, &uid, &gid) ? 0 : uid;
+	if (!uid)
+		tp_priv_lookup(TP_PRIV_USER, &uid, &gid); /* whom it will be; 0 if nobody */
+	return uid;
 }
 
 uint32_t relay_pins_map_id(int fd)
@@ -413,7 +415,8 @@ static int load_from(struct relay_datapath *dp, int source, long version)
 	}
 	if (same && all_match(dp, source))
 		return load_on_pinned(dp, source);
-	tp_info("carrying BPF maps over from v%ld to " CURRENT, version);
+	if (!same)
+		tp_info("carrying BPF maps over from v%ld to " CURRENT, version);
 	return load_on_new(dp, source);
 }
 

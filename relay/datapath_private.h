@@ -40,7 +40,7 @@ struct relay_datapath {
 int relay_pins_load(struct relay_datapath *dp, const struct relay_config *config);
 /* After attaching: removes what earlier layouts left. */
 void relay_pins_cleanup(struct relay_datapath *dp);
-/* The user that the daemon becomes; root when there is none. */
+/* The user that the daemon is, or becomes; root when there is none. */
 uid_t relay_pins_owner(void);
 /* Id of a map, 0 when unknown. */
 uint32_t relay_pins_map_id(int fd);
@@ -66,7 +66,5 @@ int relay_coexist_attach(const struct relay_datapath *dp, const struct relay_por
 /* Detaches what was attached so; flows: id of the relay_flows map that tells whose program it is.
  * 0 also when there was nothing. */
 int relay_coexist_detach(int ifindex, uint32_t flows);
-/* Is it there? */
-bool relay_coexist_on(int ifindex, uint32_t flows);
 
 #endif

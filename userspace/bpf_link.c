@@ -64,6 +64,14 @@ const char *tp_xdp_advice(int err, enum tp_xdp_mode mode)
 	}
 }
 
+bool tp_xdp_pinned(int dir, const char *ifname)
+{
+	char pin[PIN_NAME_SZ];
+
+	pin_name(ifname, pin);
+	return !faccessat(dir, pin, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 static int link_info(int fd, struct bpf_link_info *info)
 {
 	uint32_t size = sizeof(*info);
@@ -92,6 +100,13 @@ bool tp_xdp_link_on(int link_fd, int ifindex)
 	if (link_fd < 0 || link_info(link_fd, &info))
 		return false;
 	return runs_in(&info, ifindex, TP_XDP_NATIVE) || runs_in(&info, ifindex, TP_XDP_GENERIC);
+}
+
+bool tp_xdp_any_on(int ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+
+	return !bpf_xdp_query(ifindex, 0, &q) && q.attach_mode != XDP_ATTACHED_NONE;
 }
 
 /* 0: the link runs the new program. -ESTALE: it is of no use. */

@@ -19,8 +19,12 @@ const char *tp_xdp_mode_name(enum tp_xdp_mode mode);
  * running), or -errno with the reason, and what to do about it, logged. */
 int tp_xdp_attach(int dir, const char *ifname, int ifindex, int prog_fd, enum tp_xdp_mode mode,
 		  int *link_fd);
+/* Is there a pinned link for this interface, of whatever state? */
+bool tp_xdp_pinned(int dir, const char *ifname);
 /* Does this link still run its program on that device of this network namespace? */
 bool tp_xdp_link_on(int link_fd, int ifindex);
+/* Is any XDP program on the device, whosoever? */
+bool tp_xdp_any_on(int ifindex);
 
 /* Detaches and unpins each link in dir for whose interface keep() says false. keep NULL: all. */
 int tp_xdp_detach(int dir, bool (*keep)(void *arg, const char *ifname), void *arg);
