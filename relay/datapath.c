@@ -273,6 +273,14 @@ static bool still_attached(const struct relay_datapath *dp, const struct relay_p
 	return dp->coexist ? tp_xdp_any_on(p->ifindex) : tp_xdp_link_on(p->link_fd, p->ifindex);
 }
 
+bool relay_datapath_attached(const struct relay_datapath *dp, const char *interface)
+{
+	for (size_t i = 0; i < dp->n_ports; i++)
+		if (!strcmp(dp->ports[i].name, interface))
+			return still_attached(dp, &dp->ports[i]);
+	return dp->attach == RELAY_ATTACH_OFF;
+}
+
 /* A device that is away is waited for. */
 static int reattach_port(struct relay_datapath *dp, struct relay_port *p)
 {

@@ -247,6 +247,7 @@ static void test_off_is_silent(void **state)
 	assert_int_equal(slots[TP_NEXTHOPS - 1], 0);
 	assert_int_equal(relay_datapath_reasons(dp, sums), 0);
 	assert_int_equal(relay_datapath_reattach(dp), 0);
+	assert_true(relay_datapath_attached(dp, "tpa"));
 	assert_int_equal(relay_datapath_detach(dp), 0);
 	relay_datapath_close(dp);
 }
@@ -441,10 +442,15 @@ static void test_device_comes_back(void **state)
 	int slot = relay_datapath_port(dp, (int)if_nametoindex("tpa"));
 
 	(void)state;
+	assert_true(relay_datapath_attached(dp, "tpa"));
+	assert_false(relay_datapath_attached(dp, "tpb"));
 	must("ip link del tpa");
+	assert_false(relay_datapath_attached(dp, "tpa"));
 	assert_int_equal(relay_datapath_reattach(dp), 0);
+	assert_false(relay_datapath_attached(dp, "tpa"));
 	must("ip link add tpa type veth peer name tpb");
 	assert_int_equal(relay_datapath_reattach(dp), 0);
+	assert_true(relay_datapath_attached(dp, "tpa"));
 	assert_int_not_equal(program_on("tpa", true), 0);
 	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tpa")), slot);
 	relay_datapath_close(dp);
