@@ -33,6 +33,7 @@ enum tp_udp_class {
 #define TP_UDP_PAYLOAD_MAX 65507 /* IPv4's; IPv6 without jumbograms has 20 more */
 #define TP_UDP_BATCH	   64	 /* reads (GRO: trains of datagrams) a batch, messages a flush */
 #define TP_UDP_QUEUE	   1024	 /* datagrams that wait for a flush */
+#define TP_UDP_ERRORS	   256	 /* ICMP errors taken before it's others' turn */
 #define TP_UDP_QUOTE	   64	 /* bytes kept of a datagram that an ICMP error quotes */
 
 struct tp_udp;
@@ -94,10 +95,11 @@ struct tp_udp_error {
 	uint8_t quote[TP_UDP_QUOTE]; /* the start of its UDP payload */
 };
 
-/* The next such error; others are skipped. False when there is none, which also ends the pending
- * error that would keep the socket readable. To be called whenever any socket of a group is
- * readable until it says so: errors don't follow the group's split, and take room in the receive
- * buffer. */
+/* The next such error; others are skipped. To be called in a loop whenever any socket of a group is
+ * readable: errors don't follow the group's split, and take room in the receive buffer. False when
+ * there is none, which also ends the pending error that would keep the socket readable, or after
+ * TP_UDP_ERRORS in a row, so that a flood of them can't keep the caller: the socket stays readable.
+ */
 bool tp_udp_error_recv(struct tp_udp *u, struct tp_udp_error *out);
 
 #endif

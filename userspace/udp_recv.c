@@ -11,8 +11,7 @@
 #include "udp.h"
 #include "udp_socket.h"
 
-#define READ_BYTES    65536 /* the most that GRO merges */
-#define ERRORS_A_CALL 256   /* of no interest, skipped in one call */
+#define READ_BYTES 65536 /* the most that GRO merges */
 
 /* Reads tried again because of pending ICMP errors. Each try takes one off the socket. */
 #define TRIES 64
@@ -204,10 +203,11 @@ bool tp_udp_error_recv(struct tp_udp *u, struct tp_udp_error *out)
 	socklen_t size = sizeof(int);
 	int got = 0, pending;
 
-	for (int i = 0; i < ERRORS_A_CALL && !got; i++)
+	for (; u->errors < TP_UDP_ERRORS && !got; u->errors++)
 		got = take_error(u, out);
 	if (got > 0)
 		return true;
+	u->errors = 0;
 	/* Reading the pending error is what clears it; which one it was doesn't matter. */
 	getsockopt(u->fd, SOL_SOCKET, SO_ERROR, &pending, &size);
 	return false;

@@ -16,8 +16,9 @@ struct tp_udp_queue {
 struct tp_udp {
 	int fd;
 	int family;
-	uint16_t port; /* network order */
-	bool gso;      /* until the kernel says that a device can't */
+	uint16_t port;	     /* network order */
+	bool gso;	     /* until the kernel says that a device can't */
+	unsigned int errors; /* taken off the error queue in a row */
 	struct tp_udp_queue queue;
 };
 

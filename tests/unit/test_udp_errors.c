@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What ICMP errors do to the UDP sockets: no harm, and too-big ones are reported. */
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -181,12 +183,81 @@ static void test_too_big(void **state)
 	check_too_big(AF_INET6);
 }
 
+static void test_too_big_flood(void **state)
+{
+	const unsigned int count = TP_UDP_ERRORS + 44;
+	struct tp_udp *u = open_one(AF_INET);
+	struct tp_udp_error e;
+	unsigned int n = 0;
+
+	(void)state;
+	want_isolation();
+	for (unsigned int i = 0; i < count; i++)
+		send_too_big_v4(u, 1404, "quote", 5);
+	while (tp_udp_error_recv(u, &e))
+		n++;
+	assert_int_equal(n, TP_UDP_ERRORS);
+	while (n < count) {
+		wait_for(u, POLLIN);
+		while (tp_udp_error_recv(u, &e))
+			n++;
+	}
+	assert_false(tp_udp_error_recv(u, &e));
+	assert_true(idle(u));
+	tp_udp_close(u);
+}
+
+/* The IP header of the next packet on the loopback device to this UDP port. */
+static struct iphdr capture(int fd, uint16_t port)
+{
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct {
+			struct iphdr ip;
+			struct udphdr udp;
+		} head;
+
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+		if (recv(fd, &head, sizeof(head), 0) == sizeof(head) &&
+		    head.ip.protocol == IPPROTO_UDP && head.udp.dest == port)
+			return head.ip;
+	}
+}
+
+/* Anyone can forge a frag-needed. It's for the caller to judge; the socket goes on as before. */
+static void test_too_big_is_hearsay(void **state)
+{
+	static const uint8_t data[1400];
+	struct sockaddr_ll lo = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_ifindex = 1};
+	struct tp_udp *u = open_one(AF_INET);
+	struct tp_udp_datagram d = to(u, AF_INET, data, sizeof(data));
+	struct iphdr ip;
+	int fd;
+
+	(void)state;
+	want_isolation();
+	d.peer = (struct tp_endpoint){second(AF_INET), htons(7777)};
+	send_too_big_v4(u, 600, "", 0);
+	wait_for(u, POLLIN);
+	fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP));
+	assert_int_equal(bind(fd, (struct sockaddr *)&lo, sizeof(lo)), 0);
+	assert_int_equal(tp_udp_send(u, &d), 0);
+	ip = capture(fd, htons(7777));
+	assert_int_equal(ntohs(ip.tot_len), sizeof(ip) + sizeof(struct udphdr) + sizeof(data));
+	assert_int_equal(ip.frag_off, 0); /* neither a fragment nor DF */
+	close(fd);
+	tp_udp_close(u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pending_error),
 		cmocka_unit_test(test_error_without_room),
 		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_too_big_flood),
+		cmocka_unit_test(test_too_big_is_hearsay),
 	};
 
 	isolate();
