@@ -201,6 +201,7 @@ refuse "drops: reasons never met are left out" shows "ttl" cli relay drops
 expect "drops -a: are not" shows "ttl 0 0" cli relay drops -a
 expect "peer-config" shows '^PrivateKey = <private key of alice>$' cli relay peer-config alice
 expect "peer-config asked for that node" grep -qF '{"command":"peer-config","name":"alice"}' $SEEN
+expect "a name that is no text is refused" complains "not UTF-8" cli relay peer-config $'\xff'
 cli explain pair alice bob | tr -s ' ' >$LAB/explained
 expect "explain: ok" grep -q '^ok alice is registered 198' $LAB/explained
 expect "explain: failed" grep -q '^FAIL bob is registered never seen' $LAB/explained

@@ -30,6 +30,7 @@ const char *cli_ask_error(const struct cli *cli, int err)
 	case EBADMSG:
 		snprintf(text, sizeof(text), "the answer from %s is not what a relay says", path);
 		break;
+	case EILSEQ: snprintf(text, sizeof(text), "a name that is not UTF-8"); break;
 	default: snprintf(text, sizeof(text), "%s: %s", path, strerror(-err)); break;
 	}
 	return text;
@@ -37,7 +38,8 @@ const char *cli_ask_error(const struct cli *cli, int err)
 
 int cli_ask_quietly(const struct cli *cli, json_t *request, json_t **reply)
 {
-	int err = tp_control_call(cli->socket, request, reply);
+	/* json_pack() makes no string of what is not UTF-8. */
+	int err = request ? tp_control_call(cli->socket, request, reply) : -EILSEQ;
 
 	json_decref(request);
 	return err;
