@@ -21,8 +21,8 @@ TP_INLINE bool tp_bucket_grant(__u64 word, __u64 now, __u64 cost, __u64 burst, _
 	return *granted - now <= burst;
 }
 
-/* Take `cost` nanoseconds worth (units / rate) out of the bucket that several CPUs share. When other
- * CPUs keep winning, the packet is let through: the bound is soft by that many packets. */
+/* Take `cost` nanoseconds worth (units / rate) out of the bucket that several CPUs share. When
+ * other CPUs keep winning, the packet is let through: the bound is soft by that many packets. */
 TP_INLINE bool tp_bucket_take(__u64 *word, __u64 now, __u64 cost, __u64 burst)
 {
 	for (int i = 0; i < TP_BUCKET_TRIES; i++) {

@@ -54,15 +54,4 @@ TP_INLINE __u64 pseudo_sum(const __u8 *src, const __u8 *dst, __u8 proto, __u16 l
 	return tp_sum128(src) + tp_sum128(dst) + bpf_htons(proto) + bpf_htons(len);
 }
 
-TP_INLINE void swap_macs(void *eth)
-{
-	__u32 head = tp_get32(eth);
-	__u16 tail = tp_get16(eth + 4);
-
-	tp_put32(eth, tp_get32(eth + ETH_ALEN));
-	tp_put16(eth + 4, tp_get16(eth + ETH_ALEN + 4));
-	tp_put32(eth + ETH_ALEN, head);
-	tp_put16(eth + ETH_ALEN + 4, tail);
-}
-
 #endif

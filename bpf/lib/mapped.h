@@ -21,8 +21,7 @@ TP_INLINE __u32 tp_mapped_v4(const __u8 *addr)
 TP_INLINE void tp_map_v4(__u8 *addr, __u32 v4)
 {
 	tp_put64(addr, 0);
-	tp_put32(addr + 8, TP_MAPPED_PREFIX);
-	tp_put32(addr + 12, v4);
+	tp_put64(addr + 8, tp_pair(TP_MAPPED_PREFIX, v4));
 }
 
 #endif

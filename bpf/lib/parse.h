@@ -6,18 +6,16 @@
 #ifndef TP_BPF_PARSE_H
 #define TP_BPF_PARSE_H
 
-#include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 
 #include "mapped.h"
+#include "ethernet.h"
 #include "maps.h"
 #include "reason.h"
 
-#define VLAN_HLEN     4
-#define L2_LEN_MAX    (ETH_HLEN + TP_VLAN_MAX * VLAN_HLEN)
 #define IPV4_LEN      sizeof(struct iphdr)
 #define IPV6_LEN      sizeof(struct ipv6hdr)
 #define IPV4_PLAIN    0x45   /* version 4, five words of header */
@@ -28,8 +26,9 @@ struct packet {
 	void *eth;
 	void *ip;
 	struct udphdr *udp;
-	struct relay_flow_key key; /* source address and port; the index once it is known */
+	struct relay_flow_key key; /* source address; the rest once it is known (wg_is_data) */
 	struct relay_addr local;   /* destination address */
+	__be16 port;		   /* of the source */
 	__be16 local_port;
 	__u16 l2_len;  /* Ethernet header and tags: 14, 18 or 22 */
 	__u16 ip_len;  /* IP header and all, by the IP header's word */
@@ -50,21 +49,15 @@ TP_INLINE __u32 l2_len(const struct packet *p)
 	return p->l2_len & 0x1e;
 }
 
-TP_INLINE bool is_vlan(__be16 proto)
-{
-	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
-}
-
 /* Sets eth, ip and l2_len; gives the protocol behind the last tag, or 0. */
 TP_INLINE __be16 parse_ethernet(struct packet *p, void *end)
 {
-	struct ethhdr *eth = p->eth;
-	void *next = eth + 1;
+	void *next = p->eth + ETH_HLEN;
 	__be16 proto;
 
 	if (next > end)
 		return 0;
-	proto = eth->h_proto;
+	proto = tp_get16(next - sizeof(proto));
 	for (int i = 0; i < TP_VLAN_MAX && is_vlan(proto); i++) {
 		if (next + VLAN_HLEN > end)
 			return 0;
@@ -145,8 +138,7 @@ TP_INLINE int parse_udp(struct xdp_md *ctx, struct packet *p, void *end)
 	if (udp->dest != knobs.listen_port && (!knobs.stun_port || udp->dest != knobs.stun_port))
 		return TP_PASS_not_ours;
 	p->udp = udp;
-	p->key.port = udp->source;
-	p->key.pad = 0;
+	p->port = udp->source;
 	udp_len = bpf_ntohs(udp->len);
 	room = frame_room(ctx, p, end);
 	p->sound = udp_len >= sizeof(*udp) && l3_len(p) + udp_len == p->ip_len &&

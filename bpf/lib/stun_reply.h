@@ -74,7 +74,7 @@ TP_INLINE int turn_round(struct xdp_md *ctx, const struct packet *p, __u32 len, 
 	else
 		write_ipv4(ip, &f);
 	udp->source = p->local_port;
-	udp->dest = p->key.port;
+	udp->dest = p->port;
 	udp->len = bpf_htons(udp_len);
 	sum += pseudo_sum(f.src, f.dst, f.proto, udp_len);
 	sum += udp->source + udp->dest + udp->len;
@@ -114,7 +114,7 @@ static __noinline int answer_stun(struct xdp_md *ctx, struct packet *p)
 	why = read_request(ctx, p, &scratch->message, &req);
 	if (why != CARRY_ON)
 		return leave(ctx, why);
-	len = tp_stun_answer(scratch->answer, &req, p->key.addr, p->key.port);
+	len = tp_stun_answer(scratch->answer, &req, p->key.addr, p->port);
 	return leave(ctx, send_answer(ctx, p, scratch->answer, len));
 }
 

@@ -23,7 +23,17 @@ TP_INLINE __u32 wg_type(const struct xdp_md *ctx, const struct packet *p)
 										    : 0;
 }
 
-/* Is it a data message to the relay's port? Sets p->key.index when it is. */
+/* Port and padding as the key has them, in one word. */
+TP_INLINE __u32 port_word(__be16 port)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return port;
+#else
+	return (__u32)port << 16;
+#endif
+}
+
+/* Is it a data message to the relay's port? Completes p->key when it is. */
 TP_INLINE bool wg_is_data(const struct xdp_md *ctx, struct packet *p)
 {
 	const void *end = (void *)(long)ctx->data_end;
@@ -33,7 +43,7 @@ TP_INLINE bool wg_is_data(const struct xdp_md *ctx, struct packet *p)
 		return false;
 	if ((void *)(word + 2) > end || tp_get32(word) != WG_DATA)
 		return false;
-	p->key.index = tp_get32(word + 1);
+	tp_put64(&p->key.index, tp_pair(tp_get32(word + 1), port_word(p->port)));
 	return true;
 }
 

@@ -39,6 +39,17 @@ TP_WORD(32)
 TP_WORD(64)
 #undef TP_WORD
 
+/* The word that lies in memory as `first`, then `second`. What is read as one word should be
+ * written as one: a load that needs two stores still under way waits for both. */
+TP_INLINE __u64 tp_pair(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u64)second << 32;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
 TP_INLINE void tp_copy16(void *to, const void *from)
 {
 	tp_put64(to, tp_get64(from));
