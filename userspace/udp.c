@@ -48,14 +48,17 @@ static const struct option options_udp[] = {
 
 static int set_option(int fd, const struct option *o)
 {
+	int err;
+
 	if (!setsockopt(fd, o->level, o->name, &o->value, sizeof(o->value)))
 		return 0;
+	err = -errno;
 	if (!o->required) {
-		tp_debug("udp: no %s: %s", o->text, strerror(errno));
+		tp_debug("udp: no %s: %s", o->text, strerror(-err));
 		return 0;
 	}
-	tp_err("udp: %s: %s", o->text, strerror(errno));
-	return -errno;
+	tp_err("udp: %s: %s", o->text, strerror(-err));
+	return err;
 }
 
 static int set_options(int fd, const struct option *options, size_t n)
@@ -117,11 +120,13 @@ static int attach_split(int fd, uint8_t tag)
 		BPF_STMT(BPF_RET | BPF_K, TP_UDP_DATA),
 	};
 	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+	int err;
 
 	if (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)))
 		return 0;
-	tp_err("udp: SO_ATTACH_REUSEPORT_CBPF: %s", strerror(errno));
-	return -errno;
+	err = -errno;
+	tp_err("udp: SO_ATTACH_REUSEPORT_CBPF: %s", strerror(-err));
+	return err;
 }
 
 static int bind_any(struct tp_udp *u, uint16_t port)
