@@ -17,7 +17,7 @@
 struct tp_netlink {
 	struct mnl_socket *sock;
 	uint32_t seq;
-	char buf[TP_NETLINK_BUFFER];
+	_Alignas(NLMSG_ALIGNTO) char buf[TP_NETLINK_BUFFER];
 };
 
 typedef void reply_fn(void *arg, const struct nlmsghdr *nlh);
@@ -145,7 +145,7 @@ static void dumped(void *arg, const struct nlmsghdr *nlh)
 
 static int dump_one(struct tp_netlink *nl, uint16_t type, size_t header, struct dump *dump)
 {
-	char buf[MNL_NLMSG_HDRLEN + 64];
+	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 64];
 	struct nlmsghdr *nlh = request(buf, sizeof(buf), type, NLM_F_DUMP, header);
 
 	if (type == RTM_GETLINK)
@@ -223,7 +223,7 @@ static void routed(void *arg, const struct nlmsghdr *nlh)
 int tp_netlink_route(struct tp_netlink *nl, const struct tp_addr *dst, const struct tp_addr *src,
 		     int *ifindex, struct tp_addr *gateway)
 {
-	char buf[MNL_NLMSG_HDRLEN + 128];
+	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 128];
 	struct nlmsghdr *nlh = request(buf, sizeof(buf), RTM_GETROUTE, 0, sizeof(struct rtmsg));
 	struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct way way = {.gateway = *dst, .err = -ENETUNREACH};
@@ -283,7 +283,7 @@ static void neighbour_kept(void *arg, const struct nlmsghdr *nlh)
  * for what an administrator has already said. So look before. */
 int tp_netlink_probe(struct tp_netlink *nl, int ifindex, const struct tp_addr *addr)
 {
-	char buf[MNL_NLMSG_HDRLEN + 128];
+	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 128];
 	struct nlmsghdr *nlh;
 	struct ndmsg *ndm;
 	bool kept = false;

@@ -33,7 +33,7 @@ struct tp_netlink_monitor {
 	struct known *known;
 	uint32_t generation; /* of the newest dump */
 	bool lost;	     /* a dump is due */
-	char buf[TP_NETLINK_BUFFER];
+	_Alignas(NLMSG_ALIGNTO) char buf[TP_NETLINK_BUFFER];
 };
 
 static int subscribe(struct tp_netlink_monitor *mon)
