@@ -53,13 +53,15 @@ CLI_SRC := $(wildcard userspace/cli/*.c)
 RELAY_SRC := $(wildcard relay/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 BPFT_SRC := $(wildcard tests/bpf/test_*.c)
+HARNESS_SRC := $(filter-out $(BPFT_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 TOOL_SRC := $(wildcard tests/interop/*.c)
-BENCH_SRC := $(wildcard bench/*.c)
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard bench/*.c))
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIBTURNPIKE := $(B)/libturnpike.a
 LIBRELAY := $(B)/relay/librelay.a
+HARNESS := $(B)/tests/bpf/libharness.a
 
 PROGRAMS := $(B)/turnpike $(B)/turnpike-relay
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
@@ -94,12 +96,16 @@ $(LIBTURNPIKE): $(call obj,$(LIB_SRC))
 $(LIBRELAY): $(call obj,$(filter-out relay/main.c,$(RELAY_SRC)))
 	rm -f $@ && ar rcs $@ $^
 
+$(HARNESS): $(call obj,$(HARNESS_SRC))
+	rm -f $@ && ar rcs $@ $^
+
 $(B)/turnpike-relay: $(B)/relay/main.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
 
 $(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@
 
+$(BPFT): $(HARNESS)
 $(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
 

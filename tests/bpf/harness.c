@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "harness.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/lib/flow.h"
+#include "bpf/relay.skel.h"
+
+#define TEST_ENTRIES 4096
+
+struct harness {
+	struct relay_bpf *skel;
+	int cpus;
+	uint64_t packets[TP_REASON_MAX]; /* at the last harness_reason() */
+	uint64_t bytes[TP_REASON_MAX];
+};
+
+struct relay_knobs harness_knobs(void)
+{
+	return (struct relay_knobs){
+		.listen_port = htons(RELAY_PORT),
+		.stun_port = htons(STUN_PORT),
+		.stun_rate = 1000,
+		.session_rate = 1000,
+		.probe_rate = 1000,
+		.handshake_rate = 1000,
+		.seed = 0x5eed,
+	};
+}
+
+static void shrink(struct relay_bpf *skel)
+{
+	bpf_map__set_max_entries(skel->maps.relay_flows, TEST_ENTRIES);
+	bpf_map__set_max_entries(skel->maps.flow_counts, TEST_ENTRIES);
+	bpf_map__set_max_entries(skel->maps.own_sessions, TEST_ENTRIES);
+	bpf_map__set_max_entries(skel->maps.relay_nodes, TEST_ENTRIES);
+	bpf_map__set_max_entries(skel->maps.node_buckets, TEST_ENTRIES);
+}
+
+struct harness *harness_open(const struct relay_knobs *knobs)
+{
+	struct harness *h = calloc(1, sizeof(*h));
+
+	assert_non_null(h);
+	h->cpus = libbpf_num_possible_cpus();
+	h->skel = relay_bpf__open();
+	assert_non_null(h->skel);
+	h->skel->rodata->knobs = *knobs;
+	shrink(h->skel);
+	assert_int_equal(relay_bpf__load(h->skel), 0);
+	return h;
+}
+
+void harness_close(struct harness *h)
+{
+	relay_bpf__destroy(h->skel);
+	free(h);
+}
+
+void addr_make(uint8_t addr[16], const char *text)
+{
+	memset(addr, 0, 16);
+	if (strchr(text, ':')) {
+		assert_int_equal(inet_pton(AF_INET6, text, addr), 1);
+	} else {
+		addr[10] = addr[11] = 0xff;
+		assert_int_equal(inet_pton(AF_INET, text, addr + 12), 1);
+	}
+}
+
+static void put(struct bpf_map *map, const void *key, const void *value)
+{
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), key, value, 0), 0);
+}
+
+void harness_local(struct harness *h, const char *addr)
+{
+	struct relay_addr key;
+	uint8_t one = 1;
+
+	addr_make(key.addr, addr);
+	put(h->skel->maps.locals, &key, &one);
+}
+
+void flow_make(const struct flow_spec *spec, struct relay_flow_key *key, struct relay_flow *value)
+{
+	*key = (struct relay_flow_key){.index = spec->index, .port = htons(spec->sport)};
+	addr_make(key->addr, spec->src);
+	*value = (struct relay_flow){
+		.expires_at = spec->expired ? 1 : UINT64_MAX,
+		.src_port = htons(RELAY_PORT),
+		.dst_port = htons(spec->dport),
+		.mtu = spec->mtu ? spec->mtu : 0xffff,
+		.nexthop = spec->nexthop,
+		.counter = spec->counter,
+		.src_node = spec->src_node,
+	};
+	addr_make(value->local, spec->local);
+	addr_make(value->src, spec->from);
+	addr_make(value->dst, spec->to);
+	tp_flow_sums(key, htons(RELAY_PORT), value);
+	value->tag = tp_flow_tag(key) ^ spec->wrong_tag;
+}
+
+void harness_flow(struct harness *h, const struct flow_spec *spec)
+{
+	struct relay_flow_key key;
+	struct relay_flow value;
+
+	flow_make(spec, &key, &value);
+	put(h->skel->maps.relay_flows, &key, &value);
+}
+
+void harness_nexthop(struct harness *h, uint32_t id, int ifindex, uint16_t mtu, int vlans)
+{
+	struct relay_nexthop nh = {
+		.ifindex = ifindex,
+		.port = 3,
+		.dst_mac = {2, 0, 0, 0, 1, id},
+		.src_mac = {2, 0, 0, 0, 2, id},
+		.mtu = mtu,
+		.vlans = vlans,
+		.vlan = {{htons(vlans == 2 ? 0x88a8 : 0x8100), htons(100)},
+			 {htons(0x8100), htons(200)}},
+	};
+
+	put(h->skel->maps.nexthops, &id, &nh);
+	put(h->skel->maps.nexthop_ids, &id, &id);
+}
+
+void harness_port(struct harness *h, uint32_t slot, int ifindex)
+{
+	struct bpf_devmap_val value = {.ifindex = ifindex};
+
+	put(h->skel->maps.tx_ports, &slot, &value);
+}
+
+void harness_session(struct harness *h, uint32_t index)
+{
+	uint32_t node = 7;
+
+	put(h->skel->maps.own_sessions, &index, &node);
+}
+
+void harness_index_known(struct harness *h, uint32_t index)
+{
+	uint32_t word = tp_index_word(index);
+	uint64_t bit = tp_index_bit(index);
+
+	put(h->skel->maps.index_filter, &word, &bit);
+}
+
+enum verdict harness_run_meta(struct harness *h, const struct frame *in, struct frame *out,
+			      uint32_t meta)
+{
+	uint8_t data[FRAME_MAX + 256] = {0}, result[FRAME_MAX + 256];
+	struct xdp_md ctx = {.data = meta, .data_end = meta + in->len};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = meta + in->len,
+		    .data_out = result, .data_size_out = sizeof(result), .repeat = 1);
+
+	if (meta) {
+		opts.ctx_in = &ctx;
+		opts.ctx_size_in = sizeof(ctx);
+		opts.ctx_out = &ctx;
+		opts.ctx_size_out = sizeof(ctx);
+	}
+	memcpy(data + meta, in->data, in->len);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(h->skel->progs.relay_xdp), &opts),
+			 0);
+	if (meta && out)
+		out->len = 0; /* where the frame starts in result depends on the kernel */
+	else if (out)
+		memcpy(out->data, result, out->len = opts.data_size_out);
+	return opts.retval;
+}
+
+enum verdict harness_run(struct harness *h, const struct frame *in, struct frame *out)
+{
+	return harness_run_meta(h, in, out, 0);
+}
+
+static struct relay_count read_reason(struct harness *h, uint32_t reason)
+{
+	struct relay_count cpu[h->cpus], sum = {0};
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.reasons), &reason, cpu), 0);
+	for (int i = 0; i < h->cpus; i++) {
+		sum.packets += cpu[i].packets;
+		sum.bytes += cpu[i].bytes;
+	}
+	return sum;
+}
+
+int harness_reason(struct harness *h, uint64_t *bytes)
+{
+	int found = NO_REASON;
+
+	for (uint32_t r = 0; r < TP_REASON_MAX; r++) {
+		struct relay_count now = read_reason(h, r);
+
+		if (now.packets == h->packets[r])
+			continue;
+		if (found != NO_REASON || now.packets != h->packets[r] + 1)
+			fail_msg("more than one reason: %s and %s", reason_name(found),
+				 reason_name(r));
+		found = r;
+		if (bytes)
+			*bytes = now.bytes - h->bytes[r];
+		h->packets[r] = now.packets;
+		h->bytes[r] = now.bytes;
+	}
+	return found;
+}
+
+const char *reason_name(int reason)
+{
+	static const char *const names[] = {
+#define NAME(kind, name, text) #kind " " #name,
+		TP_REASONS(NAME)
+#undef NAME
+	};
+
+	return reason < 0 ? "(none)" : names[reason];
+}
+
+struct relay_count harness_count(struct harness *h, uint32_t counter)
+{
+	struct relay_count count;
+
+	assert_int_equal(
+		bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.flow_counts), &counter, &count), 0);
+	return count;
+}
+
+void expect(struct harness *h, const struct frame *in, struct frame *out, enum verdict verdict,
+	    int reason)
+{
+	static const char *const verdicts[] = {"ABORTED", "DROP", "PASS", "TX", "REDIRECT"};
+	enum verdict got = harness_run(h, in, out);
+	int why = harness_reason(h, NULL);
+
+	if (got != verdict || why != reason)
+		fail_msg("got %s, %s; wanted %s, %s", verdicts[got], reason_name(why),
+			 verdicts[verdict], reason_name(reason));
+}
