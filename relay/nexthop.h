@@ -27,11 +27,11 @@ struct relay_route {
 /* What netlink says of a device. */
 struct relay_link {
 	int ifindex;
-	int lower;	/* the device below a VLAN device, 0: none */
-	bool up;	/* administratively and by carrier */
+	int lower; /* the device below a VLAN device, 0: none */
+	bool up;   /* administratively and by carrier */
 	uint16_t mtu;
 	uint8_t mac[6];
-	uint16_t vlan;	/* VLAN id when `lower` is set */
+	uint16_t vlan;	     /* VLAN id when `lower` is set */
 	uint16_t vlan_proto; /* 0x8100 or 0x88a8, host order */
 	char name[16];
 };
