@@ -82,13 +82,27 @@ TP_INLINE int turn_round(struct xdp_md *ctx, const struct packet *p, __u32 len, 
 	return TP_ANSWER_stun;
 }
 
+/* Makes the frame `grow` bytes longer; what lies behind the Ethernet header is undefined after. At
+ * the tail where the driver left room, else at the head (veth copies frames without spare tail). */
+TP_INLINE int resize(struct xdp_md *ctx, int grow)
+{
+	__u8 l2[L2_LEN_MAX];
+
+	if (!bpf_xdp_adjust_tail(ctx, grow))
+		return 0;
+	if (grow <= 0 || bpf_xdp_adjust_head(ctx, -grow) ||
+	    bpf_xdp_load_bytes(ctx, grow, l2, sizeof(l2)))
+		return -1;
+	return bpf_xdp_store_bytes(ctx, 0, l2, sizeof(l2));
+}
+
 /* Puts the `len` bytes of `answer` in the place of the request. */
 TP_INLINE int send_answer(struct xdp_md *ctx, const struct packet *p, __u8 *answer, __u32 len)
 {
 	__u32 at = l2_len(p) + l3_len(p) + sizeof(struct udphdr);
 	__u64 sum;
 
-	if (bpf_xdp_adjust_tail(ctx, (int)(at + len) - (int)bpf_xdp_get_buff_len(ctx)))
+	if (resize(ctx, (int)(at + len) - (int)bpf_xdp_get_buff_len(ctx)))
 		return TP_DROP_no_room;
 	len &= TP_STUN_BUF - 1;
 	if (!len || bpf_xdp_store_bytes(ctx, at, answer, len))
