@@ -34,19 +34,24 @@ lab_router() { # NAME...
 	done
 }
 
-# A veth pair. Hosts finish their checksums before they send, as real NICs would, and take frames
-# in through GRO, without which veth drops what an XDP program sends to it. The relay's own ends
-# stay as the kernel made them.
+# A veth pair. Hosts finish their checksums before they send, as real NICs would; the relay's own
+# ends stay as the kernel made them.
 lab_wire() { # NS DEV NS DEV
-	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3" || die "cannot wire $1 to $3"
-	set -- "$1" "$2" "$3" "$4"
 	local ns dev
+	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3" || die "cannot wire $1 to $3"
+	[ "$1" != relay ] || lab_xdp_receiver "$3" "$4"
 	while [ $# -gt 0 ]; do
 		ns=$1 dev=$2
 		shift 2
-		[ "$ns" = relay ] || in_ns "$ns" ethtool -K "$dev" tx off gro on >/dev/null 2>&1
+		[ "$ns" = relay ] || in_ns "$ns" ethtool -K "$dev" tx off >/dev/null
 		ip -n "$ns" link set "$dev" up
 	done
+}
+
+# Frames that the other end's XDP program sends only arrive where there is a program too.
+lab_xdp_receiver() { # NS DEV
+	in_ns "$1" ip link set dev "$2" xdp object "$B/tests/bpf/pass.bpf.o" section xdp ||
+		die "cannot attach pass.bpf.o"
 }
 
 lab_addr() { # NS DEV ADDRESS/BITS...
@@ -358,8 +363,8 @@ listens() { # NS TCP-PORT
 
 # STUN Binding from one source port; prints the address that the answer maps it to.
 stun() { # NS SERVER [PORT]
-	in_ns "$1" turnutils_stunclient -p "${3:-$RELAY_PORT}" "$2" 2>&1 |
-		sed -n 's/.*UDP reflexive addr: //p'
+	in_ns "$1" timeout 5 turnutils_stunclient -p "${3:-$RELAY_PORT}" "$2" 2>&1 |
+		sed -n 's/.*UDP reflexive addr: //p' | tail -n 1
 }
 
 # Sends packets that a kernel would not; see tests/interop/rawudp.c.
