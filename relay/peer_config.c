@@ -35,6 +35,8 @@ static void write_node_peer(FILE *out, const struct node *n, const char *endpoin
 	if (!tp_addr_is_zero(&n->overlay))
 		fprintf(out, "AllowedIPs = %s/%u\n", tp_addr_format(&n->overlay, addr),
 			tp_addr_is_v4(&n->overlay) ? 32 : 128);
+	else
+		fprintf(out, "# AllowedIPs = <overlay address of %s>\n", n->name);
 }
 
 static void write_interface(FILE *out, const struct node *n)
@@ -46,6 +48,8 @@ static void write_interface(FILE *out, const struct node *n)
 	if (!tp_addr_is_zero(&n->overlay))
 		fprintf(out, "Address = %s/%u\n", tp_addr_format(&n->overlay, addr),
 			n->overlay_bits);
+	else
+		fprintf(out, "# Address = <overlay address of %s>\n", n->name);
 }
 
 static void write_peers(FILE *out, const struct daemon *d, const struct node *n,

@@ -82,13 +82,15 @@ static json_t *addr_json(const struct tp_addr *a)
 
 static json_t *interfaces_json(const struct daemon *d)
 {
+	bool off = d->config->attach == RELAY_ATTACH_OFF;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < d->config->n_interfaces; i++) {
 		const char *name = d->config->interfaces[i];
 
-		json_array_append_new(list, json_pack("{s:s,s:b}", "name", name, "attached",
-						      relay_datapath_attached(d->dp, name)));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:b}", "name", name, "attached",
+						!off && relay_datapath_attached(d->dp, name)));
 	}
 	return list;
 }
