@@ -16,8 +16,7 @@
 struct harness {
 	struct relay_bpf *skel;
 	int cpus;
-	uint64_t packets[TP_REASON_MAX]; /* at the last harness_reason() */
-	uint64_t bytes[TP_REASON_MAX];
+	struct relay_count reasons[TP_REASON_MAX]; /* at the last harness_reason() */
 };
 
 struct relay_knobs harness_knobs(void)
@@ -116,11 +115,12 @@ void harness_flow(struct harness *h, const struct flow_spec *spec)
 	put(h->skel->maps.relay_flows, &key, &value);
 }
 
-void harness_nexthop(struct harness *h, uint32_t id, int ifindex, uint16_t mtu, int vlans)
+struct relay_nexthop harness_nexthop_via(struct harness *h, uint32_t id, int ifindex, uint32_t port,
+					 uint16_t mtu, int vlans)
 {
 	struct relay_nexthop nh = {
 		.ifindex = ifindex,
-		.port = 3,
+		.port = port,
 		.dst_mac = {2, 0, 0, 0, 1, id},
 		.src_mac = {2, 0, 0, 0, 2, id},
 		.mtu = mtu,
@@ -131,6 +131,12 @@ void harness_nexthop(struct harness *h, uint32_t id, int ifindex, uint16_t mtu, 
 
 	put(h->skel->maps.nexthops, &id, &nh);
 	put(h->skel->maps.nexthop_ids, &id, &id);
+	return nh;
+}
+
+void harness_nexthop(struct harness *h, uint32_t id, int ifindex, uint16_t mtu, int vlans)
+{
+	harness_nexthop_via(h, id, ifindex, 3, mtu, vlans);
 }
 
 void harness_port(struct harness *h, uint32_t slot, int ifindex)
@@ -184,36 +190,41 @@ enum verdict harness_run(struct harness *h, const struct frame *in, struct frame
 	return harness_run_meta(h, in, out, 0);
 }
 
-static struct relay_count read_reason(struct harness *h, uint32_t reason)
+static void read_reasons(struct harness *h, struct relay_count sum[TP_REASON_MAX])
 {
-	struct relay_count cpu[h->cpus], sum = {0};
+	struct relay_count cpu[TP_REASON_MAX][h->cpus];
+	uint32_t keys[TP_REASON_MAX], next, n = TP_REASON_MAX;
 
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.reasons), &reason, cpu), 0);
-	for (int i = 0; i < h->cpus; i++) {
-		sum.packets += cpu[i].packets;
-		sum.bytes += cpu[i].bytes;
+	assert_int_equal(bpf_map_lookup_batch(bpf_map__fd(h->skel->maps.reasons), NULL, &next, keys,
+					      cpu, &n, NULL),
+			 0);
+	assert_int_equal(n, TP_REASON_MAX);
+	memset(sum, 0, TP_REASON_MAX * sizeof(*sum));
+	for (int r = 0; r < TP_REASON_MAX; r++) {
+		for (int i = 0; i < h->cpus; i++) {
+			sum[r].packets += cpu[r][i].packets;
+			sum[r].bytes += cpu[r][i].bytes;
+		}
 	}
-	return sum;
 }
 
 int harness_reason(struct harness *h, uint64_t *bytes)
 {
+	struct relay_count now[TP_REASON_MAX];
 	int found = NO_REASON;
 
-	for (uint32_t r = 0; r < TP_REASON_MAX; r++) {
-		struct relay_count now = read_reason(h, r);
-
-		if (now.packets == h->packets[r])
+	read_reasons(h, now);
+	for (int r = 0; r < TP_REASON_MAX; r++) {
+		if (now[r].packets == h->reasons[r].packets)
 			continue;
-		if (found != NO_REASON || now.packets != h->packets[r] + 1)
+		if (found != NO_REASON || now[r].packets != h->reasons[r].packets + 1)
 			fail_msg("more than one reason: %s and %s", reason_name(found),
 				 reason_name(r));
 		found = r;
 		if (bytes)
-			*bytes = now.bytes - h->bytes[r];
-		h->packets[r] = now.packets;
-		h->bytes[r] = now.bytes;
+			*bytes = now[r].bytes - h->reasons[r].bytes;
 	}
+	memcpy(h->reasons, now, sizeof(now));
 	return found;
 }
 

@@ -65,6 +65,9 @@ void harness_flow(struct harness *h, const struct flow_spec *spec);
 void flow_make(const struct flow_spec *spec, struct relay_flow_key *key, struct relay_flow *value);
 /* Next hop `id`, by slot `id`, with `vlans` tags of ids 100 and 200, on `ifindex`. */
 void harness_nexthop(struct harness *h, uint32_t id, int ifindex, uint16_t mtu, int vlans);
+/* The same with its slot of tx_ports; returns what was written. */
+struct relay_nexthop harness_nexthop_via(struct harness *h, uint32_t id, int ifindex, uint32_t port,
+					 uint16_t mtu, int vlans);
 void harness_port(struct harness *h, uint32_t slot, int ifindex);
 void harness_session(struct harness *h, uint32_t index);
 void harness_index_known(struct harness *h, uint32_t index);
