@@ -9,6 +9,8 @@
 #include "relay/register.h"
 
 #define COOKIE_LIFE_SEC (WG_COOKIE_SECRET_TIME - 5)
+#define RECENT_TRIES	32 /* keys, before the trial budgets are asked */
+#define NOTED_SENDERS	4  /* more possible senders than this: the response will tell */
 
 static bool is_zero(const uint8_t *p, size_t len)
 {
@@ -26,17 +28,35 @@ static bool fits(const struct node *n, const struct packet *p)
 	return tp_mac1_fits(&n->macs, p->data, p->len);
 }
 
+static struct node *try_recent_of(struct relay *r, const struct node *sender,
+				  const struct packet *p, unsigned int *tries)
+{
+	for (unsigned int i = 0; i < NODE_RECENT && sender->recent[i] && *tries; i++) {
+		struct node *n = node_by_id(r, sender->recent[i]);
+
+		if (!n || n->network != sender->network)
+			continue;
+		--*tries;
+		if (fits(n, p))
+			return n;
+	}
+	return NULL;
+}
+
+/* Whoever is registered at the very address first, then its neighbours behind the same NAT. */
 static struct node *try_recent(struct relay *r, const struct site *site, const struct packet *p)
 {
-	const struct node *sender;
+	const struct node *likely = node_by_endpoint(r, p->from), *sender;
+	unsigned int tries = RECENT_TRIES;
+	struct node *n;
 
+	n = likely ? try_recent_of(r, likely, p, &tries) : NULL;
+	if (n)
+		return n;
 	LIST_FOREACH (sender, &site->nodes, in_site) {
-		for (unsigned int i = 0; i < NODE_RECENT && sender->recent[i]; i++) {
-			struct node *n = node_by_id(r, sender->recent[i]);
-
-			if (n && n->network == sender->network && fits(n, p))
-				return n;
-		}
+		n = sender == likely ? NULL : try_recent_of(r, sender, p, &tries);
+		if (n || !tries)
+			return n;
 	}
 	return NULL;
 }
@@ -81,6 +101,11 @@ static struct node *try_all(struct relay *r, struct site *site, const struct pac
 	return NULL;
 }
 
+static bool may_have_sent(const struct node *n, const struct node *target)
+{
+	return n != target && n->network == target->network;
+}
+
 /* Nodes at the site that may talk to the target. */
 static unsigned int possible_senders(const struct site *site, const struct node *target)
 {
@@ -88,7 +113,7 @@ static unsigned int possible_senders(const struct site *site, const struct node 
 	unsigned int count = 0;
 
 	LIST_FOREACH (n, &site->nodes, in_site)
-		count += n != target && n->network == target->network;
+		count += may_have_sent(n, target);
 	return count;
 }
 
@@ -170,7 +195,7 @@ static void note(struct relay *r, const struct site *site, const struct node *ta
 	struct pair *pair;
 
 	LIST_FOREACH (sender, &site->nodes, in_site) {
-		if (sender == target || sender->network != target->network)
+		if (!may_have_sent(sender, target))
 			continue;
 		pair = pair_get(r, sender, target);
 		if (!pair)
@@ -257,12 +282,14 @@ static struct node *response_sender(struct relay *r, const struct pending *pendi
 				    const struct node *target, const struct packet *p)
 {
 	const struct site *site = site_of(r, &pending->from.addr);
-	struct node *n;
+	struct node *likely = node_by_endpoint(r, &pending->from), *n;
 
+	if (likely && may_have_sent(likely, target) && fits(likely, p))
+		return likely;
 	if (!site)
 		return NULL;
 	LIST_FOREACH (n, &site->nodes, in_site) {
-		if (n != target && n->network == target->network && fits(n, p))
+		if (n != likely && may_have_sent(n, target) && fits(n, p))
 			return n;
 	}
 	return NULL;
@@ -300,8 +327,8 @@ static int install(struct relay *r, const struct pending *pending, struct node *
 	return flows_install(r, &initiator, &responder, pending->id, p->now);
 }
 
-static void note_response(struct relay *r, const struct node *sender, const struct node *target,
-			  int refused, uint64_t now)
+static void note_response(struct relay *r, const struct pending *pending, const struct node *sender,
+			  const struct node *target, int refused, uint64_t now)
 {
 	struct pair *pair = pair_get(r, sender, target);
 	int side;
@@ -309,6 +336,8 @@ static void note_response(struct relay *r, const struct node *sender, const stru
 	if (!pair)
 		return;
 	side = pair_side(pair, sender);
+	if (pair->last_initiation[side] < pending->born)
+		pair->last_initiation[side] = pending->born;
 	pair->last_response[side] = now;
 	pair->last_refusal[side] = refused ? -1 - refused : -1;
 }
@@ -333,7 +362,7 @@ void handshake_response(struct relay *r, const struct packet *p, void *bytes)
 	}
 	target = node_by_id(r, pending->target);
 	refused = install(r, pending, sender, target, p);
-	note_response(r, sender, target, refused, p->now);
+	note_response(r, pending, sender, target, refused, p->now);
 	if (refused) {
 		relay_count(r, (enum tp_reason)(-1 - refused), p->len);
 		return;
