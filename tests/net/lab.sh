@@ -183,6 +183,12 @@ wg_up() { # NODE ENDPOINT PEER...
 	wg_set "$@"
 }
 
+# A keepalive now and every SECONDS from now on (a changed interval waits for the old one).
+wg_keepalive() { # NODE SECONDS
+	wg set "$1" peer "$(cat $LAB/relay.pub)" persistent-keepalive 0
+	wg set "$1" peer "$(cat $LAB/relay.pub)" persistent-keepalive "$2"
+}
+
 wg_down() { # NODE
 	stop "wg-$1"
 	wait_for 5 not test -e "/sys/class/net/$1" || true

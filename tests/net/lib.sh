@@ -49,6 +49,7 @@ export PATH LC_ALL=C
 mount -t tmpfs -o mode=755 lab /run
 LAB=/run/lab
 mkdir -p $LAB/log $LAB/pins /run/netns /run/wireguard
+mount -t bpf bpf /sys/fs/bpf # for the tools: iproute2 takes the first that it finds
 mount -t bpf bpf $LAB/pins
 ip link set lo up
 

@@ -12,6 +12,14 @@ works() { # TEXT
 	expect "$1: 2 MB over TCP arrive intact" tcp_transfer alice bob 2000000
 }
 
+rejoin() { # the relay has forgotten everything, and stock peers notice only after two minutes
+	local node
+	for node in alice bob; do wg_down $node; done
+	wg_up alice $R4 bob
+	wg_up bob $R4 alice
+	pair_up alice bob
+}
+
 attached() { # what the kernel says about wan0
 	ip -n relay -d link show wan0 | grep -o 'prog/xdp\|xdpgeneric' | sort -u
 }
@@ -31,6 +39,7 @@ relay_conf
 relay_start
 equal "off is what status says" off "$(relay_get .attach)"
 equal "and no program is attached" "" "$(attached)"
+rejoin
 user=$(relay_forwarded user) xdp=$(relay_forwarded xdp)
 works off
 expect "off: forwarded by the daemon" test $(($(relay_forwarded user) - user)) -gt 1000
@@ -41,6 +50,7 @@ ATTACH=native
 relay_conf
 relay_start
 equal "native is what status says" native "$(relay_get .attach)"
+rejoin
 works native
 stop relay
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # What is left of a relay: with --detach-on-exit nothing, without it exactly what goes on
 # forwarding.
+# limit: 330
 
 . "$(dirname "$0")/lib.sh"
 
@@ -9,7 +10,7 @@ attached() {
 	ip -n relay -d link show wan0 | grep -q 'prog/xdp'
 }
 pins() {
-	find $LAB/pins -mindepth 1 | wc -l
+	find $LAB/pins -mindepth 1 ! -name '*.debug' | wc -l # bpffs has two of those by itself
 }
 
 lab_office
@@ -29,6 +30,8 @@ equal "no pin is left" 0 "$(pins)"
 expect "nor its socket" test ! -e $LAB/relay.sock
 refuse "nothing forwards" reaches alice bob -W 1
 
+# Nothing is left that could tell the relay of its nodes, so it waits for their next handshake,
+# which WireGuard makes with the first keepalive after two minutes.
 relay_start
-expect "started afresh, nodes register again" wait_for 60 node_online alice bob
+expect "started afresh, nodes register again" wait_for 160 node_online alice bob
 expect "and reach each other" wait_for 60 reaches alice bob

@@ -67,17 +67,27 @@ both_unresolved() { # TEXT
 	becomes "$1 (IPv6)" $D6 unresolved
 }
 
-routes_by() { # 1|2 [IP-ROUTE-VERB]
-	case $1 in
-	1)
-		on here route "${2:-replace}" 203.0.113.0/24 via 192.0.2.1 dev e0
-		on here -6 route "${2:-replace}" 2001:db8:99::/64 via 2001:db8:1::1 dev e0
-		;;
-	2)
-		on here route "${2:-replace}" 203.0.113.0/24 via 198.51.100.1 dev e1
-		on here -6 route "${2:-replace}" 2001:db8:99::/64 via 2001:db8:2::1 dev e1
-		;;
-	esac
+routes_by() { # 1|2 [4|6]
+	local via4=192.0.2.1 via6=2001:db8:1::1 dev=e0
+	[ "$1" = 1 ] || via4=198.51.100.1 via6=2001:db8:2::1 dev=e1
+	[ "${2:-4}" = 6 ] || on here route replace 203.0.113.0/24 via $via4 dev $dev
+	[ "${2:-6}" = 4 ] || on here -6 route replace 2001:db8:99::/64 via $via6 dev $dev
+}
+
+# A change of either family has all destinations looked up: each change is made by itself.
+each_becomes() { # TEXT 1|2 COMMAND... (the family is added)
+	"${@:3}" 6
+	becomes "$1 (IPv6)" $D6 "$(via "$2" 6)"
+	"${@:3}" 4
+	becomes "$1 (IPv4)" $D4 "$(via "$2" 4)"
+}
+
+rule() { # add|del 4|6
+	if [ "$2" = 4 ]; then
+		on here rule "$1" from 192.0.2.2 lookup 100
+	else
+		on here -6 rule "$1" from 2001:db8:1::2 lookup 100
+	fi
 }
 
 lab_ns here one two
@@ -99,7 +109,7 @@ for dev in e0 e1; do
 	# An address that goes down with its device would come back as a different test.
 	knob here net.ipv6.conf.$dev.keep_addr_on_down=1
 done
-routes_by 1 add
+routes_by 1
 
 # The daemon's privilege: CAP_NET_ADMIN and no other.
 spawn watch here setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+net_admin \
@@ -137,8 +147,7 @@ both_become "and once more after a silent change" 1
 
 # --- routes -----------------------------------------------------------------------------------
 
-routes_by 2
-both_become "a moved route is followed" 2
+each_becomes "a moved route is followed" 2 routes_by 2
 expect "flows are told (IPv4)" has "moved $D4"
 expect "flows are told (IPv6)" has "moved $D6"
 
@@ -159,14 +168,10 @@ for type in prohibit blackhole unreachable; do
 	both_become "and after it there is one" 2
 done
 
-on here rule add from 192.0.2.2 lookup 100
-on here -6 rule add from 2001:db8:1::2 lookup 100
 on here route add default via 192.0.2.1 dev e0 table 100
 on here -6 route add default via 2001:db8:1::1 dev e0 table 100
-both_become "a rule for the source address counts" 1
-on here rule del from 192.0.2.2 lookup 100
-on here -6 rule del from 2001:db8:1::2 lookup 100
-both_become "and counts no more when it is gone" 2
+each_becomes "a rule for the source address counts" 1 rule add
+each_becomes "and counts no more when it is gone" 2 rule del
 
 if on here nexthop add id 7 via 192.0.2.1 dev e0 2>/dev/null; then
 	on here nexthop add id 8 via 2001:db8:1::1 dev e0

@@ -9,10 +9,13 @@ lab_office
 wg_up carol $R4 alice bob
 expect "carol, of another network, registers" wait_for 20 node_online carol
 
+counted() { # REASON MORE-THAN
+	[ "$(relay_reason "$1")" -gt "$2" ]
+}
 before=$(relay_reason target_unknown)
 refuse "carol does not reach alice" reaches carol alice
 refuse "nor bob" reaches carol bob
-expect "the relay counts why" test "$(relay_reason target_unknown)" -gt "$before"
+expect "the relay counts why" wait_for 15 counted target_unknown "$before"
 wg set alice peer "$(cat $LAB/carol.pub)" endpoint $R4 allowed-ips "$(node_ip carol)/32"
 refuse "alice, who has carol in her file, does not reach her either" reaches alice carol
 expect "explain says that they share no network" \
@@ -24,10 +27,7 @@ node_keys mallory
 wg_up mallory $R4 alice
 capture_start wire inet mallory udp port $RELAY_PORT
 before=$(relay_reason key_unknown)
-refused() {
-	[ "$(relay_reason key_unknown)" -gt "$before" ]
-}
-expect "an unknown key's registration is counted" wait_for 20 refused
+expect "an unknown key's registration is counted" wait_for 20 counted key_unknown "$before"
 refuse "and takes her nowhere" reaches mallory alice
 capture_stop wire
 equal "she gets no packet back" 0 "$(capture_count wire src host $RELAY4)"

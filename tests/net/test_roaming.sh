@@ -44,7 +44,7 @@ equal "the relay knows her by IPv6" "[2001:db8:1::2]" \
 ping_stop rebind >/dev/null
 
 # Bob is silent, so only his keepalive can tell of the new mapping.
-wg set bob peer "$(cat $LAB/relay.pub)" persistent-keepalive 1
+wg_keepalive bob 1
 before=$(node_get bob endpoint)
 lab_nat_rebind bob
 moved() {

@@ -22,13 +22,13 @@ for port in $RELAY_PORT $STUN_PORT; do
 done
 expect "answers are counted" test "$(relay_reason stun)" -ge 6
 
-malformed_counted() { # PORT: a Binding request whose length field lies
+malformed_counted() { # PORT: a Binding request with an attribute longer than the message
 	local before
 	before=$(relay_reason stun_malformed)
 	raw carol -s 198.18.3.2:99 -d "$RELAY4:$1" \
-		-x 000100042112a442000102030405060708090a0b
+		-x 000100042112a442000102030405060708090a0b80220010 >/dev/null
 	[ "$(relay_reason stun_malformed)" -gt "$before" ]
 }
 for port in $RELAY_PORT $STUN_PORT; do
-	expect "port $port: a request whose length lies is dropped and counted" malformed_counted $port
+	expect "port $port: a request that is not well formed is dropped and counted" malformed_counted $port
 done

@@ -18,9 +18,8 @@ equal "from her first address" "[2001:db8:1::2]" "$(node_get alice endpoint | se
 # New destinations are spoken to from a new address; the relay's session sticks to the old one.
 lab_addr alice eth0 2001:db8:1::dead/64
 ip -n alice -6 route replace default via 2001:db8:1::1 src 2001:db8:1::dead
-capture_start wire inet relay0 'udp[8] >= 0 or ip6'
-wg_conf alice "$R6" bob >$LAB/alice.both
-wg addconf alice <(sed -n '/PublicKey = '"$(sed 's/[+/]/\\&/g' $LAB/bob.pub)"'/,$p' $LAB/alice.both | sed '1i [Peer]')
+capture_start wire inet relay0 udp
+wg set alice peer "$(cat $LAB/bob.pub)" endpoint "$R6" allowed-ips "$(node_ip bob)/32"
 expect "her session with bob opens from the second" wait_for 20 reaches alice bob
 capture_stop wire
 expect "which the wire shows" \
