@@ -54,14 +54,18 @@ RELAY_SRC := $(wildcard relay/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 BPFT_SRC := $(wildcard tests/bpf/test_*.c)
 HARNESS_SRC := $(filter-out $(BPFT_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
+SIM_SRC := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 TOOL_SRC := $(wildcard tests/interop/*.c)
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard bench/*.c))
+BENCHLIB_SRC := $(wildcard bench/lib/*.c)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIBTURNPIKE := $(B)/libturnpike.a
 LIBRELAY := $(B)/relay/librelay.a
 HARNESS := $(B)/tests/bpf/libharness.a
+SIM := $(B)/tests/unit/libsim.a
+LIBBENCH := $(B)/bench/libbench.a
 
 PROGRAMS := $(B)/turnpike $(B)/turnpike-relay
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
@@ -99,18 +103,29 @@ $(LIBRELAY): $(call obj,$(filter-out relay/main.c,$(RELAY_SRC)))
 $(HARNESS): $(call obj,$(HARNESS_SRC))
 	rm -f $@ && ar rcs $@ $^
 
+$(SIM): $(call obj,$(SIM_SRC))
+	rm -f $@ && ar rcs $@ $^
+
+$(LIBBENCH): $(call obj,$(BENCHLIB_SRC))
+	rm -f $@ && ar rcs $@ $^
+
 $(B)/turnpike-relay: $(B)/relay/main.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
 
 $(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@
 
+$(BPFT): TEST_LIBS := $(HARNESS) $(SIM)
 $(BPFT): $(HARNESS)
-$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(LIBRELAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
+$(UNIT): TEST_LIBS := $(SIM)
+$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBTURNPIKE) -lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
 
-$(TOOLS) $(BENCH): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
+$(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
+
+$(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -lm -o $@
 
 # Only tests/fuzz/run.sh builds these: with clang, sanitizers and coverage, in a directory of its own.
 fuzzers: $(FUZZ)
