@@ -170,8 +170,7 @@ int tp_netlink_dump(struct tp_netlink *nl, tp_netlink_event_fn *fn, void *ctx)
 
 struct way {
 	struct tp_addr gateway;
-	int ifindex;
-	int err;
+	int ifindex; /* 0: none was named */
 };
 
 static bool attr_via(const struct nlattr *attr, struct tp_addr *out)
@@ -189,18 +188,6 @@ static bool attr_via(const struct nlattr *attr, struct tp_addr *out)
 	return true;
 }
 
-/* IPv4 lookups fail outright where IPv6 answers with a route of such a type. */
-static int type_error(unsigned char type)
-{
-	switch (type) {
-	case RTN_BLACKHOLE: return -EINVAL;
-	case RTN_PROHIBIT: return -EACCES;
-	case RTN_UNREACHABLE: return -EHOSTUNREACH;
-	case RTN_THROW: return -ENETUNREACH;
-	default: return 0;
-	}
-}
-
 static void routed(void *arg, const struct nlmsghdr *nlh)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
@@ -210,11 +197,8 @@ static void routed(void *arg, const struct nlmsghdr *nlh)
 	if (nlh->nlmsg_type != RTM_NEWROUTE || nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*rtm)))
 		return;
 	tp_netlink_attrs(&attrs, nlh, sizeof(*rtm));
-	way->err = type_error(rtm->rtm_type);
-	if (!attrs.at[RTA_OIF] || mnl_attr_validate(attrs.at[RTA_OIF], MNL_TYPE_U32) < 0) {
-		way->err = way->err ? way->err : -ENETUNREACH;
+	if (!attrs.at[RTA_OIF] || mnl_attr_validate(attrs.at[RTA_OIF], MNL_TYPE_U32) < 0)
 		return;
-	}
 	way->ifindex = (int)mnl_attr_get_u32(attrs.at[RTA_OIF]);
 	if (!tp_netlink_attr_addr(attrs.at[RTA_GATEWAY], rtm->rtm_family, &way->gateway))
 		attr_via(attrs.at[RTA_VIA], &way->gateway);
@@ -226,7 +210,7 @@ int tp_netlink_route(struct tp_netlink *nl, const struct tp_addr *dst, const str
 	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 128];
 	struct nlmsghdr *nlh = request(buf, sizeof(buf), RTM_GETROUTE, 0, sizeof(struct rtmsg));
 	struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
-	struct way way = {.gateway = *dst, .err = -ENETUNREACH};
+	struct way way = {.gateway = *dst};
 	bool v4 = tp_addr_is_v4(dst);
 	int err;
 
@@ -241,9 +225,10 @@ int tp_netlink_route(struct tp_netlink *nl, const struct tp_addr *dst, const str
 		rtm->rtm_src_len = rtm->rtm_dst_len;
 		put_addr(nlh, RTA_SRC, src);
 	}
+	/* Routes that refuse (prohibit, blackhole, unreachable) make the lookup itself fail. */
 	err = transact(nl, nlh, routed, &way);
-	if (!err)
-		err = way.err;
+	if (!err && !way.ifindex)
+		err = -ENETUNREACH;
 	if (err)
 		return err;
 	*ifindex = way.ifindex;

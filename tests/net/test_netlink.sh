@@ -17,7 +17,7 @@ D6=2001:db8:99::7
 ONE=02:00:00:00:01:0
 TWO=02:00:00:00:02:00
 LOG=$LAB/log/watch.log
-WAIT=20
+WAIT=60
 
 on() { # NS IP-ARGUMENTS...
 	ip -n "$@"
