@@ -141,6 +141,9 @@ static void test_nexthop_unresolved(void **state)
 	struct flow_spec flow = v4;
 	struct packet_spec spec = packet_of(&flow);
 
+	spec.df = true; /* an unresolved slot's MTU is 0, and means nothing */
+	spec.payload = wg_data(INDEX, 200);
+	spec.payload_len = 200;
 	flow.nexthop = 0;
 	refused(*state, &flow, &spec, PASS, TP_PASS_slow);
 	flow.nexthop = 77; /* an id that names slot 0 */
