@@ -10,6 +10,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .PHONY: all bpf check check-deps check-unit check-bpf check-net demo bench fuzz fuzzers format \
 	format-check install clean deps deps-check deps-bench docs
 

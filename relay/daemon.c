@@ -89,6 +89,11 @@ static const struct relay_nexthop_ops nexthop_ops = {
 	.moved = op_moved,
 };
 
+static void forget_local(void *arg, const struct relay_addr *addr)
+{
+	relay_datapath_local_del(arg, addr);
+}
+
 static void on_local_added(void *ctx, const struct tp_addr *addr)
 {
 	struct daemon *d = ctx;
@@ -226,6 +231,10 @@ static int open_kernel_side(struct daemon *d)
 		return err;
 	if (!relay_datapath_nexthop_ids(d->dp, ids))
 		relay_nexthops_adopt(d->nexthops, ids, TP_NEXTHOPS);
+	/* Addresses of an earlier run may be gone. Until the first dump has told the present ones,
+	 * XDP takes packets without a flow for somebody else's, and the kernel brings them to the
+	 * sockets all the same. */
+	relay_datapath_locals_each(d->dp, forget_local, d->dp);
 	return relay_routes_new(&d->routes, d->base, d->nexthops, &route_ops, d);
 }
 
