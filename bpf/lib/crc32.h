@@ -53,7 +53,11 @@ static const __u32 tp_crc32_table[256] = {
 /* One byte more; start with TP_CRC32_START and invert the result at the end. */
 TP_INLINE __u32 tp_crc32_byte(__u32 crc, __u8 byte)
 {
-	return tp_crc32_table[(crc ^ byte) & 0xff] ^ (crc >> 8);
+	__u32 at = crc ^ byte;
+
+	/* Kernel 6.1's verifier must see the mask last; the compiler would mask `crc` first. */
+	__asm__ volatile("" : "+r"(at));
+	return tp_crc32_table[at & 0xff] ^ (crc >> 8);
 }
 
 #endif
