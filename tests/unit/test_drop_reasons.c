@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* docs/drop-reasons.md tells of every reason, and is what scripts/drop-reasons.sh makes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "bpf/abi/reasons.h"
+
+#define PAGE "docs/drop-reasons.md"
+
+struct reason {
+	const char *name, *text;
+};
+
+#define REASON(kind, name, text) {#name, text},
+
+static const struct reason reasons[] = {TP_REASONS(REASON)};
+
+static char *read_page(void)
+{
+	FILE *f = fopen(PAGE, "r");
+	char *text = NULL;
+	size_t room = 0;
+
+	assert_non_null(f);
+	assert_true(getdelim(&text, &room, '\0', f) > 0);
+	fclose(f);
+	return text;
+}
+
+static void every_reason_has_a_row_with_advice(void **state)
+{
+	char *page = read_page(), start[64];
+
+	(void)state;
+	for (size_t i = 0; i < TP_REASON_MAX; i++) {
+		const char *row, *text;
+
+		snprintf(start, sizeof(start), "\n| `%s` | ", reasons[i].name);
+		row = strstr(page, start);
+		text = row ? strstr(row, reasons[i].text) : NULL;
+		if (!text || memchr(row + 1, '\n', (size_t)(text - row - 1)) ||
+		    strncmp(text + strlen(reasons[i].text), " | ", 3) != 0)
+			fail_msg(PAGE " lacks %s: run scripts/drop-reasons.sh", reasons[i].name);
+	}
+	free(page);
+}
+
+static void the_page_is_current(void **state)
+{
+	(void)state;
+	assert_int_equal(system("scripts/drop-reasons.sh --check"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_reason_has_a_row_with_advice),
+		cmocka_unit_test(the_page_is_current),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
