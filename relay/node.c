@@ -8,6 +8,7 @@
 #include "relay/datapath.h"
 #include "relay/flows.h"
 #include "relay/node.h"
+#include "relay/pending.h"
 #include "relay/register.h"
 
 #define FIND(hh, head, ptr, len, out) HASH_FIND(hh, head, ptr, len, out)
@@ -196,6 +197,7 @@ static void node_free(struct relay *r, struct node *n)
 static void node_remove(struct relay *r, struct node *n)
 {
 	flows_drop_node(r, n);
+	pendings_drop_node(r, n);
 	own_sessions_drop_node(r, n);
 	relay_datapath_node_del(r->dp, n->public_key);
 	node_free(r, n);

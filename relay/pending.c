@@ -123,6 +123,17 @@ void pendings_tick(struct relay *r, uint64_t now)
 		drop(r->pendings, p);
 }
 
+void pendings_drop_node(struct relay *r, const struct node *n)
+{
+	struct pending *p, *next;
+
+	for (p = TAILQ_FIRST(&r->pendings->by_age); p; p = next) {
+		next = TAILQ_NEXT(p, in_age);
+		if (p->target == n->id || p->sender == n->id)
+			drop(r->pendings, p);
+	}
+}
+
 uint32_t pendings_total(const struct relay *r)
 {
 	return r->pendings->n;

@@ -38,6 +38,8 @@ struct pending {
 int pendings_new(struct relay *r);
 void pendings_free(struct relay *r);
 void pendings_tick(struct relay *r, uint64_t now);
+/* Forgets handshakes with the node: its id may come to mean another one. */
+void pendings_drop_node(struct relay *r, const struct node *n);
 uint32_t pendings_total(const struct relay *r);
 
 /* NULL when PENDING_MAX are under way (each pair is bounded by its rate). The caller fills what is
