@@ -291,6 +291,8 @@ static int add_response(struct relay *r, struct session *s, const struct flow_en
 		return f->session == s ? 0 : REFUSED(index_collision);
 	if (initiator->node->n_sends >= r->config->limits.flows_per_node)
 		return REFUSED(flow_quota);
+	if (flows_total(r) >= r->config->limits.flows)
+		return REFUSED(flow_table_full);
 	return add_flow(r, s, initiator, responder, now);
 }
 
