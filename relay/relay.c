@@ -160,10 +160,11 @@ int relay_reload(struct relay *r, const struct relay_config *config)
 {
 	int err = nodes_check(r, config);
 
-	if (err)
-		return err;
-	r->config = config;
-	return nodes_configure(r, config);
+	if (!err)
+		err = nodes_configure(r, config);
+	if (!err)
+		r->config = config;
+	return err;
 }
 
 int relay_new(struct relay **out, const struct relay_config *config,
