@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #include "bpf/lib/bucket.h"
@@ -57,6 +60,14 @@ static bool within(uint64_t *word, uint64_t units, uint64_t rate, uint64_t least
 			      slack > burst ? slack : burst);
 }
 
+/* Bits of the whole IP packet, as XDP counts them. */
+static uint64_t bits_of(const struct packet *p)
+{
+	size_t ip = tp_addr_is_v4(&p->from->addr) ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
+
+	return 8 * (ip + sizeof(struct udphdr) + p->len);
+}
+
 static bool limits_allow(const struct relay *r, struct node *n, const struct packet *p,
 			 enum tp_reason *why)
 {
@@ -68,7 +79,7 @@ static bool limits_allow(const struct relay *r, struct node *n, const struct pac
 		return false;
 	*why = TP_DROP_node_bits;
 	return !l->bits_per_node ||
-	       within(&n->bucket_bits, 8 * p->len, l->bits_per_node, 8 * BUCKET_BYTES, p->now);
+	       within(&n->bucket_bits, bits_of(p), l->bits_per_node, 8 * BUCKET_BYTES, p->now);
 }
 
 static void count(struct relay *r, struct flow *f, size_t len)
