@@ -85,8 +85,9 @@ void flows_drop_node(struct relay *r, struct node *n);
 void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at);
 /* A route moved: every flow asks for its next hop again. */
 void flows_refresh_nexthops(struct relay *r);
-/* The path to `to` takes no more than mtu bytes (an ICMP error that quoted flow f). */
-void flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now);
+/* The path to `to` takes no more than mtu bytes (an ICMP error that quoted flow f). True when that
+ * is news. */
+bool flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now);
 /* Back to the next hop's MTU: the node moved, or PATH_MTU_SEC went by. */
 void flows_forget_mtu(struct relay *r, struct node *n);
 

@@ -176,7 +176,7 @@ static void set_mtu(struct relay *r, struct node *n, const uint8_t dst[16], uint
 	batch_fini(&changed);
 }
 
-void flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now)
+bool flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now)
 {
 	struct node *n = f->to;
 	struct tp_addr dst;
@@ -187,11 +187,12 @@ void flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now)
 	if (mtu < least)
 		mtu = least;
 	if (mtu >= f->value.mtu)
-		return;
+		return false;
 	n->path_mtu = mtu;
 	n->path_mtu_until = now + TP_SEC(PATH_MTU_SEC);
 	set_mtu(r, n, f->value.dst, mtu);
 	tp_log_limited(LOG_INFO, "path MTU towards %s is %u", n->name, mtu);
+	return true;
 }
 
 void flows_forget_mtu(struct relay *r, struct node *n)

@@ -156,6 +156,5 @@ bool forward_path_mtu(struct relay *r, const struct tp_endpoint *to, uint32_t mt
 	flows_each_index(r, receiver_of(quote), find_quoted, &q);
 	if (!q.flow || !flow_live(q.flow, now))
 		return false;
-	flows_path_mtu(r, q.flow, (uint16_t)mtu, now);
-	return true;
+	return flows_path_mtu(r, q.flow, (uint16_t)mtu, now);
 }
