@@ -164,10 +164,24 @@ wg_conf() { # NODE ENDPOINT PEER...
 	done
 }
 
-# A wireguard-go interface in the node's namespace, named like the node and not yet configured.
+# wg(8), in the namespace of the interface that it speaks of, where there is one.
+wg() { # COMMAND [NODE...]
+	if [ -f "/run/netns/${2:-}" ]; then
+		in_ns "$2" wg "$@"
+	else
+		command wg "$@"
+	fi
+}
+
+# A WireGuard interface in the node's namespace, named like the node and not yet configured: of
+# wireguard-go, or the kernel's own with LAB_WG=kernel.
 wg_device() { # NODE
-	spawn "wg-$1" "$1" wireguard-go -f "$1"
-	wait_for 10 test -S "/run/wireguard/$1.sock" || die "wireguard-go of $1 did not start"
+	if [ "${LAB_WG:-}" = kernel ]; then
+		ip -n "$1" link add "$1" type wireguard || die "cannot make a WireGuard interface"
+	else
+		spawn "wg-$1" "$1" wireguard-go -f "$1"
+		wait_for 10 test -S "/run/wireguard/$1.sock" || die "wireguard-go of $1 did not start"
+	fi
 	ip -n "$1" addr add "$(node_ip "$1")/24" dev "$1"
 	ip -n "$1" link set "$1" up mtu "${WG_MTU:-1420}"
 	ip -n "$1" route add $SERVICE dev "$1"
@@ -191,7 +205,8 @@ wg_keepalive() { # NODE SECONDS
 
 wg_down() { # NODE
 	stop "wg-$1"
-	wait_for 5 not test -e "/sys/class/net/$1" || true
+	ip -n "$1" link del "$1" 2>/dev/null
+	wait_for 5 not ip -n "$1" link show "$1" || true
 }
 
 # --- the relay --------------------------------------------------------------------------------
