@@ -26,6 +26,7 @@ struct packet {
 	void *eth;
 	void *ip;
 	struct udphdr *udp;
+	__u64 v6; /* a whole word, which kernel 6.1's verifier remembers the value of */
 	struct relay_flow_key key; /* source address; the rest once it is known (wg_is_data) */
 	struct relay_addr local;   /* destination address */
 	__be16 port;		   /* of the source */
@@ -34,8 +35,7 @@ struct packet {
 	__u16 ip_len;  /* IP header and all, by the IP header's word */
 	__u16 payload; /* UDP payload, by the UDP header's word */
 	__u16 trailer; /* bytes of the frame behind the IP packet */
-	bool v6;
-	bool sound; /* lengths agree, and IPv6 has its checksum */
+	bool sound;    /* lengths agree, and IPv6 has its checksum */
 };
 
 TP_INLINE __u32 l3_len(const struct packet *p)

@@ -22,7 +22,7 @@
 #define NO_REASON   (-1)
 #define WG_DATA_LEN 96
 
-enum verdict { ABORTED, DROP, PASS, TX, REDIRECT };
+enum verdict { ABORTED, DROP, PASS, TX, REDIRECT, NOT_RUN };
 
 struct frame {
 	uint32_t len;
@@ -73,7 +73,7 @@ void harness_session(struct harness *h, uint32_t index);
 void harness_index_known(struct harness *h, uint32_t index);
 
 /* Runs the program on `in`; the frame afterwards is in *out. `meta` bytes of metadata (multiple of
- * 4) before the frame take that much of its headroom. */
+ * 4) before the frame take that much of its headroom; NOT_RUN when the kernel takes less. */
 enum verdict harness_run_meta(struct harness *h, const struct frame *in, struct frame *out,
 			      uint32_t meta);
 enum verdict harness_run(struct harness *h, const struct frame *in, struct frame *out);
