@@ -85,7 +85,7 @@ binaries() { # DIRECTORY-OF-SOURCES BUILD-DIRECTORY
 build() {
 	# What everything else stands on: without it there is nothing to run. Another run in the
 	# same tree may be building, hence the lock.
-	run_one build/gcc 900 silent flock build/.lock $MAKE all tests
+	run_one build/gcc 900 silent flock build/.lock $MAKE all tests bench-programs
 	grep -q '^not ok' "$LOGS/build.gcc.tap" && return 1
 	run build/next-abi 900 silent flock build/.lock $MAKE BUILD_SUFFIX=-next \
 		BPF_DEFS=-DTP_RELAY_ABI_NEXT all

@@ -224,8 +224,9 @@ relay_networks() {
 		sep=, nsep=''
 		for node in $(tr , ' ' <<<"${network#*:}"); do
 			node_keys "$node"
-			printf '%s\n    { name = "%s"; public_key = "%s"; address = "%s/24"; }' \
-				"$nsep" "$node" "$(cat "$LAB/$node.pub")" "100.64.1.${NODE[$node]:-99}"
+			printf '%s\n    { name = "%s"; public_key = "%s"; ' \
+				"$nsep" "$node" "$(cat "$LAB/$node.pub")"
+			printf '%s}' "${NODE[$node]:+address = \"$(node_ip "$node")/24\"; }"
 			nsep=,
 		done
 		printf ' ); }'
@@ -334,6 +335,7 @@ lab_office() { # [NICS]
 
 # A ping that runs until ping_stop; INTERVAL in seconds.
 ping_start() { # NAME FROM ADDRESS [INTERVAL]
+	host_drops >"$LAB/drops-$1"
 	: >"$LAB/log/ping-$1.log"
 	spawn "ping-$1" "$2" ping -n -D -i "${4:-0.05}" "$3"
 	wait_for 10 ping_replies_over "$1" 0 || note "ping $1 has no reply yet"
@@ -352,7 +354,8 @@ ping_more() { # NAME N
 	wait_for $((10 + $2)) ping_replies_over "$1" $(($(ping_replies "$1") + $2))
 }
 
-# Ends the ping; prints "SENT RECEIVED LONGEST-GAP-MS" (a gap lies between two replies).
+# Ends the ping; prints "SENT RECEIVED LONGEST-GAP-MS". Sent counts up to the latest that came back:
+# those behind it were still under way. A gap lies between two replies.
 ping_stop() { # NAME
 	stop "ping-$1" INT
 	awk '
@@ -361,9 +364,39 @@ ping_stop() { # NAME
 			if (last && t - last > gap)
 				gap = t - last
 			last = t
+			got++
+			seq = $6
+			sub(/.*=/, "", seq)
+			if (seq + 0 > sent)
+				sent = seq + 0
 		}
-		/packets transmitted/ { sent = $1; got = $4 }
 		END { printf "%d %d %d\n", sent, got, gap }' "$LAB/log/ping-$1.log"
+}
+
+# Ends the ping; none may be lost but those that the hosts themselves dropped for want of CPU: full
+# socket buffers, tunnel queues and backlogs. The relay's XDP has none of these.
+ping_lossless() { # NAME TEXT
+	local sent received gap spared
+	read -r sent received gap < <(ping_stop "$1")
+	spared=$(($(host_drops) - $(cat "$LAB/drops-$1")))
+	expect "$2: $((sent - received)) of $sent pings lost (longest gap $gap ms, dropped by hosts: $spared)" \
+		test $((sent - received)) -le $spared
+}
+
+# What all nodes' hosts have dropped so far, and the machine's backlogs.
+host_drops() {
+	local node sum=0 n
+	for node in "${!NODE[@]}"; do
+		n=$(in_ns "$node" awk -v tun="$node:" '
+			/^Udp: [0-9]/ { n += $6 }
+			$1 == tun { n += $5 + $13 }
+			END { print n + 0 }' /proc/net/snmp /proc/net/dev)
+		sum=$((sum + n))
+	done
+	while read -r _ n _; do
+		sum=$((sum + 16#$n))
+	done </proc/net/softnet_stat
+	echo $sum
 }
 
 # A TCP transfer of BYTES from one node to another, verified by checksum.

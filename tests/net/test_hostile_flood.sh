@@ -53,8 +53,7 @@ flood alice-relay -s "$alice_at" -w 1 -m "$(cat $LAB/relay.pub)"
 flood alice-data -s "$alice_at" -w 4 -l 64
 expect "pings go on under the flood" ping_more flood 200
 equal "alice has not moved" "$alice_at" "$(node_get alice endpoint)"
-read -r sent received gap < <(ping_stop flood)
-equal "none of $sent is lost (longest gap $gap ms)" "$sent" "$received"
+ping_lossless flood "alice and bob under the flood"
 
 wg_down alice
 wg_up alice $R4 bob

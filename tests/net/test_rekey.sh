@@ -29,8 +29,7 @@ ping_more rekey 100
 expect "the new keypair's packets are forwarded in XDP" test $(($(relay_forwarded user) - user)) -lt 10
 wait "${LAB_PID[load]}"
 unset 'LAB_PID[load]'
-read -r sent received gap < <(ping_stop rekey)
-equal "no ping of $sent is lost (longest gap $gap ms)" "$sent" "$received"
+ping_lossless rekey "through the rekey"
 lost=$(jq .end.sum.lost_packets $LAB/load.json) all=$(jq .end.sum.packets $LAB/load.json)
 expect "of the load's $all datagrams less than one in a thousand is lost ($lost)" \
 	test "${all:-0}" -gt 100000 -a $((${lost:-$all} * 1000)) -lt "${all:-0}"

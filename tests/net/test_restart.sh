@@ -7,11 +7,6 @@
 . "$(dirname "$0")/lib.sh"
 
 lab_office
-relay_pings() { # TEXT
-	local sent received gap
-	read -r sent received gap < <(ping_stop run)
-	equal "$1: none of $sent pings lost (longest gap $gap ms)" "$sent" "$received"
-}
 
 for signal in KILL TERM; do
 	ping_start run alice "$(node_ip bob)" 0.02
@@ -22,7 +17,7 @@ for signal in KILL TERM; do
 	expect "SIG$signal: packets go on without a daemon" ping_more run 50
 	relay_start
 	expect "and with the next one" ping_more run 50
-	relay_pings "SIG$signal and restart"
+	ping_lossless run "SIG$signal and restart"
 	expect "it knows the nodes it had" node_online alice bob
 	expect "and their flows" test "$(relay_get .flows)" -ge 2
 	user=$(relay_forwarded user)
