@@ -5,14 +5,15 @@
 
 #include "harness.h"
 
-#define SENDER_V4 "198.51.100.7"
-#define LOCAL_V4  "203.0.113.99"
-#define TARGET_V4 "192.0.2.33"
-#define SENDER_V6 "2001:db8:1::7"
-#define LOCAL_V6  "2001:db8:9::99"
-#define TARGET_V6 "2001:db8:2::33"
-#define INDEX	  0x01020304
-#define NODE	  5
+#define SENDER_V4    "198.51.100.7"
+#define LOCAL_V4     "203.0.113.99"
+#define TARGET_V4    "192.0.2.33"
+#define SENDER_V6    "2001:db8:1::7"
+#define LOCAL_V6     "2001:db8:9::99"
+#define TARGET_V6    "2001:db8:2::33"
+#define INDEX	     0x01020304
+#define NODE	     5
+#define ALL_HEADROOM 216 /* 256 less what the kernel keeps there */
 
 static const struct flow_spec v4 = {
 	.src = SENDER_V4,
@@ -199,12 +200,18 @@ static void test_no_room(void **state)
 	struct flow_spec flow = v4;
 	struct packet_spec spec = packet_of(&flow);
 	struct frame in, out;
+	enum verdict verdict;
 
 	flow.from = LOCAL_V6;
 	flow.to = TARGET_V6;
 	harness_flow(*state, &flow);
 	frame_build(&in, &spec);
-	assert_int_equal(harness_run_meta(*state, &in, &out, 216), DROP);
+	verdict = harness_run_meta(*state, &in, &out, ALL_HEADROOM);
+	if (verdict == NOT_RUN) {
+		print_message("this kernel takes too little metadata to use the headroom up\n");
+		skip();
+	}
+	assert_int_equal(verdict, DROP);
 	assert_int_equal(harness_reason(*state, NULL), TP_DROP_no_room);
 	assert_int_equal(harness_count(*state, 0).packets, 0);
 }
