@@ -2,7 +2,7 @@
 /*
  * The relay's fast path. Data packets of known flows are rewritten and sent here; STUN is answered
  * here; what the daemon must see is passed; everything else is dropped and counted by reason.
- * DESIGN: docs/packet-path.md.
+ * docs/packet-paths.md follows single packets.
  */
 #include "lib/relay.h"
 
