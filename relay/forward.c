@@ -4,16 +4,14 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "bpf/lib/bucket.h"
+#include "bpf/lib/node_limit.h"
 #include "clock.h"
 #include "relay/budget.h"
 #include "relay/flows.h"
 #include "relay/forward.h"
 #include "relay/register.h"
 
-#define PROBES_AN_INDEX 4  /* nodes that may share the receiver index of a packet */
-#define BUCKET_PACKETS	64 /* least burst of a node's budgets, as in bpf/lib/limit.h */
-#define BUCKET_BYTES	65536
+#define PROBES_AN_INDEX 4 /* nodes that may share the receiver index of a packet */
 
 static uint32_t receiver_of(const uint8_t *data)
 {
@@ -52,20 +50,12 @@ static void look_for_sender(struct relay *r, const struct packet *p, uint32_t in
 
 /* --- limits --- */
 
-static bool within(uint64_t *word, uint64_t units, uint64_t rate, uint64_t least, uint64_t now)
-{
-	uint64_t burst = TP_MS(100), slack = least * TP_NS_PER_SEC / rate;
-
-	return tp_bucket_take((__u64 *)word, now, units * TP_NS_PER_SEC / rate,
-			      slack > burst ? slack : burst);
-}
-
-/* Bits of the whole IP packet, as XDP counts them. */
-static uint64_t bits_of(const struct packet *p)
+/* Of the whole IP packet. */
+static uint32_t bytes_of(const struct packet *p)
 {
 	size_t ip = tp_addr_is_v4(&p->from->addr) ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
 
-	return 8 * (ip + sizeof(struct udphdr) + p->len);
+	return (uint32_t)(ip + sizeof(struct udphdr) + p->len);
 }
 
 static bool limits_allow(const struct relay *r, struct node *n, const struct packet *p,
@@ -74,12 +64,10 @@ static bool limits_allow(const struct relay *r, struct node *n, const struct pac
 	const struct relay_config_limits *l = &r->config->limits;
 
 	*why = TP_DROP_node_packets;
-	if (l->packets_per_node &&
-	    !within(&n->bucket_packets, 1, l->packets_per_node, BUCKET_PACKETS, p->now))
+	if (!tp_node_packet(&n->bucket, l->packets_per_node, p->now))
 		return false;
 	*why = TP_DROP_node_bits;
-	return !l->bits_per_node ||
-	       within(&n->bucket_bits, bits_of(p), l->bits_per_node, 8 * BUCKET_BYTES, p->now);
+	return tp_node_bytes(&n->bucket, l->bits_per_node, bytes_of(p), p->now);
 }
 
 static void count(struct relay *r, struct flow *f, size_t len)

@@ -72,9 +72,9 @@ struct node {
 	/* flows.c */
 	LIST_HEAD(, flow) sends, receives;
 	uint32_t n_sends;
-	struct relay_count rx, tx;	      /* without what live flows still count */
-	uint64_t bucket_packets, bucket_bits; /* the daemon's path */
-	uint16_t path_mtu;		      /* 0: none learned */
+	struct relay_count rx, tx;  /* without what live flows still count */
+	struct relay_bucket bucket; /* the daemon's path */
+	uint16_t path_mtu;	    /* 0: none learned */
 	uint64_t path_mtu_until;
 
 	LIST_ENTRY(node) in_network, in_site;

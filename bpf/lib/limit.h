@@ -6,20 +6,8 @@
 #ifndef TP_BPF_LIMIT_H
 #define TP_BPF_LIMIT_H
 
-#include "bucket.h"
+#include "node_limit.h"
 #include "parse.h"
-
-#define NS_PER_SEC 1000000000ull
-
-/* A burst is what fits this much time, but no less than these. */
-#define BURST_NS      (NS_PER_SEC / 10)
-#define BURST_PACKETS 64
-#define BURST_BITS    (64 * 1024 * 8)
-
-TP_INLINE __u64 burst_ns(__u64 floor)
-{
-	return floor > BURST_NS ? floor : BURST_NS;
-}
 
 /* The sending node's packets and bits a second (of IP). */
 TP_INLINE int limit_node(__u32 node, __u16 ip_len, __u64 now)
@@ -31,19 +19,10 @@ TP_INLINE int limit_node(__u32 node, __u16 ip_len, __u64 now)
 	bucket = bpf_map_lookup_elem(&node_buckets, &node);
 	if (!bucket)
 		return CARRY_ON;
-	if (knobs.node_pps) {
-		__u64 cost = NS_PER_SEC / knobs.node_pps;
-
-		if (!tp_bucket_take(&bucket->packets, now, cost, burst_ns(BURST_PACKETS * cost)))
-			return TP_DROP_node_packets;
-	}
-	if (knobs.node_bps) {
-		__u64 cost = ip_len * 8 * NS_PER_SEC / knobs.node_bps;
-		__u64 floor = BURST_BITS * NS_PER_SEC / knobs.node_bps;
-
-		if (!tp_bucket_take(&bucket->bits, now, cost, burst_ns(floor)))
-			return TP_DROP_node_bits;
-	}
+	if (!tp_node_packet(bucket, knobs.node_pps, now))
+		return TP_DROP_node_packets;
+	if (!tp_node_bytes(bucket, knobs.node_bps, ip_len, now))
+		return TP_DROP_node_bits;
 	return CARRY_ON;
 }
 
@@ -77,8 +56,8 @@ TP_INLINE bool limit_source(const struct packet *p, enum purpose purpose, __u32 
 		return true;
 	slot = source_slot(source_prefix(p, purpose == PURPOSE_STUN), purpose);
 	word = bpf_map_lookup_elem(&src_buckets, &slot);
-	return !word ||
-	       tp_bucket_take(word, bpf_ktime_get_coarse_ns(), NS_PER_SEC / rate, NS_PER_SEC);
+	return !word || tp_bucket_take(word, bpf_ktime_get_coarse_ns(), TP_NS_A_SECOND / rate,
+				       TP_NS_A_SECOND);
 }
 
 /* Handshake messages of all sources on this CPU. */
@@ -92,9 +71,9 @@ TP_INLINE bool limit_handshake(void)
 	word = bpf_map_lookup_elem(&hs_bucket, &zero);
 	if (!word)
 		return true;
-	cost = NS_PER_SEC / knobs.handshake_rate;
-	if (!tp_bucket_grant(*word, bpf_ktime_get_coarse_ns(), cost, burst_ns(BURST_PACKETS * cost),
-			     &granted))
+	cost = TP_NS_A_SECOND / knobs.handshake_rate;
+	if (!tp_bucket_grant(*word, bpf_ktime_get_coarse_ns(), cost,
+			     tp_burst_ns(TP_BURST_PACKETS * cost), &granted))
 		return false;
 	*word = granted;
 	return true;
