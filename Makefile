@@ -120,7 +120,8 @@ $(BPFT): TEST_LIBS := $(HARNESS) $(SIM)
 $(BPFT): $(HARNESS)
 $(UNIT): TEST_LIBS := $(SIM)
 $(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBTURNPIKE) -lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBTURNPIKE) \
+		-lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
 
 $(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
