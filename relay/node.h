@@ -12,7 +12,8 @@
 #include <sys/queue.h>
 
 #include "relay/relay.h"
-#include "relay/table.h"
+#define TP_HASH_OR_DIE /* half a node in the tables would be worse than a restart */
+#include "hash.h"
 
 #define NODE_RECENT	8  /* targets to try first by mac1 */
 #define NODE_ONLINE_SEC 90 /* three keepalives and some */
