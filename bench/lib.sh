@@ -45,16 +45,21 @@ wire_mac() { # NAME
 # --- the sink of a wire -----------------------------------------------------------------------
 
 sink_start() { # NAME [OPTION...]
-	local name=$1 in out
-	shift
+	sink_start_at "$1" gen "g-$1" "${@:2}"
+}
+
+sink_start_at() { # NAME NS DEV [OPTION...]
+	local name=$1 ns=$2 dev=$3 in out
+	shift 3
 	rm -f "$LAB/sink-$name".{in,out}
 	mkfifo "$LAB/sink-$name".{in,out}
-	nsenter --net=/run/netns/gen "$B/bench/sink" -i "g-$name" "$@" \
+	nsenter --net="/run/netns/$ns" "$B/bench/sink" -i "$dev" "$@" \
 		<"$LAB/sink-$name.in" >"$LAB/sink-$name.out" 2>"$LAB/log/sink-$name.log" &
 	LAB_PID[sink-$name]=$!
 	exec {in}>"$LAB/sink-$name.in" {out}<"$LAB/sink-$name.out"
 	SINK_IN[$name]=$in SINK_OUT[$name]=$out
-	wait_for 10 grep -q ready "$LAB/log/sink-$name.log" || die "sink of $name: $(cat "$LAB/log/sink-$name.log")"
+	wait_for 10 grep -q ready "$LAB/log/sink-$name.log" ||
+		die "sink of $name: $(cat "$LAB/log/sink-$name.log")"
 }
 
 sink_stop() { # NAME
@@ -71,15 +76,20 @@ sink_take() { # NAME
 	echo "$line"
 }
 
-# Packets of the source for a window; prints what the source said and what the sink saw.
+# Packets of the source for a window. Prints what was sent, what arrived, how much of the time the
+# CPU that source, forwarder and sink share was theirs (`busy`), and packets a second of that.
 stream() { # NAME SECONDS OPTION...
-	local name=$1 seconds=$2 sent
+	local name=$1 seconds=$2 sent got
 	shift 2
 	sink_take "$name" >/dev/null
-	sent=$(in_ns gen taskset -c "$SOURCE_CPU" "$B/bench/source" -i "g-$name" -m "$(wire_mac "$name")" \
-		-w "$seconds" "$@") || die "the source does not run on $name"
-	jq -c -n --argjson sent "$sent" --argjson got "$(sink_take "$name")" \
-		'{sent: $sent, got: $got, pps: ($got.packets / $sent.seconds)}'
+	sent=$(in_ns gen taskset -c "$SOURCE_CPU" "$B/bench/source" -i "g-$name" \
+		-m "$(wire_mac "$name")" -w "$seconds" "$@") || die "the source does not run on $name"
+	got=$(sink_take "$name")
+	jq -c -n --argjson sent "$sent" --argjson got "$got" '{
+		sent: $sent.packets, got, pps: ($got.packets / $sent.cpu_seconds | round),
+		busy: ($sent.cpu_seconds / $sent.seconds), checked: $got.checked,
+		wrong: ($got.wrong_index + $got.wrong_destination + $got.wrong_checksum)
+	} | .got = $got.packets'
 }
 
 # --- relays and their nodes -------------------------------------------------------------------

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Medians and ratios of what the parts of a benchmark run measured.
+
+def median: sort | if length == 0 then null
+	elif length % 2 == 1 then .[length / 2 | floor]
+	else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+def fixed(n): if . == null then null else . * pow(10; n) | round / pow(10; n) end;
+def ratio(a; b): if a and b then a / b | fixed(3) else null end;
+
+# Of each variant: windows, the median rate and what lies between the lowest and highest.
+def live_medians:
+	group_by(.variant) | map({(.[0].variant): {
+		windows: length, pps: (map(.pps) | median | round),
+		low: (map(.pps) | min), high: (map(.pps) | max),
+		ns: (1e9 / (map(.pps) | median) | fixed(1)),
+		busy: (map(.busy) | median | fixed(3)),
+		lost: (map(.sent - .got) | add),
+		checked: (map(.checked) | add), wrong: (map(.wrong) | add)
+	}}) | add;
+
+def live_report:
+	if . == null then null else live_medians as $m | {
+		variants: $m,
+		flows: [$m | keys[] | select(startswith("relay-")) | ltrimstr("relay-") | tonumber] | sort,
+		nft_best: ([$m["nft-xdp"].pps, $m["nft-tc"].pps] | max)
+	} | . + {
+		relay_to_tx: (.flows | map({(tostring): ratio($m["relay-\(.)"].pps; $m["tx-\(.)"].pps)}) | add),
+		relay_to_nft: ratio($m["relay-1000"].pps; .nft_best),
+		relay_to_off: ratio($m["relay-1000"].pps; $m["off"].pps),
+		# One more hop than direct: that hop's receiving, program and sending.
+		tx_marginal_ns: (1e9 / $m["tx-1000"].pps - 1e9 / $m["direct"].pps | fixed(1)),
+		relay_marginal_ns: (1e9 / $m["relay-1000"].pps - 1e9 / $m["direct"].pps | fixed(1)),
+		nft_marginal_ns: (1e9 / .nft_best - 1e9 / $m["direct"].pps | fixed(1))
+	} end;
+
+def turn_report:
+	if . == null then null
+	else {runs: length, relayed: (map(.relayed) | add), ns: (map(.us_each) | median * 1000 | round)} end;
+
+def e2e_report:
+	if . == null then null else {
+		transfers: length,
+		relayed_mbit: (map(select(.way == "relayed").mbit) | median),
+		direct_mbit: (map(select(.way == "direct").mbit) | median)
+	} | . + {ratio: ratio(.relayed_mbit; .direct_mbit)} end;
+
+($live | live_report) as $l | ($turn | turn_report) as $t | {
+	date: $date, machine: $machine, kernel: $kernel, command: $command,
+	testrun: ($testrun | if . then .[0] else null end),
+	live: $l,
+	coturn: ($t | if . and $l then . + {ratio: (.ns / $l.relay_marginal_ns | fixed(1)),
+		ratio_to_whole_path: (.ns / $l.variants["relay-1000"].ns | fixed(1))} else . end),
+	end_to_end: ($e2e | e2e_report),
+	scale: $scale,
+	samples: {live: $live, coturn: $turn, end_to_end: $e2e}
+}

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# All benchmarks, side by side in one run; BENCH_QUICK=1 for a short one. Variants take turns, and
+# what is reported is the median. Results go to bench/results/ as JSON and as tables.
+#
+#	bench/run.sh [testrun] [live] [turn] [e2e] [scale]	only these parts, and no files
+
+BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BENCH_COMMAND="${BENCH_QUICK:+BENCH_QUICK=1 }make bench"
+. "$BENCH_DIR/../tests/net/lib.sh"
+. "$BENCH_DIR/lib.sh"
+. "$BENCH_DIR/live.sh"
+. "$BENCH_DIR/turn.sh"
+. "$BENCH_DIR/end_to_end.sh"
+. "$BENCH_DIR/scale.sh"
+. "$BENCH_DIR/report.sh"
+
+lab_summary() {
+	:
+}
+
+SOURCE_CPU=0
+RELAY_CPU=$(($(nproc) > 1))
+
+bench_testrun() {
+	[ -x "$B/bench/testrun" ] || return 0
+	taskset -c "$SOURCE_CPU" "$B/bench/testrun" ${BENCH_QUICK:+-r 3 -f 10000} -j $LAB/testrun >&2 ||
+		note "testrun failed"
+}
+
+part() { # NAME COMMAND...
+	local name=$1
+	shift
+	[[ " $PARTS " == *" $name "* ]] || return 0
+	note "$name, load $(cut -d' ' -f1-3 /proc/loadavg)" >&2
+	"$@"
+}
+
+PARTS=${*:-testrun live turn e2e scale}
+bench_begin
+bench_keys
+part testrun bench_testrun
+if [ -n "${BENCH_QUICK:-}" ]; then
+	part live bench_live 1 2 0.5
+	part turn bench_turn 1 2000
+	part e2e bench_end_to_end 2 3
+else
+	part live bench_live 2 4 1
+	part turn bench_turn 3 10000
+	part e2e bench_end_to_end 5 5
+fi
+part scale bench_scale
+
+report_json >$LAB/results.json || die "no results"
+report_tables $LAB/results.json | tee $LAB/results.md
+if [ $# -eq 0 ]; then
+	mkdir -p "$BENCH_DIR/results"
+	name=$BENCH_DIR/results/$(report_name)
+	jq . $LAB/results.json >"$name.json"
+	cp $LAB/results.md "$name.md"
+	note "written: bench/results/$(report_name).json and .md"
+fi

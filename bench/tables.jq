@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The results as text.
+
+def cell: if . == null then "-" else tostring end;
+def row: "| " + (map(cell) | join(" | ")) + " |";
+def rule: "|" + (map("---") | join("|")) + "|";
+def table($head; $rows): ($head | row), ($head | rule), ($rows[] | row);
+def mpps: if . then . / 10000 | round / 100 else null end;
+def mib: if . then . / 1024 | round else null end;
+def verdict($value; $goal): if $value == null then "-" elif $value >= $goal then "met" else "not met" end;
+
+def live:
+	.live | select(.) | . as $l |
+	"", "## Packets a second through a veth pair, all on one CPU", "",
+	table(["forwarder", "Mpps", "low", "high", "ns a packet, source and sink included", "lost", "checked", "wrong"];
+		[.variants | to_entries[] | .value as $v | [.key, ($v.pps | mpps), ($v.low | mpps), ($v.high | mpps),
+			$v.ns, $v.lost, $v.checked, $v.wrong]]),
+	"",
+	table(["the relay's rate to that of", "ratio", "goal", ""];
+		[($l.relay_to_tx | to_entries[] | ["bare XDP_TX, \(.key) flows", .value, "0.9", verdict(.value; 0.9)]),
+		 ["nftables, 1000 flows", $l.relay_to_nft, "2.5", verdict($l.relay_to_nft; 2.5)],
+		 ["`off` mode (which has a CPU of its own), 1000 flows", $l.relay_to_off, "", ""]]),
+	"",
+	table(["ns that the forwarder adds to source and sink", ""];
+		[["bare XDP_TX", $l.tx_marginal_ns], ["relay", $l.relay_marginal_ns], ["nftables", $l.nft_marginal_ns]]);
+
+def coturn:
+	.coturn | select(.) |
+	"", "## CPU a relayed packet", "",
+	table(["", "ns", "to the relay", "goal", ""];
+		[["coturn, its process's time only", .ns, .ratio, "20", verdict(.ratio; 20)]]);
+
+def end_to_end:
+	.end_to_end | select(.) |
+	"", "## TCP between two wireguard-go peers", "",
+	table(["wired directly, Mbit/s", "through the relay, Mbit/s", "ratio", "goal", ""];
+		[[.direct_mbit, .relayed_mbit, .ratio, "0.9", verdict(.ratio; 0.9)]]);
+
+def phase_row($run): [$run, .phase, .done, .seconds, .per_second, .retries, .cookies,
+	.latency_ms.p50, .latency_ms.p99, .relay.cpu_us_each];
+
+def scale:
+	.scale | select(.) |
+	"", "## Thousands of nodes", "",
+	table(["run", "phase", "done", "s", "a second", "retries", "cookies", "p50 ms", "p99 ms", "relay's CPU, us each"];
+		[.[] | .run as $r | .phases[] | select(.phase != "roam") | phase_row($r)]),
+	"",
+	table(["run", "nodes", "flows", "relay's memory, MiB", "before nodes came", "its BPF maps, MiB", "dropped"];
+		[.[] | [.run, .nodes.online, .flows, (.phases | map(.relay.rss_kib // 0) | max | mib),
+			(.relay_idle_kib | mib), (.map_bytes / 1024 | mib),
+			(.drops | to_entries | map(select(.value > 0) | "\(.key) \(.value)") | join(", "))]]),
+	([.[] | .run as $r | .phases[] | select(.phase == "roam") |
+		"", "Roaming (\($r)): all \(.flows) flows of one node work \(.all_ms) ms after it moved, the first after \(.first_ms) ms; a round of one packet each takes \(.unmoved_round_ms) ms when nothing moves."] | .[]);
+
+"# Benchmark results", "",
+"\(.date), \(.machine), Linux \(.kernel), by `\(.command)`.",
+live, coturn, end_to_end, scale
