@@ -9,8 +9,9 @@
 #include "bench/lib/flowfile.h"
 #include "clock.h"
 
-#define KEEPALIVE_SEC 25
-#define NOISE_LEN     96
+#define KEEPALIVE_SEC	  25
+#define KEEPALIVE_STEP_MS 200 /* all nodes are looked at that often */
+#define NOISE_LEN	  96
 
 /* --- keys, networks, pairs ------------------------------------------------------------------ */
 
@@ -200,6 +201,9 @@ void fleet_keepalives(struct fleet *f, uint64_t now)
 {
 	uint8_t message[WG_DATA_MIN];
 
+	if (now < f->keepalives_due)
+		return;
+	f->keepalives_due = now + TP_MS(KEEPALIVE_STEP_MS);
 	for (uint32_t i = 0; i < f->o.nodes; i++) {
 		struct fleet_node *n = &f->nodes[i];
 

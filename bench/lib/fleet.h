@@ -96,6 +96,7 @@ struct fleet {
 	uint32_t next_index;
 	TAILQ_HEAD(, fleet_attempt) under_way;
 	uint32_t n_under_way;
+	uint64_t keepalives_due;
 	struct fleet_stats stats;
 	void (*completed)(void *arg, uint64_t started); /* of each registration and handshake */
 	void *completed_arg;
@@ -119,6 +120,7 @@ void fleet_handshake(struct fleet *f, struct fleet_pair *p);
 
 /* Waits up to so many ms for messages; handles them, and timers. */
 void fleet_turn(struct fleet *f, int timeout_ms);
+/* Of nodes that are due; to be called all the time. */
 void fleet_keepalives(struct fleet *f, uint64_t now);
 /* A data message that nobody opens, from that side of the pair to the other. */
 void fleet_send_noise(struct fleet *f, const struct fleet_pair *p, int from);
