@@ -91,7 +91,11 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 # --- C ---------------------------------------------------------------------------------------
 
-$(B)/%.o: %.c Makefile | $(SKEL)
+# The relay waits for its own program only: the tests' and benchmarks' may break by themselves.
+$(call obj,$(RELAY_SRC)): | $(B)/bpf/relay.skel.h
+$(call obj,$(UNIT_SRC) $(BPFT_SRC) $(HARNESS_SRC) $(TOOL_SRC) $(BENCH_SRC)): | $(SKEL)
+
+$(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(BPF_DEFS) $(CFLAGS) -MMD -MP -c $< -o $@
 
@@ -181,6 +185,11 @@ install: all
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/turnpike.1
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/relay.conf.5
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/turnpike-relay.8
+
+# What is made from the code's tables.
+docs:
+	scripts/man.sh
+	scripts/drop-reasons.sh
 
 clean:
 	rm -rf build build-san

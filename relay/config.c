@@ -248,7 +248,8 @@ static const struct tp_config_field fields[] = {
 	 LIST(relay_config, public_endpoints),
 	 .max = 16,
 	 .check = check_public_endpoint,
-	 .help = "Addresses and ports by which peers reach the relay, for peer-config to print."},
+	 .help = "Addresses and ports by which peers reach the relay. "
+		 "peer-config writes the first as the endpoint and the others as comments."},
 	{.name = "networks",
 	 .type = TP_CONFIG_GROUPS,
 	 LIST(relay_config, networks),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,11 +160,28 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 	daemon_stop(arg, false);
 }
 
+/* The file's errors, each as a line of the log. */
+static int load_config(const char *path, struct relay_config **out)
+{
+	char *text = NULL, *line, *rest;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+	int err = errors ? relay_config_load(path, out, errors) : -ENOMEM;
+
+	if (errors)
+		fclose(errors);
+	for (rest = text; rest && (line = strsep(&rest, "\n"));)
+		if (*line)
+			tp_err("%s", line);
+	free(text);
+	return err;
+}
+
 int daemon_reload(struct daemon *d)
 {
 	struct relay_config *fresh;
 	char frozen[256];
-	int err = relay_config_load(d->options->config_path, &fresh, stderr);
+	int err = load_config(d->options->config_path, &fresh);
 
 	if (err)
 		goto out;

@@ -10,6 +10,8 @@
 #include "relay/flows.h"
 #include "relay/report.h"
 
+#define UNUSED_SEC 5
+
 enum outcome { STEP_OK, STEP_FAILED, STEP_OPEN };
 
 struct story {
@@ -107,33 +109,58 @@ static void tell_response(struct story *s, const struct pair *p, const struct no
 		     from->name, to->name);
 }
 
-static unsigned int tell_flows(struct story *s, const struct node *from, const struct node *to)
+struct in_use {
+	unsigned int flows;
+	struct relay_count sum;
+	uint64_t oldest, until;
+};
+
+static struct in_use flows_between(const struct story *s, const struct node *from,
+				   const struct node *to)
 {
-	struct relay_count sum = {0, 0};
+	struct in_use use = {.oldest = s->now};
 	const struct flow *f;
-	unsigned int n = 0;
-	uint64_t left = 0;
-	char step[160];
 
 	LIST_FOREACH (f, &from->sends, in_sends) {
 		struct relay_count c = flow_count(s->d->relay, f);
+		uint64_t born = f->value.expires_at - TP_SEC(FLOW_LIFE_SEC);
 
 		if (f->to != to || !flow_live(f, s->now))
 			continue;
-		n++;
-		sum.packets += c.packets;
-		sum.bytes += c.bytes;
-		if (f->value.expires_at - s->now > left)
-			left = f->value.expires_at - s->now;
+		use.flows++;
+		use.sum.packets += c.packets;
+		use.sum.bytes += c.bytes;
+		use.oldest = born < use.oldest ? born : use.oldest;
+		use.until = f->value.expires_at > use.until ? f->value.expires_at : use.until;
 	}
+	return use;
+}
+
+static void tell_flows(struct story *s, const struct node *from, const struct node *to)
+{
+	struct in_use use = flows_between(s, from, to);
+	char step[160];
+
 	snprintf(step, sizeof(step), "flows from %s to %s", from->name, to->name);
-	if (n)
-		tell(s, STEP_OK, step, "%u, for %.0f s more; %llu packets, %llu bytes", n,
-		     (double)left / (double)TP_NS_PER_SEC, (unsigned long long)sum.packets,
-		     (unsigned long long)sum.bytes);
-	else
+	if (!use.flows)
 		tell(s, STEP_FAILED, step, "none: no handshake of the last 190 s was completed");
-	return n;
+	else
+		tell(s, STEP_OK, step, "%u, for %.0f s more; %llu packets, %llu bytes", use.flows,
+		     (double)(use.until - s->now) / (double)TP_NS_PER_SEC,
+		     (unsigned long long)use.sum.packets, (unsigned long long)use.sum.bytes);
+}
+
+/* An initiator that takes the response sends at once; when it does not, the two disagree about
+ * something that the relay can't see. */
+static void tell_use(struct story *s)
+{
+	struct in_use there = flows_between(s, s->a, s->b), back = flows_between(s, s->b, s->a);
+
+	if (!there.flows || there.sum.packets || back.sum.packets ||
+	    s->now < there.oldest + TP_SEC(UNUSED_SEC))
+		return;
+	tell(s, STEP_FAILED, "the initiator has accepted the answer",
+	     "nothing was sent since; do both have the same PresharedKey, or none?");
 }
 
 static void tell_pair(struct story *s)
@@ -151,6 +178,7 @@ static void tell_pair(struct story *s)
 	}
 	tell_flows(s, s->a, s->b);
 	tell_flows(s, s->b, s->a);
+	tell_use(s);
 }
 
 json_t *command_explain(struct daemon *d, const char *a, const char *b)

@@ -64,7 +64,8 @@ static void write_state(struct tp_metrics *m, const struct daemon *d, const stru
 
 		tp_metrics_u64(m,
 			       TP_LABELS({"interface", name}, {"mode", relay_datapath_mode(d->dp)}),
-			       relay_datapath_attached(d->dp, name));
+			       d->config->attach != RELAY_ATTACH_OFF &&
+				       relay_datapath_attached(d->dp, name));
 	}
 	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_uptime_seconds",
 			  "Time since the daemon started.");

@@ -11,6 +11,16 @@
 
 #define KEEPALIVE_SEC 25 /* below the 30 s that a NAT may forget a UDP mapping after (RFC 4787) */
 
+/* A peer takes one endpoint; the others are there to be swapped in. */
+static void write_other_endpoints(FILE *out, const struct relay_config *c)
+{
+	char endpoint[TP_ADDR_STRLEN];
+
+	for (size_t i = 1; i < c->n_public_endpoints; i++)
+		fprintf(out, "# Endpoint = %s\n",
+			tp_endpoint_format(&c->public_endpoints[i], endpoint));
+}
+
 static void write_relay_peer(FILE *out, const struct daemon *d, const char *endpoint)
 {
 	char key[TP_KEY_STRLEN], addr[TP_ADDR_STRLEN];
@@ -20,6 +30,7 @@ static void write_relay_peer(FILE *out, const struct daemon *d, const char *endp
 		"\n[Peer]\n# the relay: registers this node and keeps its NAT open\n"
 		"PublicKey = %s\nEndpoint = %s\n",
 		tp_key_format(d->relay->identity.public_key, key), endpoint);
+	write_other_endpoints(out, d->config);
 	if (!tp_addr_is_zero(service))
 		fprintf(out, "AllowedIPs = %s/%u\n", tp_addr_format(service, addr),
 			tp_addr_is_v4(service) ? 32 : 128);

@@ -26,7 +26,7 @@
 	X(ANSWER, too_big,         "larger than the path MTU, sender told (ICMP)")                 \
 	X(ANSWER, challenge,       "initiation answered with a cookie challenge")                  \
 	/* either path */                                                                          \
-	X(DROP, malformed,         "lengths or reserved bytes do not fit the message type")        \
+	X(DROP, malformed,         "lengths do not fit the message type")                          \
 	X(DROP, not_wireguard,     "neither WireGuard nor STUN")                                   \
 	X(DROP, mapped_source,     "IPv6 source inside ::ffff:0:0/96")                             \
 	X(DROP, no_flow,           "data packet without a flow")                                   \

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,21 +34,27 @@ static char *read_page(void)
 	return text;
 }
 
+/* | `name` | ... | text | ..., in one line. */
+static bool has_row(const char *page, const char *name, const char *meaning)
+{
+	char start[64];
+	const char *row, *text;
+
+	snprintf(start, sizeof(start), "\n| `%s` | ", name);
+	row = strstr(page, start);
+	text = row ? strstr(row, meaning) : NULL;
+	return text && !memchr(row + 1, '\n', (size_t)(text - row - 1)) &&
+	       !strncmp(text + strlen(meaning), " | ", 3);
+}
+
 static void every_reason_has_a_row_with_advice(void **state)
 {
-	char *page = read_page(), start[64];
+	char *page = read_page();
 
 	(void)state;
-	for (size_t i = 0; i < TP_REASON_MAX; i++) {
-		const char *row, *text;
-
-		snprintf(start, sizeof(start), "\n| `%s` | ", reasons[i].name);
-		row = strstr(page, start);
-		text = row ? strstr(row, reasons[i].text) : NULL;
-		if (!text || memchr(row + 1, '\n', (size_t)(text - row - 1)) ||
-		    strncmp(text + strlen(reasons[i].text), " | ", 3) != 0)
+	for (size_t i = 0; i < TP_REASON_MAX; i++)
+		if (!has_row(page, reasons[i].name, reasons[i].text))
 			fail_msg(PAGE " lacks %s: run scripts/drop-reasons.sh", reasons[i].name);
-	}
 	free(page);
 }
 
