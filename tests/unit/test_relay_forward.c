@@ -283,11 +283,17 @@ static void test_path_mtu_after_a_move(void **state)
 static void test_forged_path_mtu(void **state)
 {
 	struct sim_end other = {.index = htole32(0xdead)};
+	struct sim_peer elsewhere = bob;
 	struct wg_initiation msg = {.type = htole32(WG_INITIATION), .sender = eb.index};
 
 	(void)state;
 	assert_false(too_big(&bob, &other, 1300, 8));
 	assert_false(too_big(&carol, &eb, 1300, 8));
+	elsewhere.at.port++;
+	assert_false(too_big(&elsewhere, &eb, 1300, 8));
+	elsewhere = bob;
+	elsewhere.at.addr = carol.at.addr;
+	assert_false(too_big(&elsewhere, &eb, 1300, 8));
 	assert_false(too_big(&bob, &eb, 0, 8));
 	assert_false(too_big(&bob, &eb, 65536, 8));
 	assert_false(too_big(&bob, &eb, 1300, 7));

@@ -2,6 +2,10 @@
 /* Nodes that move: which flows follow, and on whose word. */
 #include "sim_cast.h"
 
+#include <string.h>
+
+#include "relay/flows_internal.h"
+#include "relay/nexthop.h"
 #include "relay/node.h"
 
 static void assert_all_gone(struct sim_end *x, struct sim_end *y)
@@ -31,6 +35,10 @@ static void test_roaming(void **state)
 
 static void test_roaming_between_families(void **state)
 {
+	static const char *const been[] = {"198.51.100.1:1", "[2001:db8:7::1]:1", "198.51.100.2:1",
+					   "[2001:db8:8::1]:1"};
+	unsigned int lookups;
+
 	(void)state;
 	sim_connect(&sim, &alice, &ea, &bob, &eb);
 	cast_roam(&alice, &alice_own, "[2001:db8:7::1]:777");
@@ -41,6 +49,15 @@ static void test_roaming_between_families(void **state)
 	cast_assert_both_pass(&ea, &eb);
 	sim_wait(&sim, TP_SEC(190));
 	assert_all_gone(&ea, &eb);
+	/* No next hop is held for where they were on the way. */
+	lookups = sim.route_lookups;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct tp_endpoint e = sim_endpoint(been[i]);
+		struct tp_addr src = sim_addr(tp_addr_is_v4(&e.addr) ? SIM_RELAY_V4 : SIM_RELAY_V6);
+
+		relay_nexthop_get(sim.nexthops, &e.addr, &src);
+	}
+	assert_int_equal(sim.route_lookups, lookups + 4);
 }
 
 /* The same address, but another one of the relay's: flows take only what comes there. */
@@ -125,6 +142,17 @@ static void test_data_from_new_port(void **state)
 	assert_int_equal(flows_total(sim.relay), 2);
 }
 
+/* Another index that the table by index keeps in the same list. */
+static uint32_t neighbour_of(uint32_t index)
+{
+	uint32_t list = (uint32_t)tp_siphash(&index, sizeof(index)) % INDEX_BUCKETS, other = index;
+
+	do
+		other++;
+	while ((uint32_t)tp_siphash(&other, sizeof(other)) % INDEX_BUCKETS != list);
+	return other;
+}
+
 /* Eve knows the index and sends with it. Alice is asked at eve's, and does not answer there. */
 static void test_data_from_a_stranger(void **state)
 {
@@ -140,8 +168,9 @@ static void test_data_from_a_stranger(void **state)
 	assert_true(tp_mac1_fits(&alice.macs, m->bytes, m->len));
 	sim_assert_refused(&sim, TP_DROP_no_flow);
 	copy.at.port++;
-	packet[4] ^= 0x40; /* an index that nobody has */
-	sim_deliver(&sim, &copy, packet, sizeof(packet));
+	sim.now += TP_SEC(1);
+	memcpy(packet + 4, &(uint32_t){neighbour_of(eb.index)}, 4);
+	sim_deliver(&sim, &copy, packet, sizeof(packet)); /* an index that nobody has */
 	sim_assert_refused(&sim, TP_DROP_no_flow);
 	cast_assert_both_pass(&ea, &eb);
 }
