@@ -187,21 +187,36 @@ static void challenge(struct relay *r, const struct node *target, const struct p
 	relay_count(r, TP_ANSWER_challenge, p->len);
 }
 
-/* For `explain`: what became of the latest initiation between these two. */
-static void note(struct relay *r, const struct site *site, const struct node *target, uint64_t now,
-		 int refusal)
+static void note_one(struct relay *r, const struct node *sender, const struct node *target,
+		     uint64_t now, int refusal)
 {
-	const struct node *sender;
-	struct pair *pair;
+	struct pair *pair = pair_get(r, sender, target);
 
+	if (!pair)
+		return;
+	pair->last_initiation[pair_side(pair, sender)] = now;
+	pair->last_refusal[pair_side(pair, sender)] = refusal;
+}
+
+/* For `explain`: what became of the latest initiation between these two. Who sent it is sure only
+ * when it is answered, so behind one address it may be several nodes'; a record for every node of a
+ * large site would make as many as it has pairs. */
+static void note(struct relay *r, const struct site *site, const struct node *target,
+		 const struct packet *p, int refusal)
+{
+	const struct node *sender = node_by_endpoint(r, p->from);
+	unsigned int n = 0;
+
+	if (sender && may_have_sent(sender, target)) {
+		note_one(r, sender, target, p->now, refusal);
+		return;
+	}
 	LIST_FOREACH (sender, &site->nodes, in_site) {
 		if (!may_have_sent(sender, target))
 			continue;
-		pair = pair_get(r, sender, target);
-		if (!pair)
+		note_one(r, sender, target, p->now, refusal);
+		if (++n == NOTED_SENDERS)
 			return;
-		pair->last_initiation[pair_side(pair, sender)] = now;
-		pair->last_refusal[pair_side(pair, sender)] = refusal;
 	}
 }
 
@@ -212,7 +227,7 @@ static void pass_on_initiation(struct relay *r, const struct site *site, struct 
 
 	pending = pending_add(r, target, p->from, msg->sender, p->now);
 	if (!pending) {
-		note(r, site, target, p->now, TP_DROP_handshake_quota);
+		note(r, site, target, p, TP_DROP_handshake_quota);
 		relay_count(r, TP_DROP_handshake_quota, p->len);
 		return;
 	}
@@ -224,7 +239,7 @@ static void pass_on_initiation(struct relay *r, const struct site *site, struct 
 		tp_mac2_write(target->cookie, msg, sizeof(*msg));
 	else if (proven)
 		memset(msg->macs.mac2, 0, sizeof(msg->macs.mac2));
-	note(r, site, target, p->now, -1);
+	note(r, site, target, p, -1);
 	r->ops->send(r->ops_ctx, &target->local, &target->endpoint, msg, sizeof(*msg));
 	r->stats.initiations++;
 }
@@ -254,12 +269,12 @@ static void route_initiation(struct relay *r, const struct packet *p, struct wg_
 		return;
 	}
 	if (!proven) {
-		note(r, site, target, p->now, TP_ANSWER_challenge);
+		note(r, site, target, p, TP_ANSWER_challenge);
 		challenge(r, target, p);
 		return;
 	}
 refuse:
-	note(r, site, target, p->now, (int)why);
+	note(r, site, target, p, (int)why);
 	relay_count(r, why, p->len);
 }
 
