@@ -281,8 +281,10 @@ void register_probe(struct relay *r, struct node *n, const struct tp_endpoint *a
 	struct wg_initiation msg;
 	struct own_session *s;
 
+	/* Whoever knows an index can have a node probed for its flows: what the node says inside
+	 * its tunnel must not wait for that. */
 	if ((n->last_probe && now < n->last_probe + PROBE_GAP) ||
-	    !budget_take(&n->probe_budget, BUDGET_PROBE, 1, now))
+	    !budget_take(&n->probe_budget[!heals], BUDGET_PROBE, 1, now))
 		return;
 	n->last_probe = now;
 	if (handshakes_under_way(n) >= OWN_HANDSHAKES)

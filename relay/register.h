@@ -17,7 +17,7 @@
 
 #include "relay/node.h"
 
-#define OWN_HANDSHAKES 4 /* under way with one node at a time */
+#define OWN_HANDSHAKES 8 /* under way with one node at a time: a second of both budgets */
 
 enum own_state {
 	OWN_INITIATED, /* message 1 sent */

@@ -175,6 +175,30 @@ static void test_data_from_a_stranger(void **state)
 	cast_assert_both_pass(&ea, &eb);
 }
 
+/* Someone who saw an index sends with it from everywhere. Alice still moves by a keepalive. */
+static void test_flood_with_an_index(void **state)
+{
+	struct sim_peer flood = stranger;
+	uint8_t packet[WG_DATA_MIN];
+
+	(void)state;
+	sim_connect(&sim, &alice, &ea, &bob, &eb);
+	sim_seal(&ea, NULL, 0, packet);
+	for (unsigned int i = 0; i < 2990; i++) {
+		flood.at.port = htons((uint16_t)(1000 + i));
+		sim.now += TP_MS(10);
+		sim_deliver(&sim, &flood, packet, sizeof(packet));
+		sim_forget(&sim);
+	}
+	sim.now += TP_MS(25); /* no initiation is that near to the one before */
+	for (int i = 0; i < TP_REASON_MAX; i++)
+		sim.counted[i] = sim.relay->reasons[i].packets;
+	sim_peer_move(&alice, "203.0.113.77:777");
+	sim_deliver(&sim, &alice, packet, sim_seal(&alice_own, NULL, 0, packet));
+	sim_answer_probe(&sim, &alice, &alice_own);
+	cast_assert_both_pass(&ea, &eb);
+}
+
 /* Registered at one address, sending from another, which changes. */
 static void test_second_address_moves(void **state)
 {
@@ -210,6 +234,7 @@ int main(void)
 		REGISTERED(test_address_taken_over),
 		REGISTERED(test_data_from_new_port),
 		REGISTERED(test_data_from_a_stranger),
+		REGISTERED(test_flood_with_an_index),
 		REGISTERED(test_second_address_moves),
 	};
 
