@@ -31,21 +31,26 @@ static inline bool budget_take(uint64_t *word, struct budget_rate rate, uint32_t
  * proven source address. Above it the initiator is asked for a cookie first. */
 #define BUDGET_REGISTER	       ((struct budget_rate){1000, 500})
 #define BUDGET_REGISTER_PROVEN ((struct budget_rate){2000, 1000})
-#define BUDGET_REGISTER_SITE   ((struct budget_rate){50, 100}) /* the same, from one host prefix */
+#define BUDGET_REGISTER_NODE   ((struct budget_rate){1000, 500}) /* proven, and a node's address */
+/* The same, from one host prefix, for each node that is registered there: without and with proof.
+ */
+#define BUDGET_REGISTER_SITE	    ((struct budget_rate){50, 100})
+#define BUDGET_REGISTER_SITE_PROVEN ((struct budget_rate){10, 20})
 
 /* Keys tried against a mac1: a BLAKE2s call each. */
 #define BUDGET_TRIAL	    ((struct budget_rate){400000, 100000})
 #define BUDGET_TRIAL_PROVEN ((struct budget_rate){400000, 100000})
 #define BUDGET_TRIAL_SITE   ((struct budget_rate){100000, 50000})
+/* For one node's responses, beside the key of the node that is registered where they go. */
+#define BUDGET_TRIAL_RESPONSE ((struct budget_rate){20000, 4000})
 
 /* Initiations from one site to one target. Stock peers send one in five seconds. */
 #define BUDGET_PAIR ((struct budget_rate){2, 8})
 
-/* Initiations to one target: while it is at ease, and while it hands out cookies (a stock peer
- * under load takes 20 a second from one source address, and the relay is one). Each once without
- * and once with a proven source. */
+/* Initiations to one target, for each standing: while it is at ease, and while it hands out cookies
+ * (a stock peer under load takes 20 a second from one source address, and the relay is one). */
 #define BUDGET_TARGET	     ((struct budget_rate){200, 200})
-#define BUDGET_TARGET_LOADED ((struct budget_rate){8, 2})
+#define BUDGET_TARGET_LOADED ((struct budget_rate){6, 2})
 
 /* The relay's own initiations to one node. */
 #define BUDGET_PROBE ((struct budget_rate){4, 4})

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "relay/admit.h"
 #include "relay/budget.h"
 #include "relay/flows.h"
 #include "relay/handshake.h"
@@ -9,7 +10,7 @@
 #include "relay/register.h"
 
 #define COOKIE_LIFE_SEC (WG_COOKIE_SECRET_TIME - 5)
-#define RECENT_TRIES	32 /* keys, before the trial budgets are asked */
+#define RECENT_TRIES	64 /* keys, before the trial budgets are asked */
 #define NOTED_SENDERS	4  /* more possible senders than this: the response will tell */
 
 static bool is_zero(const uint8_t *p, size_t len)
@@ -75,21 +76,18 @@ static bool seen_before(const struct site *site, const struct node *until)
 }
 
 /* Every node of every network that has a node at this site. *out_of_budget tells why NULL. */
-static struct node *try_all(struct relay *r, struct site *site, const struct packet *p, bool proven,
-			    bool *out_of_budget)
+static struct node *try_all(struct relay *r, struct site *site, const struct packet *p,
+			    enum standing standing, bool *out_of_budget)
 {
 	const struct node *sender;
 	struct node *n;
 
 	LIST_FOREACH (sender, &site->nodes, in_site) {
 		struct network *w = sender->network;
-		uint64_t *spare = &r->trial_budget[proven];
 
 		if (seen_before(site, sender))
 			continue;
-		if (!budget_take(&site->trial_budget, BUDGET_TRIAL_SITE, w->n_nodes, p->now) ||
-		    !budget_take(spare, proven ? BUDGET_TRIAL_PROVEN : BUDGET_TRIAL, w->n_nodes,
-				 p->now)) {
+		if (!admit_trial(r, site, w->n_nodes, standing, p->now)) {
 			*out_of_budget = true;
 			return NULL;
 		}
@@ -101,78 +99,25 @@ static struct node *try_all(struct relay *r, struct site *site, const struct pac
 	return NULL;
 }
 
-static bool may_have_sent(const struct node *n, const struct node *target)
-{
-	return n != target && n->network == target->network;
-}
-
-/* Nodes at the site that may talk to the target. */
-static unsigned int possible_senders(const struct site *site, const struct node *target)
-{
-	const struct node *n;
-	unsigned int count = 0;
-
-	LIST_FOREACH (n, &site->nodes, in_site)
-		count += may_have_sent(n, target);
-	return count;
-}
-
 static struct node *find_target(struct relay *r, struct site *site, const struct packet *p,
-				bool proven, enum tp_reason *why)
+				enum standing standing, enum tp_reason *why)
 {
 	bool out_of_budget = false;
 	struct node *n = try_recent(r, site, p);
 
 	if (!n)
-		n = try_all(r, site, p, proven, &out_of_budget);
-	if (n && possible_senders(site, n))
+		n = try_all(r, site, p, standing, &out_of_budget);
+	if (n && admit_senders(site, n))
 		return n;
 	*why = out_of_budget ? TP_DROP_trial_budget : TP_DROP_target_unknown;
 	return NULL;
 }
 
-/* --- may it be sent on? --- */
-
-static uint64_t *pair_budget(struct relay *r, const struct site *site, const struct node *target,
-			     bool proven)
-{
-	struct {
-		struct tp_addr prefix;
-		uint32_t target, proven;
-	} key = {site->prefix, target->id, proven};
-
-	return &r->pair_budget[tp_siphash(&key, sizeof(key)) % RELAY_PAIR_BUCKETS];
-}
-
-static struct budget_rate times(struct budget_rate rate, unsigned int n)
-{
-	n = n < 64 ? n : 64;
-	return (struct budget_rate){rate.per_second * n, rate.burst * n};
-}
+/* --- it is challenged, or sent on --- */
 
 static bool target_loaded(const struct node *target, uint64_t now)
 {
 	return now < target->cookie_until;
-}
-
-/* Budgets of the pair, the sender's site and the target; the first that is empty names the reason.
- */
-static bool budgets_allow(struct relay *r, struct site *site, struct node *target,
-			  const struct packet *p, bool proven, enum tp_reason *why)
-{
-	unsigned int senders = possible_senders(site, target);
-	uint32_t limit = r->config->limits.handshakes_per_node;
-	struct budget_rate per_node = {limit, 2 * limit};
-
-	*why = TP_DROP_handshake_quota;
-	if (!budget_take(pair_budget(r, site, target, proven), times(BUDGET_PAIR, senders), 1,
-			 p->now) ||
-	    !budget_take(&site->handshake_budget[proven], times(per_node, senders), 1, p->now))
-		return false;
-	*why = TP_DROP_target_paced;
-	return budget_take(&target->target_budget[proven],
-			   target_loaded(target, p->now) ? BUDGET_TARGET_LOADED : BUDGET_TARGET, 1,
-			   p->now);
 }
 
 /* "Come back with a cookie", in the target's name. A stock initiator does so 5 s later, and is then
@@ -207,12 +152,12 @@ static void note(struct relay *r, const struct site *site, const struct node *ta
 	const struct node *sender = node_by_endpoint(r, p->from);
 	unsigned int n = 0;
 
-	if (sender && may_have_sent(sender, target)) {
+	if (sender && admit_may_talk(sender, target)) {
 		note_one(r, sender, target, p->now, refusal);
 		return;
 	}
 	LIST_FOREACH (sender, &site->nodes, in_site) {
-		if (!may_have_sent(sender, target))
+		if (!admit_may_talk(sender, target))
 			continue;
 		note_one(r, sender, target, p->now, refusal);
 		if (++n == NOTED_SENDERS)
@@ -221,7 +166,8 @@ static void note(struct relay *r, const struct site *site, const struct node *ta
 }
 
 static void pass_on_initiation(struct relay *r, const struct site *site, struct node *target,
-			       const struct packet *p, struct wg_initiation *msg, bool proven)
+			       const struct packet *p, struct wg_initiation *msg,
+			       enum standing standing)
 {
 	struct pending *pending;
 
@@ -232,12 +178,12 @@ static void pass_on_initiation(struct relay *r, const struct site *site, struct 
 		return;
 	}
 	pending->local = *p->local;
-	pending->proven = proven;
+	pending->proven = standing != STANDING_UNPROVEN;
 	memcpy(pending->mac1, msg->macs.mac1, sizeof(pending->mac1));
 	/* The target's cookie belongs to the relay's address, so it serves every initiator. */
 	if (target_loaded(target, p->now))
 		tp_mac2_write(target->cookie, msg, sizeof(*msg));
-	else if (proven)
+	else if (pending->proven)
 		memset(msg->macs.mac2, 0, sizeof(msg->macs.mac2));
 	note(r, site, target, p, -1);
 	r->ops->send(r->ops_ctx, &target->local, &target->endpoint, msg, sizeof(*msg));
@@ -245,13 +191,13 @@ static void pass_on_initiation(struct relay *r, const struct site *site, struct 
 }
 
 static void route_initiation(struct relay *r, const struct packet *p, struct wg_initiation *msg,
-			     bool proven)
+			     enum standing standing)
 {
 	struct site *site = site_of(r, &p->from->addr);
 	enum tp_reason why = TP_DROP_source_unknown;
 	struct node *target;
 
-	target = site ? find_target(r, site, p, proven, &why) : NULL;
+	target = site ? find_target(r, site, p, standing, &why) : NULL;
 	if (!target) {
 		relay_count(r, why, p->len);
 		return;
@@ -264,11 +210,11 @@ static void route_initiation(struct relay *r, const struct packet *p, struct wg_
 		relay_count(r, why, p->len);
 		return;
 	}
-	if (budgets_allow(r, site, target, p, proven, &why)) {
-		pass_on_initiation(r, site, target, p, msg, proven);
+	if (admit_initiation(r, site, target, p, standing, &why)) {
+		pass_on_initiation(r, site, target, p, msg, standing);
 		return;
 	}
-	if (!proven) {
+	if (standing == STANDING_UNPROVEN) {
 		note(r, site, target, p, TP_ANSWER_challenge);
 		challenge(r, target, p);
 		return;
@@ -284,33 +230,37 @@ void handshake_initiation(struct relay *r, const struct packet *p, void *bytes)
 	bool proven = !is_zero(msg->macs.mac2, sizeof(msg->macs.mac2)) &&
 		      tp_mac2_fits(&r->cookie_secret, p->from, p->data, p->len, p->now);
 
+	enum standing standing = admit_standing(r, p, proven);
+
 	if (tp_mac1_fits(&r->macs, p->data, p->len))
-		register_initiation(r, p, proven);
+		register_initiation(r, p, standing);
 	else
-		route_initiation(r, p, msg, proven);
+		route_initiation(r, p, msg, standing);
 }
 
 /* --- responses --- */
 
-/* Whom was the response made for? */
+/* Whom was the response made for? Most likely for the node that is registered where the initiation
+ * came from; beside it, there is a budget for looking at others behind the same address. */
 static struct node *response_sender(struct relay *r, const struct pending *pending,
-				    const struct node *target, const struct packet *p)
+				    struct node *target, const struct packet *p)
 {
 	const struct site *site = site_of(r, &pending->from.addr);
 	struct node *likely = node_by_endpoint(r, &pending->from), *n;
 
-	if (likely && may_have_sent(likely, target) && fits(likely, p))
+	if (likely && admit_may_talk(likely, target) && fits(likely, p))
 		return likely;
-	if (!site)
+	if (!site || !admit_response_trial(target, site->n_nodes, p->now))
 		return NULL;
 	LIST_FOREACH (n, &site->nodes, in_site) {
-		if (n != likely && may_have_sent(n, target) && fits(n, p))
+		if (n != likely && admit_may_talk(n, target) && fits(n, p))
 			return n;
 	}
 	return NULL;
 }
 
-/* Of the initiations that went to where the response comes from, the one it answers. */
+/* Of the initiations that went to where the response comes from, the one it answers. There are few
+ * with one index: pending_add() sees to that. */
 static struct pending *answered(struct relay *r, const struct packet *p, struct node **sender,
 				enum tp_reason *why)
 {
@@ -319,7 +269,7 @@ static struct pending *answered(struct relay *r, const struct packet *p, struct 
 
 	*why = TP_DROP_response_unknown;
 	while ((pending = pending_find(r, p->from, msg->receiver, pending))) {
-		const struct node *target = node_by_id(r, pending->target);
+		struct node *target = node_by_id(r, pending->target);
 
 		*sender = target ? response_sender(r, pending, target, p) : NULL;
 		*why = TP_DROP_response_mac1;
@@ -446,13 +396,11 @@ void handshake_cookie(struct relay *r, const struct packet *p, void *bytes)
 	struct own_session *own = own_session_find(r, msg->receiver);
 	unsigned int which;
 
-	if (own) {
-		register_cookie(r, p, own);
+	if (own && register_cookie(r, p, own))
 		return;
-	}
 	if (cookie_for_initiation(r, p) || cookie_for_response(r, p))
 		return;
-	if (pending_find(r, p->from, msg->receiver, NULL) ||
+	if (own || pending_find(r, p->from, msg->receiver, NULL) ||
 	    pending_find_response(r, p->from, msg->receiver, &which))
 		relay_count(r, TP_DROP_cookie_invalid, p->len);
 	else

@@ -15,7 +15,7 @@
 #define TP_HASH_OR_DIE /* half a node in the tables would be worse than a restart */
 #include "hash.h"
 
-#define NODE_RECENT	8  /* targets to try first by mac1 */
+#define NODE_RECENT	32 /* targets to try first by mac1 */
 #define NODE_ONLINE_SEC 90 /* three keepalives and some */
 
 struct flow;
@@ -35,9 +35,8 @@ struct site {
 	struct tp_addr prefix;
 	LIST_HEAD(, node) nodes;
 	uint32_t n_nodes;
-	uint64_t trial_budget;
-	uint64_t register_budget;
-	uint64_t handshake_budget[2]; /* [proven] */
+	uint64_t trial_budget[STANDINGS];
+	uint64_t handshake_budget[STANDINGS]; /* the last is the node's own */
 	UT_hash_handle hh;
 };
 
@@ -68,7 +67,9 @@ struct node {
 	/* as a target of handshakes */
 	uint8_t cookie[WG_COOKIE_LEN]; /* its own, for messages that come from the relay */
 	uint64_t cookie_until;
-	uint64_t target_budget[2];    /* [proven] */
+	uint64_t target_budget[STANDINGS];
+	uint64_t response_budget;
+	uint64_t handshake_budget;    /* as an initiator from its own address */
 	uint32_t recent[NODE_RECENT]; /* ids; 0: none */
 
 	/* flows.c */

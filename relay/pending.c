@@ -58,8 +58,12 @@ struct pending *pending_add(struct relay *r, const struct node *target,
 			    const struct tp_endpoint *from, uint32_t initiator_index, uint64_t now)
 {
 	struct pendings *t = r->pendings;
-	struct pending *p;
+	struct pending *p = NULL;
+	unsigned int same = 0;
 
+	while ((p = pending_find(r, &target->endpoint, initiator_index, p)))
+		if (++same == PENDING_SAME)
+			return NULL;
 	if (t->n >= PENDING_MAX)
 		return NULL;
 	p = calloc(1, sizeof(*p));

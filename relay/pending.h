@@ -15,6 +15,7 @@
 
 #define PENDING_LIFE_SEC  10 /* a stock initiator gives an attempt 5 s */
 #define PENDING_MAX	  65536
+#define PENDING_SAME	  4 /* to one target with one index, whoever sent them */
 #define PENDING_RESPONSES 3
 
 struct pending {
@@ -42,7 +43,8 @@ void pendings_tick(struct relay *r, uint64_t now);
 void pendings_drop_node(struct relay *r, const struct node *n);
 uint32_t pendings_total(const struct relay *r);
 
-/* NULL when PENDING_MAX are under way (each pair is bounded by its rate). The caller fills what is
+/* NULL when PENDING_MAX are under way, or PENDING_SAME with this index (each pair is bounded by its
+ * rate; indices that meet by chance are rare). The caller fills what is
  * not an argument. */
 struct pending *pending_add(struct relay *r, const struct node *target,
 			    const struct tp_endpoint *from, uint32_t initiator_index, uint64_t now);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "relay/admit.h"
 #include "relay/budget.h"
 #include "relay/datapath.h"
 #include "relay/flows.h"
@@ -155,17 +156,6 @@ static void answer_initiation(struct relay *r, struct node *n, struct tp_noise_h
 	r->ops->send(r->ops_ctx, p->local, p->from, &msg, sizeof(msg));
 }
 
-static bool load_allows(struct relay *r, const struct packet *p, bool proven)
-{
-	struct site *site = site_of(r, &p->from->addr);
-
-	if (proven)
-		return budget_take(&r->register_budget[1], BUDGET_REGISTER_PROVEN, 1, p->now);
-	if (site && !budget_take(&site->register_budget, BUDGET_REGISTER_SITE, 1, p->now))
-		return false;
-	return budget_take(&r->register_budget[0], BUDGET_REGISTER, 1, p->now);
-}
-
 static void challenge(struct relay *r, const struct packet *p)
 {
 	struct wg_cookie_reply reply;
@@ -176,7 +166,7 @@ static void challenge(struct relay *r, const struct packet *p)
 	relay_count(r, TP_ANSWER_challenge, p->len);
 }
 
-void register_initiation(struct relay *r, const struct packet *p, bool proven)
+void register_initiation(struct relay *r, const struct packet *p, enum standing standing)
 {
 	const struct wg_initiation *msg = (const void *)p->data;
 	uint8_t key[WG_KEY_LEN], stamp[WG_TIMESTAMP_LEN];
@@ -184,8 +174,8 @@ void register_initiation(struct relay *r, const struct packet *p, bool proven)
 	enum tp_reason why;
 	struct node *n;
 
-	if (!load_allows(r, p, proven)) {
-		if (!proven)
+	if (!admit_registration(r, p, standing)) {
+		if (standing == STANDING_UNPROVEN)
 			challenge(r, p);
 		else
 			relay_count(r, TP_DROP_handshake_rate, p->len);
@@ -333,17 +323,16 @@ void register_response(struct relay *r, const struct packet *p, struct own_sessi
 	register_send(r, s, &s->local, &s->at, NULL, 0);
 }
 
-void register_cookie(struct relay *r, const struct packet *p, struct own_session *s)
+bool register_cookie(struct relay *r, const struct packet *p, struct own_session *s)
 {
 	struct node *n = s->node;
 
 	if (!tp_endpoint_equal(p->from, &s->at) ||
-	    tp_cookie_open(&n->macs, s->mac1, (const void *)p->data, n->cookie)) {
-		relay_count(r, TP_DROP_cookie_invalid, p->len);
-		return;
-	}
+	    tp_cookie_open(&n->macs, s->mac1, (const void *)p->data, n->cookie))
+		return false;
 	n->cookie_until = p->now + TP_SEC(COOKIE_LIFE_SEC);
 	r->stats.cookies++;
+	return true;
 }
 
 void register_send(struct relay *r, struct own_session *s, const struct tp_addr *local,

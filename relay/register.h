@@ -50,12 +50,12 @@ struct own_session *own_session_find(const struct relay *r, uint32_t index);
 /* One byte that all of the relay's indices carry on top, for the split of its sockets. */
 uint8_t own_index_tag(const uint8_t public_key[WG_KEY_LEN]);
 
-/* Initiation whose mac1 is made for the relay's key. `proven`: its mac2 is good. */
-void register_initiation(struct relay *r, const struct packet *p, bool proven);
+/* Initiation whose mac1 is made for the relay's key. */
+void register_initiation(struct relay *r, const struct packet *p, enum standing standing);
 /* Response to an initiation of the relay's own. */
 void register_response(struct relay *r, const struct packet *p, struct own_session *s);
-/* Cookie reply to a message of the relay's own. */
-void register_cookie(struct relay *r, const struct packet *p, struct own_session *s);
+/* Cookie reply to a message of the relay's own; false when it is none. */
+bool register_cookie(struct relay *r, const struct packet *p, struct own_session *s);
 
 /* Has the node prove that it is at `at`. Rate-limited per node. heals: the address of the flow
  * that came from `at`, or NULL when it was the node's own session. */

@@ -21,6 +21,15 @@
 
 struct packet;
 
+/* What is known of an initiation's source. Each standing has budgets of its own, so that nobody
+ * below can use up what is kept for those above. */
+enum standing {
+	STANDING_UNPROVEN, /* anyone may have written this address */
+	STANDING_PROVEN,   /* a cookie of ours came back from it */
+	STANDING_NODE,	   /* and it is the very ip:port of a node */
+	STANDINGS,
+};
+
 struct relay_ops {
 	/* Send a message of the relay's own, or a handshake it passes on. */
 	void (*send)(void *ctx, const struct tp_addr *local, const struct tp_endpoint *to,
@@ -77,8 +86,8 @@ struct relay {
 	uint64_t started;
 
 	/* budgets that are not a node's or a site's */
-	uint64_t register_budget[2]; /* [proven] */
-	uint64_t trial_budget[2];
+	uint64_t register_budget[STANDINGS];
+	uint64_t trial_budget[2]; /* [proven] */
 	uint64_t pair_budget[RELAY_PAIR_BUCKETS];
 	uint64_t stun_budget[RELAY_PAIR_BUCKETS];
 };
