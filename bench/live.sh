@@ -8,7 +8,8 @@
 #
 #	direct	the sink right behind the source: what source, sink and one veth hop cost
 #	tx	XDP that swaps the MAC addresses and sends the frame back
-#	relay	turnpike-relay in the driver's XDP, with few flows or many
+#	relay	turnpike-relay in the driver's XDP, with few flows or many: each packet of another
+#		flow, or (x8) eight of a flow in a row
 #	off	turnpike-relay without XDP
 #	nft	the kernel's forwarding, DNAT by a map and masquerade: nft-xdp into the same sink,
 #		nft-tc into a drop rule at the ingress hook
@@ -19,6 +20,7 @@ CHECK_EVERY=64
 NODES_LIVE=(-N 6000 -B 20 -S 20)
 NODES_PAIRS=9
 FLOW_COUNTS=(1 1000 10000 100000)
+TRAIN=8 # packets of a flow in a row, once with each number of flows but one
 FLOWS_SLOW=1000 # of `off` and nft
 if [ -n "${BENCH_QUICK:-}" ]; then
 	NODES_LIVE=(-N 2000 -B 20 -S 20)
@@ -141,11 +143,14 @@ nft_tc_stream() { # SECONDS OPTION...
 # --- measuring --------------------------------------------------------------------------------
 
 live_one() { # VARIANT SECONDS
-	local n=${1##*-} of wall=
+	local n=${1##*-} of wall= train=1
+	case $1 in
+	*x$TRAIN) n=${n%x*} train=$TRAIN ;;
+	esac
 	case $1 in
 	direct) of="stream direct $2 -f $LAB/flows-relay-$FLOWS_SLOW" ;;
-	tx-*) of="stream tx $2 -f $LAB/flows-relay-$n" ;;
-	relay-*) of="stream relay $2 -f $LAB/flows-relay-$n" ;;
+	tx-*) of="stream tx $2 -b $train -f $LAB/flows-relay-$n" ;;
+	relay-*) of="stream relay $2 -b $train -f $LAB/flows-relay-$n" ;;
 	off) of="stream off $2 -f $LAB/flows-off" wall=1 ;;
 	nft-xdp) of="stream nft $2 -f $LAB/flows-nft" ;;
 	nft-tc) of="nft_tc_stream $2 -f $LAB/flows-nft" ;;
@@ -160,7 +165,8 @@ live_window() { # VARIANT SECONDS
 live_round() { # SECONDS
 	local n
 	live_window direct "$1"
-	for n in "${FLOW_COUNTS[@]}"; do
+	for n in "${FLOW_COUNTS[@]}" "${FLOW_COUNTS[@]/%/x$TRAIN}"; do
+		[ "$n" != "1x$TRAIN" ] || continue
 		live_window "tx-$n" "$1"
 		live_window "relay-$n" "$1"
 	done

@@ -22,11 +22,15 @@ def live_medians:
 def live_report:
 	if . == null then null else live_medians as $m | {
 		variants: $m,
-		flows: [$m | keys[] | select(startswith("relay-")) | ltrimstr("relay-") | tonumber] | sort,
+		flows: ([$m | keys[] | select(startswith("relay-")) | ltrimstr("relay-")]
+			| sort_by(split("x") | [(.[1] // "" | length), (.[0] | tonumber)])),
 		nft_best: ([$m["nft-xdp"].pps, $m["nft-tc"].pps] | max)
 	} | . + {
-		relay_to_tx: (.flows | map({(tostring): ratio($m["relay-\(.)"].pps; $m["tx-\(.)"].pps)}) | add),
+		relay_to_tx: (.flows | map({(.): {
+			median: ratio($m["relay-\(.)"].pps; $m["tx-\(.)"].pps),
+			best: ratio($m["relay-\(.)"].high; $m["tx-\(.)"].high)}}) | add),
 		relay_to_nft: ratio($m["relay-1000"].pps; .nft_best),
+		relay_to_nft_best: ratio($m["relay-1000"].high; [$m["nft-xdp"].high, $m["nft-tc"].high] | max),
 		relay_to_off: ratio($m["relay-1000"].pps; $m["off"].pps),
 		# One more hop than direct: that hop's receiving, program and sending.
 		tx_marginal_ns: (1e9 / $m["tx-1000"].pps - 1e9 / $m["direct"].pps | fixed(1)),

@@ -23,10 +23,12 @@ struct {
 
 const volatile __u32 flows = 1;
 const volatile __u32 device;
-const volatile __u64 most;   /* packets to send; 0: any number */
-const volatile __u64 gap_ns; /* between two packets; 0: none */
+const volatile __u32 train = 1; /* packets of a flow in a row */
+const volatile __u64 most;	/* packets to send; 0: any number */
+const volatile __u64 gap_ns;	/* between two packets; 0: none */
 
-__u32 position;
+__u32 position; /* of the flow */
+__u32 in_train; /* packets of it that have gone */
 __u64 sent;
 __u64 first_ns, last_ns; /* when it began, and of a packet near the end */
 __u64 due_ns;
@@ -62,7 +64,10 @@ int source_xdp(struct xdp_md *ctx)
 	flow = bpf_map_lookup_elem(&headers, &at);
 	if (!flow || data + sizeof(*flow) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
-	position = at + 1 < flows ? at + 1 : 0;
+	if (++in_train >= train) {
+		in_train = 0;
+		position = at + 1 < flows ? at + 1 : 0;
+	}
 	for (int i = 0; i < BENCH_HEADER_WORDS; i++)
 		tp_put64(data + i * sizeof(__u64), flow->words[i]);
 	sent++;

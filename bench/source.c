@@ -6,7 +6,8 @@
  *
  *	source -i DEVICE -m MAC {-f FLOWS | -s FROM -d TO [-x INDEX]} [options]
  *	  -m MAC     where the frames go: the next hop's address
- *	  -f FLOWS   a file of flows (bench/lib/flowfile.h), sent in turn, one packet each
+ *	  -f FLOWS   a file of flows (bench/lib/flowfile.h), sent in turn
+ *	  -b TRAIN   packets of a flow in a row (1)
  *	  -s, -d, -x the one flow otherwise: ADDRESS:PORT both, receiver index in hex
  *	  -l LENGTH  of frames, 96 to 1514 (130)
  *	  -n COUNT   packets to send, or
@@ -47,7 +48,7 @@ struct options {
 	const char *device, *flow_file;
 	uint8_t mac[6];
 	struct bench_flow flow;
-	uint32_t length;
+	uint32_t length, train;
 	uint64_t count, rate;
 	double seconds;
 };
@@ -173,6 +174,7 @@ static int load(struct source_bpf **out, const struct options *o, const struct b
 		return -errno;
 	skel->rodata->flows = (uint32_t)n;
 	skel->rodata->device = if_nametoindex(o->device);
+	skel->rodata->train = o->train;
 	skel->rodata->most = o->count;
 	skel->rodata->gap_ns = o->rate ? TP_NS_PER_SEC / o->rate : 0;
 	bpf_map__set_max_entries(skel->maps.headers, (uint32_t)n);
@@ -272,6 +274,7 @@ static int parse_option(struct options *o, int option, const char *value)
 	case 's': return tp_endpoint_parse(value, &o->flow.from);
 	case 'd': return tp_endpoint_parse(value, &o->flow.to);
 	case 'x': o->flow.index = htole32((uint32_t)strtoul(value, NULL, 16)); return 0;
+	case 'b': o->train = (uint32_t)strtoul(value, NULL, 10); return 0;
 	case 'l': o->length = (uint32_t)strtoul(value, NULL, 10); return 0;
 	case 'n': o->count = strtoull(value, NULL, 10); return 0;
 	case 'w': o->seconds = strtod(value, NULL); return 0;
@@ -284,8 +287,8 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
 	int option, err = 0;
 
-	*o = (struct options){.length = 130, .seconds = 1};
-	while (!err && (option = getopt(argc, argv, "i:m:f:s:d:x:l:n:w:r:")) != -1)
+	*o = (struct options){.length = 130, .train = 1, .seconds = 1};
+	while (!err && (option = getopt(argc, argv, "i:m:f:b:s:d:x:l:n:w:r:")) != -1)
 		err = parse_option(o, option, optarg);
 	if (!o->device || optind < argc || o->length < FRAME_MIN || o->length > FRAME_MAX)
 		err = -EINVAL;
@@ -306,7 +309,7 @@ int main(int argc, char **argv)
 	if (parse_options(&o, argc, argv)) {
 		fprintf(stderr,
 			"usage: source -i DEVICE -m MAC {-f FLOWS | -s FROM -d TO [-x INDEX]} "
-			"[-l LENGTH] [-n COUNT | -w SECONDS] [-r RATE]\n");
+			"[-b TRAIN] [-l LENGTH] [-n COUNT | -w SECONDS] [-r RATE]\n");
 		return 2;
 	}
 	signal(SIGINT, on_signal);
