@@ -57,7 +57,7 @@ void sim_initiate(struct sim *s, struct sim_end *e, struct sim_peer *self,
 
 	e->self = self;
 	e->index = new_index(s);
-	memcpy(e->remote, remote, WG_KEY_LEN);
+	memmove(e->remote, remote, WG_KEY_LEN); /* it may be that */
 	assert_int_equal(tp_noise_peer_init(&peer, &self->id, remote, NULL), 0);
 	stamp_of(s, stamp);
 	assert_int_equal(tp_noise_initiate(&e->hs, &self->id, &peer, e->index, stamp, out), 0);
@@ -152,6 +152,21 @@ void sim_register(struct sim *s, struct sim_peer *p, struct sim_end *e)
 	assert_true(node_online(sim_node(s, p), s->now));
 }
 
+/* A stock initiator that was given a cookie tries again when its timer runs out. */
+static void retry_with_cookie(struct sim *s, struct sim_end *e, struct wg_initiation *msg)
+{
+	const struct sim_message *m = &s->queue[s->first];
+
+	if (!s->n || le32toh(m->type) != WG_COOKIE_REPLY)
+		return;
+	m = sim_take(s, WG_COOKIE_REPLY, e->self);
+	assert_int_equal(sim_keep_cookie(e, &m->cookie), 0);
+	sim_assert_refused(s, TP_ANSWER_challenge);
+	s->now += TP_SEC(WG_REKEY_TIMEOUT);
+	sim_initiate(s, e, e->self, e->remote, msg);
+	sim_deliver(s, e->self, msg, sizeof(*msg));
+}
+
 void sim_connect(struct sim *s, struct sim_peer *a, struct sim_end *ea, struct sim_peer *b,
 		 struct sim_end *eb)
 {
@@ -161,6 +176,7 @@ void sim_connect(struct sim *s, struct sim_peer *a, struct sim_end *ea, struct s
 	s->now += TP_MS(100);
 	sim_initiate(s, ea, a, b->id.public_key, &msg);
 	sim_deliver(s, a, &msg, sizeof(msg));
+	retry_with_cookie(s, ea, &msg);
 	assert_int_equal(sim_respond(s, eb, b, &sim_take(s, WG_INITIATION, b)->initiation, &answer),
 			 0);
 	assert_memory_equal(eb->remote, a->id.public_key, WG_KEY_LEN);
