@@ -333,6 +333,8 @@ static void test_neighbour_with_a_cookie(void **state)
 	cast_initiate(&neighbour, &e, &bob, &msg);
 	assert_int_equal(sim_keep_cookie(&e, &sim_take(&sim, WG_COOKIE_REPLY, &neighbour)->cookie),
 			 0);
+	cast_initiate(&alice, &ea, &bob, &msg);
+	assert_int_equal(sim_keep_cookie(&ea, &sim_take(&sim, WG_COOKIE_REPLY, &alice)->cookie), 0);
 	for (unsigned int i = 0; i < 500; i++) {
 		cast_initiate(&neighbour, &e, &bob, &msg);
 		sim_forget(&sim);
