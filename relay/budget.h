@@ -52,7 +52,9 @@ static inline bool budget_take(uint64_t *word, struct budget_rate rate, uint32_t
 #define BUDGET_TARGET	     ((struct budget_rate){200, 200})
 #define BUDGET_TARGET_LOADED ((struct budget_rate){6, 2})
 
-/* The relay's own initiations to one node. */
-#define BUDGET_PROBE ((struct budget_rate){4, 4})
+/* The relay's own initiations to one node, and those that packets with the index of one flow ask
+ * for. */
+#define BUDGET_PROBE	  ((struct budget_rate){4, 4})
+#define BUDGET_PROBE_FLOW ((struct budget_rate){2, 2})
 
 #endif

@@ -19,6 +19,7 @@
 #include "relay/flows.h"
 #include "relay/metrics_page.h"
 #include "relay/nexthop.h"
+#include "relay/probe.h"
 #include "relay/register.h"
 #include "relay/route.h"
 #include "relay/sockets.h"
@@ -147,6 +148,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	relay_tick(d->relay, tp_now());
 }
 
+static void on_probe_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	relay_tick_probes(d->relay, tp_now());
+}
+
 void daemon_stop(struct daemon *d, bool detach)
 {
 	d->detach = d->detach || detach;
@@ -222,6 +232,7 @@ static int start_events(struct daemon *d)
 		event_callback_fn fn;
 	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
 	struct timeval every = {.tv_sec = TICK_MS / 1000};
+	struct timeval often = {.tv_usec = PROBE_TICK_MS * 1000};
 
 	for (unsigned int i = 0; i < 3; i++) {
 		d->signals[i] = evsignal_new(d->base, signals[i].signal, signals[i].fn, d);
@@ -229,8 +240,10 @@ static int start_events(struct daemon *d)
 			return -ENOMEM;
 	}
 	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
+	d->probe_tick = event_new(d->base, -1, EV_PERSIST, on_probe_tick, d);
 	d->refresh = evtimer_new(d->base, on_refresh, d);
-	if (!d->tick || !d->refresh || event_add(d->tick, &every))
+	if (!d->tick || !d->probe_tick || !d->refresh || event_add(d->tick, &every) ||
+	    event_add(d->probe_tick, &often))
 		return -ENOMEM;
 	return 0;
 }
@@ -345,6 +358,8 @@ static void daemon_close(struct daemon *d)
 			event_free(d->signals[i]);
 	if (d->tick)
 		event_free(d->tick);
+	if (d->probe_tick)
+		event_free(d->probe_tick);
 	if (d->refresh)
 		event_free(d->refresh);
 	relay_free(d->relay);

@@ -23,7 +23,7 @@ struct daemon {
 	struct relay *relay;
 	struct tp_control *control;
 	struct tp_metrics_server *metrics;
-	struct event *signals[3], *tick, *refresh;
+	struct event *signals[3], *tick, *probe_tick, *refresh;
 	bool detach;
 	bool ready;
 };

@@ -8,6 +8,7 @@
 #include "relay/datapath.h"
 #include "relay/flows_internal.h"
 #include "relay/nexthop.h"
+#include "relay/register.h"
 
 #define REFUSED(reason) (-1 - (TP_DROP_##reason))
 #define PAIR_MEMORY_SEC 600 /* an idle pair's record is kept this long, for `explain` */
@@ -216,6 +217,13 @@ void session_end(struct relay *r, struct session *s, uint64_t now)
 
 /* --- a new session --- */
 
+/* Would a packet from there with this index mean something else already? A flow, or the relay
+ * itself. */
+static bool index_taken(const struct relay *r, const struct tp_endpoint *from, uint32_t index)
+{
+	return flow_find(r, from, index) || own_session_find(r, index);
+}
+
 /* What `from` sends to `to`: it carries the index that `to` chose. */
 static struct flow *flow_new(struct relay *r, const struct flow_end *from,
 			     const struct flow_end *to, uint32_t session, uint64_t expires_at)
@@ -289,6 +297,8 @@ static int add_response(struct relay *r, struct session *s, const struct flow_en
 
 	if (f)
 		return f->session == s ? 0 : REFUSED(index_collision);
+	if (own_session_find(r, responder->index))
+		return REFUSED(index_collision);
 	if (initiator->node->n_sends >= r->config->limits.flows_per_node)
 		return REFUSED(flow_quota);
 	if (flows_total(r) >= r->config->limits.flows)
@@ -308,8 +318,8 @@ int flows_install(struct relay *r, const struct flow_end *initiator,
 	s = session_of(p, handshake);
 	if (s)
 		return add_response(r, s, initiator, responder, now);
-	if (flow_find(r, &initiator->at, responder->index) ||
-	    flow_find(r, &responder->at, initiator->index))
+	if (index_taken(r, &initiator->at, responder->index) ||
+	    index_taken(r, &responder->at, initiator->index))
 		return REFUSED(index_collision);
 	while (p->n_sessions >= PAIR_SESSIONS)
 		session_end(r, TAILQ_FIRST(&p->sessions), now);

@@ -26,6 +26,7 @@ struct flow {
 	struct node *from, *to;
 	struct session *session;
 	struct relay_count user; /* passed on by the daemon */
+	uint64_t probe_budget;
 	LIST_ENTRY(flow) in_session, in_sends, in_receives, in_index;
 	UT_hash_handle hh;
 };
@@ -72,15 +73,18 @@ int flows_install(struct relay *r, const struct flow_end *initiator,
 		  const struct flow_end *responder, uint64_t handshake, uint64_t now);
 
 struct flow *flow_find(const struct relay *r, const struct tp_endpoint *from, uint32_t index);
+bool flows_use_index(const struct relay *r, uint32_t index);
 /* Flows whose receiver index is `index`, whoever sends: for a sender that moved. fn returns
  * non-zero to stop. */
 void flows_each_index(struct relay *r, uint32_t index, int (*fn)(void *arg, struct flow *f),
 		      void *arg);
 bool flow_live(const struct flow *f, uint64_t now);
 
-/* The node's end at `old` is now at `to`, speaking to `local`: both directions follow. */
-void flows_move(struct relay *r, struct node *n, const struct tp_endpoint *old,
-		const struct tp_endpoint *to, const struct tp_addr *local);
+/* The node's end at `old` is now at `to`, speaking to `local`: both directions follow, of all its
+ * sessions there or of only one. */
+void flows_move(struct relay *r, struct node *n, const struct session *only,
+		const struct tp_endpoint *old, const struct tp_endpoint *to,
+		const struct tp_addr *local);
 void flows_drop_node(struct relay *r, struct node *n);
 void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at);
 /* A route moved: every flow asks for its next hop again. */

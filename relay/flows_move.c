@@ -53,6 +53,13 @@ static void put(struct relay *r, struct batch *b)
 		tp_log_limited(LOG_ERR, "flow table: %u flows could not all be changed", b->n);
 }
 
+/* What moves: one end, at its old address, of all sessions or of one. */
+struct move {
+	const struct session *only;
+	const struct tp_endpoint *old, *to;
+	const struct tp_addr *local;
+};
+
 static bool leads_to(const struct flow *f, const struct tp_endpoint *at)
 {
 	return f->value.dst_port == at->port &&
@@ -96,52 +103,57 @@ static void make_way(struct relay *r, const struct flow *f, const struct tp_endp
 		session_end(r, holder->session, tp_now());
 }
 
-static void move_sends(struct relay *r, struct node *n, const struct tp_endpoint *old,
-		       const struct tp_endpoint *to, const struct tp_addr *local)
+static bool concerns(const struct move *m, const struct flow *f)
+{
+	return !m->only || f->session == m->only;
+}
+
+static void move_sends(struct relay *r, struct node *n, const struct move *m)
 {
 	struct batch gone = {0}, fresh = {0};
 	struct flow *f;
 
+	LIST_FOREACH (f, &n->sends, in_sends)
+		if (concerns(m, f) && comes_from(f, m->old))
+			make_way(r, f, m->to);
 	LIST_FOREACH (f, &n->sends, in_sends) {
-		if (comes_from(f, old))
-			make_way(r, f, to);
-	}
-	LIST_FOREACH (f, &n->sends, in_sends) {
-		if (!comes_from(f, old))
+		if (!concerns(m, f) || !comes_from(f, m->old))
 			continue;
 		batch_add(&gone, f);
-		rekey(r, f, to, local);
+		rekey(r, f, m->to, m->local);
 		batch_add(&fresh, f);
 	}
 	/* Packets already come from the new address: first the new keys, then the old ones go. */
 	put(r, &fresh);
-	if (gone.n && !tp_endpoint_equal(old, to))
+	if (gone.n && !tp_endpoint_equal(m->old, m->to))
 		relay_datapath_flows_del(r->dp, gone.keys, gone.n);
 	batch_fini(&gone);
 	batch_fini(&fresh);
 }
 
-static void move_receives(struct relay *r, struct node *n, const struct tp_endpoint *old,
-			  const struct tp_endpoint *to, const struct tp_addr *local)
+static void move_receives(struct relay *r, struct node *n, const struct move *m)
 {
 	struct batch changed = {0};
 	struct flow *f;
 
 	LIST_FOREACH (f, &n->receives, in_receives) {
-		if (!leads_to(f, old))
+		if (!concerns(m, f) || !leads_to(f, m->old))
 			continue;
-		redirect(r, f, to, local);
+		redirect(r, f, m->to, m->local);
 		batch_add(&changed, f);
 	}
 	put(r, &changed);
 	batch_fini(&changed);
 }
 
-void flows_move(struct relay *r, struct node *n, const struct tp_endpoint *old,
-		const struct tp_endpoint *to, const struct tp_addr *local)
+void flows_move(struct relay *r, struct node *n, const struct session *only,
+		const struct tp_endpoint *old, const struct tp_endpoint *to,
+		const struct tp_addr *local)
 {
-	move_receives(r, n, old, to, local);
-	move_sends(r, n, old, to, local);
+	struct move m = {only, old, to, local};
+
+	move_receives(r, n, &m);
+	move_sends(r, n, &m);
 }
 
 void flows_refresh_nexthops(struct relay *r)

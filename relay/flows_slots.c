@@ -173,6 +173,16 @@ void index_remove(struct relay *r, struct flow *f)
 		filter[tp_index_word(f->key.index)] &= ~tp_index_bit(f->key.index);
 }
 
+bool flows_use_index(const struct relay *r, uint32_t index)
+{
+	const struct flow *f;
+
+	LIST_FOREACH (f, &r->flows->by_index[bucket_of(index)], in_index)
+		if (f->key.index == index)
+			return true;
+	return false;
+}
+
 void flows_each_index(struct relay *r, uint32_t index, int (*fn)(void *arg, struct flow *f),
 		      void *arg)
 {

@@ -9,7 +9,7 @@
 #include "relay/budget.h"
 #include "relay/flows.h"
 #include "relay/forward.h"
-#include "relay/register.h"
+#include "relay/probe.h"
 
 #define PROBES_AN_INDEX 4 /* nodes that may share the receiver index of a packet */
 
@@ -32,10 +32,8 @@ struct search {
 static int probe_sender(void *arg, struct flow *f)
 {
 	struct search *s = arg;
-	struct tp_endpoint old = {.port = f->key.port};
 
-	memcpy(&old.addr, f->key.addr, sizeof(old.addr));
-	register_probe(s->r, f->from, s->p->from, s->p->local, &old, s->p->now);
+	probe_flow(s->r, f, s->p);
 	return ++s->probes == PROBES_AN_INDEX;
 }
 

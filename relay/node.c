@@ -9,6 +9,7 @@
 #include "relay/flows.h"
 #include "relay/node.h"
 #include "relay/pending.h"
+#include "relay/probe.h"
 #include "relay/register.h"
 
 #define FIND(hh, head, ptr, len, out) HASH_FIND(hh, head, ptr, len, out)
@@ -199,6 +200,7 @@ static void node_remove(struct relay *r, struct node *n)
 	flows_drop_node(r, n);
 	pendings_drop_node(r, n);
 	own_sessions_drop_node(r, n);
+	probes_drop_node(r, n);
 	relay_datapath_node_del(r->dp, n->public_key);
 	node_free(r, n);
 }

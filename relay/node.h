@@ -61,8 +61,8 @@ struct node {
 	/* as the relay's own peer; register.c and tunnel.c */
 	struct own_session *current, *previous, *next;
 	LIST_HEAD(, own_session) sessions; /* those and the handshakes under way */
-	uint64_t probe_budget[2];	   /* [asked for by the node's own session] */
-	uint64_t last_probe, last_keepalive;
+	uint64_t probe_budget, stale_budget;
+	uint64_t last_call, last_keepalive;
 
 	/* as a target of handshakes */
 	uint8_t cookie[WG_COOKIE_LEN]; /* its own, for messages that come from the relay */

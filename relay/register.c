@@ -8,11 +8,12 @@
 #include "relay/budget.h"
 #include "relay/datapath.h"
 #include "relay/flows.h"
+#include "relay/probe.h"
 #include "relay/register.h"
 
 #define COOKIE_LIFE_SEC (WG_COOKIE_SECRET_TIME - 5)
 #define INITIATION_GAP	TP_MS(20) /* WireGuard: at most 50 initiations a second from one peer */
-#define PROBE_GAP	TP_MS(25) /* more than that, and than the step of our timestamps */
+#define CALL_GAP	TP_MS(25) /* more than that, and than the step of our timestamps */
 
 struct own_sessions {
 	struct own_session *by_index;
@@ -39,7 +40,7 @@ static uint32_t fresh_index(const struct relay *r)
 		tp_random(&index, sizeof(index));
 		index = htole32((le32toh(index) & 0x00ffffff) |
 				(uint32_t)own_index_tag(r->identity.public_key) << 24);
-	} while (own_session_find(r, index));
+	} while (own_session_find(r, index) || flows_use_index(r, index));
 	return index;
 }
 
@@ -98,9 +99,8 @@ static void session_open(struct relay *r, struct own_session *s)
 
 /* --- where a node is --- */
 
-/* The node has answered at `at`. */
-static void adopt(struct relay *r, struct node *n, const struct tp_endpoint *at,
-		  const struct tp_addr *local, uint64_t now)
+void register_adopt(struct relay *r, struct node *n, const struct tp_endpoint *at,
+		    const struct tp_addr *local, uint64_t now)
 {
 	struct tp_endpoint old = n->endpoint;
 	bool moved = !n->site || !tp_endpoint_equal(&old, at) || !tp_addr_equal(&n->local, local);
@@ -112,21 +112,9 @@ static void adopt(struct relay *r, struct node *n, const struct tp_endpoint *at,
 	if (n->site) {
 		tp_debug("%s moved from %s to %s", n->name, tp_endpoint_format(&old, was),
 			 tp_endpoint_format(at, is));
-		flows_move(r, n, &old, at, local);
+		flows_move(r, n, NULL, &old, at, local);
 	}
 	node_place(r, n, at, local, now);
-	r->stats.moves++;
-}
-
-/* The node's data packets of some flows now come from where s was answered. */
-static void heal(struct relay *r, struct node *n, const struct own_session *s, uint64_t now)
-{
-	if (n->site && tp_endpoint_equal(&n->endpoint, &s->heals)) {
-		adopt(r, n, &s->at, &s->local, now);
-		return;
-	}
-	/* It sends from more than one address; the one it is registered at did not move. */
-	flows_move(r, n, &s->heals, &s->at, &s->local);
 	r->stats.moves++;
 }
 
@@ -232,10 +220,10 @@ void register_confirm(struct relay *r, struct own_session *s, const struct packe
 
 	promote(r, n, s);
 	if (!tp_endpoint_equal(p->from, &s->at)) {
-		register_probe(r, n, p->from, p->local, NULL, p->now);
+		probe_session(r, n, p);
 		return;
 	}
-	adopt(r, n, &s->at, &s->local, p->now);
+	register_adopt(r, n, &s->at, &s->local, p->now);
 	if (!was_online)
 		tp_debug("%s is online", n->name);
 }
@@ -264,39 +252,46 @@ static void drop_oldest_handshake(struct relay *r, struct node *n)
 		session_drop(r, oldest);
 }
 
-void register_probe(struct relay *r, struct node *n, const struct tp_endpoint *at,
-		    const struct tp_addr *local, const struct tp_endpoint *heals, uint64_t now)
+/* Our own clock may be set back, which must not make nodes take our calls for replays. */
+static void fresh_stamp(struct relay *r, uint8_t stamp[WG_TIMESTAMP_LEN])
+{
+	tp_tai64n_now(stamp);
+	if (memcmp(stamp, r->last_stamp, WG_TIMESTAMP_LEN) <= 0) {
+		memcpy(stamp, r->last_stamp, WG_TIMESTAMP_LEN);
+		for (int i = WG_TIMESTAMP_LEN - 1; i >= 0; i--)
+			if (++stamp[i])
+				break;
+	}
+	memcpy(r->last_stamp, stamp, WG_TIMESTAMP_LEN);
+}
+
+struct own_session *register_call(struct relay *r, struct node *n, const struct tp_endpoint *at,
+				  const struct tp_addr *local, uint64_t now)
 {
 	uint8_t stamp[WG_TIMESTAMP_LEN];
 	struct wg_initiation msg;
 	struct own_session *s;
 
-	/* Whoever knows an index can have a node probed for its flows: what the node says inside
-	 * its tunnel must not wait for that. */
-	if ((n->last_probe && now < n->last_probe + PROBE_GAP) ||
-	    !budget_take(&n->probe_budget[!heals], BUDGET_PROBE, 1, now))
-		return;
-	n->last_probe = now;
+	if (n->last_call && now < n->last_call + CALL_GAP)
+		return NULL;
+	n->last_call = now;
 	if (handshakes_under_way(n) >= OWN_HANDSHAKES)
 		drop_oldest_handshake(r, n);
 	s = session_add(r, n, fresh_index(r), OWN_INITIATED, now);
 	if (!s)
-		return;
+		return NULL;
 	s->at = *at;
 	s->local = *local;
-	if (heals) {
-		s->heals_flows = true;
-		s->heals = *heals;
-	}
-	tp_tai64n_now(stamp);
+	fresh_stamp(r, stamp);
 	if (tp_noise_initiate(&s->hs, &r->identity, &n->peer, s->index, stamp, &msg)) {
 		session_drop(r, s);
-		return;
+		return NULL;
 	}
 	tp_macs_write(&n->macs, now < n->cookie_until ? n->cookie : NULL, &msg, sizeof(msg));
 	memcpy(s->mac1, msg.macs.mac1, sizeof(s->mac1));
 	r->ops->send(r->ops_ctx, local, at, &msg, sizeof(msg));
 	r->stats.probes++;
+	return s;
 }
 
 void register_response(struct relay *r, const struct packet *p, struct own_session *s)
@@ -315,10 +310,7 @@ void register_response(struct relay *r, const struct packet *p, struct own_sessi
 	}
 	session_open(r, s);
 	promote(r, n, s);
-	if (s->heals_flows)
-		heal(r, n, s, p->now);
-	else
-		adopt(r, n, &s->at, &s->local, p->now);
+	probe_answered(r, s, p->now);
 	/* The responder may not send before it has heard from us with the new keys. */
 	register_send(r, s, &s->local, &s->at, NULL, 0);
 }

@@ -6,7 +6,8 @@
  * An address is adopted only when it was shown to answer:
  *   (a) the first data packet of a new keypair, from the address to which message 2 went, or
  *   (b) a message 2 that answers the relay's own initiation, from the address to which that went.
- * Anything else from a new address (a keepalive, a data packet of a known flow) leads to (b).
+ * Anything else from a new address (a keepalive, a data packet of a known flow) leads to (b), which
+ * is probe.h's business.
  */
 #ifndef RELAY_REGISTER_H
 #define RELAY_REGISTER_H
@@ -25,6 +26,13 @@ enum own_state {
 	OWN_STALE,     /* an index from before a restart: the keypair is lost */
 };
 
+/* What an initiation of ours was sent for; see probe.h. */
+enum own_purpose {
+	OWN_CALL,    /* an answer moves the node there */
+	OWN_DOUBTED, /* only when it doesn't answer where it was */
+	OWN_GUARD,   /* asks just that */
+};
+
 struct own_session {
 	uint32_t index; /* ours, as on the wire */
 	enum own_state state;
@@ -32,8 +40,7 @@ struct own_session {
 	uint64_t born;
 	struct tp_endpoint at; /* where message 1 or 2 of ours went */
 	struct tp_addr local;
-	bool heals_flows;	  /* sent because a flow's packet came from a new address ... */
-	struct tp_endpoint heals; /* ... and this is the flow's old one */
+	enum own_purpose purpose;
 	uint8_t mac1[WG_MAC_LEN]; /* of our message, for a cookie reply to it */
 	struct tp_noise_handshake hs;
 	struct tp_keypair *kp;
@@ -57,10 +64,12 @@ void register_response(struct relay *r, const struct packet *p, struct own_sessi
 /* Cookie reply to a message of the relay's own; false when it is none. */
 bool register_cookie(struct relay *r, const struct packet *p, struct own_session *s);
 
-/* Has the node prove that it is at `at`. Rate-limited per node. heals: the address of the flow
- * that came from `at`, or NULL when it was the node's own session. */
-void register_probe(struct relay *r, struct node *n, const struct tp_endpoint *at,
-		    const struct tp_addr *local, const struct tp_endpoint *heals, uint64_t now);
+/* Sends the node an initiation at `at`. NULL when it just had one, or on failure. */
+struct own_session *register_call(struct relay *r, struct node *n, const struct tp_endpoint *at,
+				  const struct tp_addr *local, uint64_t now);
+/* The node has answered at `at`: it and its flows are there now. */
+void register_adopt(struct relay *r, struct node *n, const struct tp_endpoint *at,
+		    const struct tp_addr *local, uint64_t now);
 /* First data packet of the keypair that the node initiated: it is confirmed, case (a). */
 void register_confirm(struct relay *r, struct own_session *s, const struct packet *p);
 /* Sends an empty (keepalive) or full data packet to where the node is. */

@@ -10,6 +10,7 @@
 #include "relay/forward.h"
 #include "relay/handshake.h"
 #include "relay/pending.h"
+#include "relay/probe.h"
 #include "relay/register.h"
 #include "relay/relay.h"
 #include "relay/stun.h"
@@ -147,6 +148,11 @@ void relay_tick(struct relay *r, uint64_t now)
 	forget_mtus(r, now);
 }
 
+void relay_tick_probes(struct relay *r, uint64_t now)
+{
+	probes_tick(r, now);
+}
+
 /* --- life --- */
 
 void relay_adopt(struct relay *r, uint64_t now)
@@ -190,7 +196,8 @@ int relay_new(struct relay **out, const struct relay_config *config,
 	tp_mac_keys_init(&r->macs, r->identity.public_key);
 	tp_cookie_secret_init(&r->cookie_secret, now);
 	if ((err = nodes_new(r)) || (err = flows_new(r)) || (err = pendings_new(r)) ||
-	    (err = own_sessions_new(r)) || (err = nodes_configure(r, config)))
+	    (err = own_sessions_new(r)) || (err = probes_new(r)) ||
+	    (err = nodes_configure(r, config)))
 		goto out;
 	*out = r;
 	return 0;
@@ -207,6 +214,7 @@ void relay_free(struct relay *r)
 	flows_free(r);
 	own_sessions_free(r);
 	pendings_free(r);
+	probes_free(r);
 	nodes_free(r);
 	tp_noise_identity_wipe(&r->identity);
 	tp_wipe(&r->cookie_secret, sizeof(r->cookie_secret));

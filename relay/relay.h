@@ -78,6 +78,8 @@ struct relay {
 	struct flows *flows;
 	struct pendings *pendings;
 	struct own_sessions *sessions;
+	struct probes *probes;
+	uint8_t last_stamp[WG_TIMESTAMP_LEN]; /* of our own initiations */
 	struct relay_datapath *dp;
 	struct relay_nexthops *nexthops;
 
@@ -109,6 +111,8 @@ int relay_reload(struct relay *r, const struct relay_config *config);
 void relay_receive(struct relay *r, const struct packet *p);
 /* Once a second or so: whatever ends by time. */
 void relay_tick(struct relay *r, uint64_t now);
+/* Every PROBE_TICK_MS: moves that wait to be believed. */
+void relay_tick_probes(struct relay *r, uint64_t now);
 
 /* Counts a packet that ends here and why. */
 void relay_count(struct relay *r, enum tp_reason why, size_t len);

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "relay/flows.h"
+#include "relay/probe.h"
 #include "relay/tunnel.h"
 
 #define INNER_MAX 2048
@@ -121,7 +122,7 @@ static void look_at_source(struct relay *r, struct own_session *s, const struct 
 	    tp_addr_equal(p->local, &n->local))
 		n->last_seen = p->now;
 	else
-		register_probe(r, n, p->from, p->local, NULL, p->now);
+		probe_session(r, n, p);
 }
 
 /* The reply goes to where the node is known to be, never to an unproven source. */
@@ -151,7 +152,7 @@ void tunnel_receive(struct relay *r, const struct packet *p, struct own_session 
 
 	if (s->state == OWN_STALE) {
 		/* Ours before a restart. The node can't be told so, but it can be called. */
-		register_probe(r, s->node, p->from, p->local, NULL, p->now);
+		probe_stale(r, s->node, p);
 		relay_count(r, TP_DROP_session_unknown, p->len);
 		return;
 	}
