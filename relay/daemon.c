@@ -96,13 +96,19 @@ static void forget_local(void *arg, const struct relay_addr *addr)
 	relay_datapath_local_del(arg, addr);
 }
 
+static void forget_site(void *arg, const struct relay_addr *prefix)
+{
+	relay_datapath_site_del(arg, prefix);
+}
+
 static void on_local_added(void *ctx, const struct tp_addr *addr)
 {
 	struct daemon *d = ctx;
 	struct relay_addr key;
 
 	memcpy(key.addr, addr->b, sizeof(key.addr));
-	relay_datapath_local_put(d->dp, &key);
+	if (relay_datapath_local_put(d->dp, &key))
+		tp_log_limited(LOG_ERR, "too many local addresses: XDP does not know some");
 }
 
 static void on_local_removed(void *ctx, const struct tp_addr *addr)
@@ -266,6 +272,7 @@ static int open_kernel_side(struct daemon *d)
 	 * XDP takes packets without a flow for somebody else's, and the kernel brings them to the
 	 * sockets all the same. */
 	relay_datapath_locals_each(d->dp, forget_local, d->dp);
+	relay_datapath_sites_each(d->dp, forget_site, d->dp);
 	return relay_routes_new(&d->routes, d->base, d->nexthops, &route_ops, d);
 }
 

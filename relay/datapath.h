@@ -81,6 +81,12 @@ int relay_datapath_local_del(struct relay_datapath *dp, const struct relay_addr 
 int relay_datapath_locals_each(struct relay_datapath *dp,
 			       void (*fn)(void *arg, const struct relay_addr *addr), void *arg);
 
+/* Host prefixes where nodes are registered, whose handshakes have a budget of their own. */
+int relay_datapath_site_put(struct relay_datapath *dp, const struct relay_addr *prefix);
+int relay_datapath_site_del(struct relay_datapath *dp, const struct relay_addr *prefix);
+int relay_datapath_sites_each(struct relay_datapath *dp,
+			      void (*fn)(void *arg, const struct relay_addr *prefix), void *arg);
+
 /* Sums the per-CPU counters into out[TP_REASON_MAX]; bytes are of the whole frame. */
 int relay_datapath_reasons(struct relay_datapath *dp, struct relay_count *out);
 

@@ -10,7 +10,8 @@
 /* What the daemon takes at most, beyond the budgets that it keeps itself. Rates a second. */
 #define SESSION_RATE   2000 /* own-session packets per source prefix: a large site behind one NAT */
 #define PROBE_RATE     20   /* probes per source prefix */
-#define HANDSHAKE_RATE 10000 /* all sources, per CPU; one costs the daemon some 50 us at worst */
+#define SITE_RATE      5000 /* handshake messages of one prefix where nodes are registered */
+#define HANDSHAKE_RATE 20000 /* those of all other sources together */
 
 /* Room for nodes to be added by a reload. */
 #define NODES_MIN 16384u
@@ -43,7 +44,16 @@ static int set_sizes(struct relay_bpf *skel, const struct relay_config *config)
 	       bpf_map__set_max_entries(skel->maps.flow_counts, flows) ?:
 	       bpf_map__set_max_entries(skel->maps.own_sessions, 2 * nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.node_buckets, nodes) ?:
+	       bpf_map__set_max_entries(skel->maps.sites, nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.relay_nodes, 2 * nodes);
+}
+
+/* The daemon is one thread, however many queues the NICs have. */
+static uint32_t strangers_per_cpu(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	return cpus > 0 ? HANDSHAKE_RATE / (uint32_t)cpus + 1 : HANDSHAKE_RATE;
 }
 
 int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
@@ -65,7 +75,8 @@ int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
 		.stun_rate = config->limits.stun_per_prefix,
 		.session_rate = SESSION_RATE,
 		.probe_rate = PROBE_RATE,
-		.handshake_rate = HANDSHAKE_RATE,
+		.site_rate = SITE_RATE,
+		.handshake_rate = strangers_per_cpu(),
 		.seed = seed,
 	};
 	return 0;

@@ -241,28 +241,23 @@ int relay_datapath_nexthop_ids(struct relay_datapath *dp, uint32_t *slots)
 	return dp->skel ? tp_bpf_walk(MAP_FD(dp, nexthop_ids), copy_ids, slots) : 0;
 }
 
-/* --- this host's addresses ------------------------------------------------------------------ */
+/* --- this host's addresses, and nodes' prefixes ---------------------------------------------- */
 
-int relay_datapath_local_put(struct relay_datapath *dp, const struct relay_addr *addr)
+static int set_put(int fd, const struct relay_addr *addr)
 {
 	const uint8_t one = 1;
 
-	return dp->skel ? bpf_map_update_elem(MAP_FD(dp, locals), addr, &one, BPF_ANY) : 0;
+	return bpf_map_update_elem(fd, addr, &one, BPF_ANY);
 }
 
-int relay_datapath_local_del(struct relay_datapath *dp, const struct relay_addr *addr)
-{
-	return dp->skel ? delete_key(MAP_FD(dp, locals), addr) : 0;
-}
-
-struct local_walk {
+struct set_walk {
 	void (*fn)(void *arg, const struct relay_addr *addr);
 	void *arg;
 };
 
-static int local_batch(void *arg, const void *keys, const void *values, uint32_t n)
+static int set_batch(void *arg, const void *keys, const void *values, uint32_t n)
 {
-	const struct local_walk *w = arg;
+	const struct set_walk *w = arg;
 	const struct relay_addr *addr = keys;
 
 	(void)values;
@@ -271,12 +266,40 @@ static int local_batch(void *arg, const void *keys, const void *values, uint32_t
 	return 0;
 }
 
+int relay_datapath_local_put(struct relay_datapath *dp, const struct relay_addr *addr)
+{
+	return dp->skel ? set_put(MAP_FD(dp, locals), addr) : 0;
+}
+
+int relay_datapath_local_del(struct relay_datapath *dp, const struct relay_addr *addr)
+{
+	return dp->skel ? delete_key(MAP_FD(dp, locals), addr) : 0;
+}
+
 int relay_datapath_locals_each(struct relay_datapath *dp,
 			       void (*fn)(void *arg, const struct relay_addr *addr), void *arg)
 {
-	struct local_walk w = {fn, arg};
+	struct set_walk w = {fn, arg};
 
-	return dp->skel ? tp_bpf_walk(MAP_FD(dp, locals), local_batch, &w) : 0;
+	return dp->skel ? tp_bpf_walk(MAP_FD(dp, locals), set_batch, &w) : 0;
+}
+
+int relay_datapath_site_put(struct relay_datapath *dp, const struct relay_addr *prefix)
+{
+	return dp->skel ? set_put(MAP_FD(dp, sites), prefix) : 0;
+}
+
+int relay_datapath_site_del(struct relay_datapath *dp, const struct relay_addr *prefix)
+{
+	return dp->skel ? delete_key(MAP_FD(dp, sites), prefix) : 0;
+}
+
+int relay_datapath_sites_each(struct relay_datapath *dp,
+			      void (*fn)(void *arg, const struct relay_addr *prefix), void *arg)
+{
+	struct set_walk w = {fn, arg};
+
+	return dp->skel ? tp_bpf_walk(MAP_FD(dp, sites), set_batch, &w) : 0;
 }
 
 /* --- counters ------------------------------------------------------------------------------- */

@@ -93,6 +93,14 @@ struct pair *pair_get(struct relay *r, const struct node *a, const struct node *
 	return p;
 }
 
+static void pair_free(struct relay *r, struct pair *p)
+{
+	if (p->narrow)
+		LIST_REMOVE(p, in_narrow);
+	HASH_DELETE(hh, r->flows->pairs, p);
+	free(p);
+}
+
 static bool pair_forgotten(const struct pair *p, uint64_t now)
 {
 	uint64_t last = p->last_end;
@@ -111,10 +119,8 @@ static void pairs_forget(struct relay *r, uint64_t now)
 		return;
 	r->flows->next_forget = now + TP_SEC(PAIR_MEMORY_SEC / 10);
 	HASH_ITER (hh, r->flows->pairs, p, tmp) {
-		if (!pair_forgotten(p, now))
-			continue;
-		HASH_DELETE(hh, r->flows->pairs, p);
-		free(p);
+		if (pair_forgotten(p, now))
+			pair_free(r, p);
 	}
 }
 
@@ -125,10 +131,8 @@ static void pairs_drop_node(struct relay *r, const struct node *n)
 	LIST_FOREACH (other, &n->network->nodes, in_network) {
 		struct pair *p = pair_find(r, n, other);
 
-		if (!p)
-			continue;
-		HASH_DELETE(hh, r->flows->pairs, p);
-		free(p);
+		if (p)
+			pair_free(r, p);
 	}
 }
 
@@ -226,8 +230,9 @@ static bool index_taken(const struct relay *r, const struct tp_endpoint *from, u
 
 /* What `from` sends to `to`: it carries the index that `to` chose. */
 static struct flow *flow_new(struct relay *r, const struct flow_end *from,
-			     const struct flow_end *to, uint32_t session, uint64_t expires_at)
+			     const struct flow_end *to, const struct session *s)
 {
+	uint16_t mtu = s->pair->mtu[pair_side(s->pair, from->node)];
 	struct flow *f = calloc(1, sizeof(*f));
 
 	if (!f || !slot_take(r, &f->value.counter)) {
@@ -237,16 +242,16 @@ static struct flow *flow_new(struct relay *r, const struct flow_end *from,
 	f->key = key_of(&from->at, to->index);
 	f->from = from->node;
 	f->to = to->node;
-	f->value.expires_at = expires_at;
+	f->value.expires_at = s->expires_at;
 	memcpy(f->value.local, &from->local, sizeof(f->value.local));
 	memcpy(f->value.src, &to->local, sizeof(f->value.src));
 	memcpy(f->value.dst, &to->at.addr, sizeof(f->value.dst));
 	f->value.src_port = htons(r->config->listen_port);
 	f->value.dst_port = to->at.port;
-	f->value.mtu = to->node->path_mtu ? to->node->path_mtu : FLOW_SEE_NO_MTU;
+	f->value.mtu = mtu ? mtu : FLOW_SEE_NO_MTU;
 	f->value.src_node = from->node->id;
 	f->value.dst_node = to->node->id;
-	f->value.session = session;
+	f->value.session = s->id;
 	flow_resolve(r, f);
 	return f;
 }
@@ -254,7 +259,7 @@ static struct flow *flow_new(struct relay *r, const struct flow_end *from,
 static int add_flow(struct relay *r, struct session *s, const struct flow_end *from,
 		    const struct flow_end *to, uint64_t now)
 {
-	struct flow *f = flow_new(r, from, to, s->id, s->expires_at);
+	struct flow *f = flow_new(r, from, to, s);
 
 	if (!f)
 		return REFUSED(flow_table_full);
@@ -373,6 +378,7 @@ void flows_tick(struct relay *r, uint64_t now)
 	while ((s = TAILQ_FIRST(&r->flows->by_age)) && now >= s->expires_at)
 		session_end(r, s, now);
 	slots_recycle(r, now);
+	mtus_tick(r, now);
 	pairs_forget(r, now);
 }
 
@@ -385,6 +391,7 @@ int flows_new(struct relay *r)
 		return err;
 	r->flows = t;
 	TAILQ_INIT(&t->by_age);
+	LIST_INIT(&t->narrow);
 	tp_random(&t->next_session, sizeof(t->next_session));
 	t->capacity = r->config->limits.flows + r->config->limits.flows_per_node;
 	t->index_uses = calloc(1u << TP_INDEX_BITS, 1);
@@ -412,10 +419,8 @@ void flows_free(struct relay *r)
 		}
 		free(s);
 	}
-	HASH_ITER (hh, t->pairs, p, tmp) {
-		HASH_DELETE(hh, t->pairs, p);
-		free(p);
-	}
+	HASH_ITER (hh, t->pairs, p, tmp)
+		pair_free(r, p);
 	slots_fini(&t->slots);
 	free(t->index_uses);
 	free(t);

@@ -51,6 +51,10 @@ struct pair {
 	uint64_t last_response[2];   /* to that initiation */
 	int last_refusal[2];	     /* enum tp_reason, -1: passed on */
 	uint64_t last_end;
+	uint16_t mtu[2]; /* path MTU learned when ids[0], ids[1] sends; 0: none */
+	uint64_t mtu_until[2];
+	bool narrow; /* in flows.narrow: has one of them */
+	LIST_ENTRY(pair) in_narrow;
 	UT_hash_handle hh;
 };
 
@@ -89,11 +93,13 @@ void flows_drop_node(struct relay *r, struct node *n);
 void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at);
 /* A route moved: every flow asks for its next hop again. */
 void flows_refresh_nexthops(struct relay *r);
-/* The path to `to` takes no more than mtu bytes (an ICMP error that quoted flow f). True when that
- * is news. */
+/* The path of f takes no more than mtu bytes (an ICMP error that quoted it), for all flows from the
+ * same node to the same node and for PATH_MTU_SEC. True when that is news. */
 bool flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now);
-/* Back to the next hop's MTU: the node moved, or PATH_MTU_SEC went by. */
-void flows_forget_mtu(struct relay *r, struct node *n);
+/* What was learned of the paths to n: it is elsewhere now. */
+void flows_forget_mtu(struct relay *r, const struct node *n);
+/* The least path MTU learned of the flows towards n; 0: none. */
+uint16_t node_path_mtu(const struct node *n);
 
 /* Packets and bytes of a flow so far, both paths. */
 struct relay_count flow_count(const struct relay *r, const struct flow *f);

@@ -28,6 +28,7 @@ struct flows {
 	struct flow *by_key;
 	TAILQ_HEAD(, session) by_age;
 	struct pair *pairs;
+	LIST_HEAD(, pair) narrow; /* those with a path MTU */
 	uint64_t next_forget;
 	uint32_t next_session;
 	uint32_t capacity; /* of the map: the limit and the headroom for moves */
@@ -55,6 +56,9 @@ void flow_leave(struct relay *r, struct flow *f);
 /* Tag, sums, next hop: all that derives from the addresses. Takes a next-hop reference. */
 void flow_resolve(struct relay *r, struct flow *f);
 void flow_unresolve(struct relay *r, struct flow *f);
+
+/* Path MTUs that have served their time. */
+void mtus_tick(struct relay *r, uint64_t now);
 
 struct session *session_new(struct relay *r, struct pair *p, uint32_t id, uint64_t handshake,
 			    uint64_t expires_at);

@@ -10,7 +10,8 @@
 #include "relay/flows_internal.h"
 #include "relay/nexthop.h"
 
-#define MTU_MIN_V4 68	/* RFC 791 */
+#define MTU_MIN_V4 552	/* what Linux believes at least (min_pmtu); paths below it are not in use \
+			 */
 #define MTU_MIN_V6 1280 /* RFC 8200 */
 
 /* Map updates gathered, so that a thousand flows cost a few system calls. */
@@ -173,24 +174,53 @@ void flows_refresh_nexthops(struct relay *r)
 	batch_fini(&changed);
 }
 
-static void set_mtu(struct relay *r, struct node *n, const uint8_t dst[16], uint16_t mtu)
+/* --- path MTU --- */
+
+/* Of all the pair's flows that this side sends. */
+static void set_mtu(struct relay *r, const struct pair *p, int side, uint16_t mtu)
 {
 	struct batch changed = {0};
+	const struct session *s;
 	struct flow *f;
 
-	LIST_FOREACH (f, &n->receives, in_receives) {
-		if ((dst && memcmp(f->value.dst, dst, sizeof(f->value.dst))) || f->value.mtu == mtu)
-			continue;
-		f->value.mtu = mtu;
-		batch_add(&changed, f);
+	TAILQ_FOREACH (s, &p->sessions, in_pair) {
+		LIST_FOREACH (f, &s->flows, in_session) {
+			if (pair_side(p, f->from) != side || f->value.mtu == mtu)
+				continue;
+			f->value.mtu = mtu;
+			batch_add(&changed, f);
+		}
 	}
 	put(r, &changed);
 	batch_fini(&changed);
 }
 
+static void learn_mtu(struct relay *r, struct pair *p, int side, uint16_t mtu, uint64_t until)
+{
+	p->mtu[side] = mtu;
+	p->mtu_until[side] = until;
+	if (!p->narrow)
+		LIST_INSERT_HEAD(&r->flows->narrow, p, in_narrow);
+	p->narrow = true;
+	set_mtu(r, p, side, mtu);
+}
+
+/* Back to the next hop's. */
+static void forget_mtu(struct relay *r, struct pair *p, int side)
+{
+	if (!p->mtu[side])
+		return;
+	p->mtu[side] = 0;
+	set_mtu(r, p, side, FLOW_SEE_NO_MTU);
+	if (p->mtu[!side])
+		return;
+	LIST_REMOVE(p, in_narrow);
+	p->narrow = false;
+}
+
 bool flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now)
 {
-	struct node *n = f->to;
+	struct pair *p = f->session->pair;
 	struct tp_addr dst;
 	uint16_t least;
 
@@ -200,15 +230,41 @@ bool flows_path_mtu(struct relay *r, struct flow *f, uint16_t mtu, uint64_t now)
 		mtu = least;
 	if (mtu >= f->value.mtu)
 		return false;
-	n->path_mtu = mtu;
-	n->path_mtu_until = now + TP_SEC(PATH_MTU_SEC);
-	set_mtu(r, n, f->value.dst, mtu);
-	tp_log_limited(LOG_INFO, "path MTU towards %s is %u", n->name, mtu);
+	learn_mtu(r, p, pair_side(p, f->from), mtu, now + TP_SEC(PATH_MTU_SEC));
+	tp_log_limited(LOG_INFO, "path MTU from %s to %s is %u", f->from->name, f->to->name, mtu);
 	return true;
 }
 
-void flows_forget_mtu(struct relay *r, struct node *n)
+void flows_forget_mtu(struct relay *r, const struct node *n)
 {
-	n->path_mtu = 0;
-	set_mtu(r, n, NULL, FLOW_SEE_NO_MTU);
+	struct pair *p, *next;
+
+	for (p = LIST_FIRST(&r->flows->narrow); p; p = next) {
+		next = LIST_NEXT(p, in_narrow);
+		if (p->ids[0] == n->id || p->ids[1] == n->id)
+			forget_mtu(r, p, !pair_side(p, n));
+	}
+}
+
+void mtus_tick(struct relay *r, uint64_t now)
+{
+	struct pair *p, *next;
+
+	for (p = LIST_FIRST(&r->flows->narrow); p; p = next) {
+		next = LIST_NEXT(p, in_narrow);
+		for (int side = 0; side < 2; side++)
+			if (now >= p->mtu_until[side])
+				forget_mtu(r, p, side);
+	}
+}
+
+uint16_t node_path_mtu(const struct node *n)
+{
+	uint16_t least = FLOW_SEE_NO_MTU;
+	const struct flow *f;
+
+	LIST_FOREACH (f, &n->receives, in_receives)
+		if (f->value.mtu < least)
+			least = f->value.mtu;
+	return least == FLOW_SEE_NO_MTU ? 0 : least;
 }

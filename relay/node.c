@@ -62,6 +62,16 @@ bool node_online(const struct node *n, uint64_t now)
 
 /* --- where nodes are --- */
 
+static void tell_site(struct relay *r, const struct site *s,
+		      int (*tell)(struct relay_datapath *dp, const struct relay_addr *prefix))
+{
+	struct relay_addr prefix;
+
+	memcpy(prefix.addr, &s->prefix, sizeof(prefix.addr));
+	if (tell(r->dp, &prefix))
+		tp_log_limited(LOG_ERR, "site table: a prefix could not be changed");
+}
+
 static void site_enter(struct relay *r, struct node *n)
 {
 	struct site *s = site_of(r, &n->endpoint.addr);
@@ -73,6 +83,7 @@ static void site_enter(struct relay *r, struct node *n)
 		s->prefix = tp_addr_host_prefix(&n->endpoint.addr);
 		LIST_INIT(&s->nodes);
 		HASH_ADD(hh, r->nodes->sites, prefix, sizeof(s->prefix), s);
+		tell_site(r, s, relay_datapath_site_put);
 	}
 	LIST_INSERT_HEAD(&s->nodes, n, in_site);
 	s->n_nodes++;
@@ -87,6 +98,7 @@ static void site_leave(struct relay *r, struct node *n)
 	n->site = NULL;
 	if (--s->n_nodes)
 		return;
+	tell_site(r, s, relay_datapath_site_del);
 	HASH_DELETE(hh, r->nodes->sites, s);
 	free(s);
 }
@@ -99,11 +111,11 @@ static void unplace(struct relay *r, struct node *n)
 	site_leave(r, n);
 	memset(&n->endpoint, 0, sizeof(n->endpoint));
 	memset(&n->local, 0, sizeof(n->local));
-	n->path_mtu = 0;
 }
 
 void node_unplace(struct relay *r, struct node *n)
 {
+	flows_forget_mtu(r, n);
 	unplace(r, n);
 	node_save(r, n);
 }
@@ -131,6 +143,7 @@ void node_place(struct relay *r, struct node *n, const struct tp_endpoint *e,
 		node_unplace(r, owner);
 	}
 	n->last_seen = now;
+	flows_forget_mtu(r, n);
 	place(r, n, &at, &to);
 	node_save(r, n);
 }

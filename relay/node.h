@@ -77,8 +77,6 @@ struct node {
 	uint32_t n_sends;
 	struct relay_count rx, tx;  /* without what live flows still count */
 	struct relay_bucket bucket; /* the daemon's path */
-	uint16_t path_mtu;	    /* 0: none learned */
-	uint64_t path_mtu_until;
 
 	LIST_ENTRY(node) in_network, in_site;
 	UT_hash_handle hh_key, hh_id, hh_endpoint, hh_name;

@@ -130,22 +130,11 @@ void relay_receive(struct relay *r, const struct packet *p)
 
 /* --- time --- */
 
-static void forget_mtus(struct relay *r, uint64_t now)
-{
-	struct node *n, *tmp;
-
-	HASH_ITER (hh_key, r->nodes->by_key, n, tmp) {
-		if (n->path_mtu && now >= n->path_mtu_until)
-			flows_forget_mtu(r, n);
-	}
-}
-
 void relay_tick(struct relay *r, uint64_t now)
 {
 	pendings_tick(r, now);
 	own_sessions_tick(r, now);
 	flows_tick(r, now);
-	forget_mtus(r, now);
 }
 
 void relay_tick_probes(struct relay *r, uint64_t now)

@@ -160,6 +160,7 @@ static uint32_t flows_of(const struct node *n)
 static json_t *node_json(const struct relay *r, const struct node *n, uint64_t now)
 {
 	char endpoint[TP_ADDR_STRLEN], key[TP_KEY_STRLEN];
+	uint16_t mtu = node_path_mtu(n);
 	struct relay_count rx, tx;
 
 	node_counts(r, n, &rx, &tx);
@@ -171,7 +172,7 @@ static json_t *node_json(const struct relay *r, const struct node *n, uint64_t n
 		"local", addr_json(&n->local), "last_seen_s", seconds_since(n->last_seen, now),
 		"rx_packets", (json_int_t)rx.packets, "rx_bytes", (json_int_t)rx.bytes,
 		"tx_packets", (json_int_t)tx.packets, "tx_bytes", (json_int_t)tx.bytes, "flows",
-		flows_of(n), "path_mtu", n->path_mtu ? json_integer(n->path_mtu) : json_null());
+		flows_of(n), "path_mtu", mtu ? json_integer(mtu) : json_null());
 }
 
 json_t *command_nodes(struct daemon *d)

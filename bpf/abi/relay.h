@@ -7,7 +7,8 @@
  * costs a TSC read, and a relay box does not suspend.
  *
  * Pinned under <pin_path>/<instance>/v<TP_RELAY_ABI>/. A change of any struct below raises
- * TP_RELAY_ABI; entries of an older layout are carried over by member name (userspace/bpf_migrate.h).
+ * TP_RELAY_ABI; entries of an older layout are carried over by member name
+ * (userspace/bpf_migrate.h).
  */
 #ifndef TP_ABI_RELAY_H
 #define TP_ABI_RELAY_H
@@ -21,12 +22,12 @@
 #define TP_RELAY_ABI 1
 #endif
 
-#define TP_VLAN_MAX	 2
-#define TP_NEXTHOPS	 4096  /* next-hop ids and slots; 0 is "unresolved" in both */
-#define TP_PORTS	 64    /* devices the relay sends from */
-#define TP_SRC_BUCKETS	 65536 /* hashed per-source budgets; power of two */
-#define TP_INDEX_BITS	 22    /* index filter: one bit per index modulo 2^22 */
-#define TP_INDEX_WORDS	 (1u << (TP_INDEX_BITS - 6))
+#define TP_VLAN_MAX    2
+#define TP_NEXTHOPS    4096  /* next-hop ids and slots; 0 is "unresolved" in both */
+#define TP_PORTS       64    /* devices the relay sends from */
+#define TP_SRC_BUCKETS 65536 /* hashed per-source budgets; power of two */
+#define TP_INDEX_BITS  22    /* index filter: one bit per index modulo 2^22 */
+#define TP_INDEX_WORDS (1u << (TP_INDEX_BITS - 6))
 
 /* A data packet's way in: who sent it, and the receiver index the peer chose. */
 struct relay_flow_key {
@@ -115,14 +116,15 @@ struct relay_bucket {
 /* Set before load (.rodata); what is zero is compiled out. */
 struct relay_knobs {
 	__be16 listen_port;
-	__be16 stun_port;    /* 0: none besides listen_port */
-	__u32 node_pps;	     /* packets a second per sending node; 0: no limit */
-	__u64 node_bps;	     /* bits a second per sending node; 0: no limit */
-	__u32 stun_rate;     /* STUN answers a second per source prefix */
-	__u32 session_rate;  /* own-session packets a second per source prefix */
-	__u32 probe_rate;    /* probes a second per source prefix */
-	__u32 handshake_rate; /* handshake messages a second, all sources, per CPU */
-	__u32 seed;	     /* of the source hash */
+	__be16 stun_port;     /* 0: none besides listen_port */
+	__u32 node_pps;	      /* packets a second per sending node; 0: no limit */
+	__u64 node_bps;	      /* bits a second per sending node; 0: no limit */
+	__u32 stun_rate;      /* STUN answers a second per source prefix */
+	__u32 session_rate;   /* own-session packets a second per source prefix */
+	__u32 probe_rate;     /* probes a second per source prefix */
+	__u32 site_rate;      /* handshake messages a second from one prefix that nodes are at */
+	__u32 handshake_rate; /* the same from all other sources, per CPU */
+	__u32 seed;	      /* of the source hash */
 };
 
 #endif

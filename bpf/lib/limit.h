@@ -27,7 +27,7 @@ TP_INLINE int limit_node(__u32 node, __u16 ip_len, __u64 now)
 }
 
 /* What a source prefix spends, each from a budget of its own. */
-enum purpose { PURPOSE_STUN = 1, PURPOSE_SESSION, PURPOSE_PROBE };
+enum purpose { PURPOSE_STUN = 1, PURPOSE_SESSION, PURPOSE_PROBE, PURPOSE_HANDSHAKE };
 
 /* The source's network in one word: an IPv4 /24 or IPv6 /56 when `wide`, else /32 or /64. */
 TP_INLINE __u64 source_prefix(const struct packet *p, bool wide)
@@ -60,8 +60,18 @@ TP_INLINE bool limit_source(const struct packet *p, enum purpose purpose, __u32 
 				       TP_NS_A_SECOND);
 }
 
-/* Handshake messages of all sources on this CPU. */
-TP_INLINE bool limit_handshake(void)
+TP_INLINE bool at_site(const struct packet *p)
+{
+	struct relay_addr prefix;
+
+	tp_copy16(prefix.addr, p->key.addr);
+	if (p->v6)
+		tp_put64(prefix.addr + 8, 0);
+	return bpf_map_lookup_elem(&sites, &prefix);
+}
+
+/* Handshake messages of strangers, on this CPU. */
+TP_INLINE bool limit_strangers(void)
 {
 	__u32 zero = 0;
 	__u64 cost, granted, *word;
@@ -77,6 +87,12 @@ TP_INLINE bool limit_handshake(void)
 		return false;
 	*word = granted;
 	return true;
+}
+
+/* A flood of strangers, or in one node's name, leaves the others' handshakes alone. */
+TP_INLINE bool limit_handshake(const struct packet *p)
+{
+	return at_site(p) ? limit_source(p, PURPOSE_HANDSHAKE, knobs.site_rate) : limit_strangers();
 }
 
 #endif

@@ -71,6 +71,14 @@ struct {
 	__uint(max_entries, 1024);
 } locals SEC(".maps");
 
+/* Host prefixes (IPv4 address, IPv6 /64) where nodes are registered. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct relay_addr);
+	__type(value, __u8);
+	__uint(max_entries, 1024);
+} sites SEC(".maps");
+
 /* One bit per receiver index in use, modulo 2^TP_INDEX_BITS (tp_index_word, tp_index_bit). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

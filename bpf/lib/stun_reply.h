@@ -45,7 +45,9 @@ TP_INLINE int read_request(struct xdp_md *ctx, const struct packet *p, struct tp
 	switch (tp_stun_parse(buf->b, p->payload, req)) {
 	case TP_STUN_ANSWER: return CARRY_ON;
 	case TP_STUN_UNKNOWN:
-	case TP_STUN_COMPLEX: return TP_PASS_stun_error;
+	case TP_STUN_COMPLEX:
+		/* For the daemon, like a handshake. */
+		return limit_strangers() ? TP_PASS_stun_error : TP_DROP_stun_rate;
 	default: return TP_DROP_stun_malformed;
 	}
 }

@@ -32,7 +32,7 @@ TP_INLINE int judge_handshake(const struct packet *p, __u32 type)
 {
 	if (p->payload != wg_handshake_len(type))
 		return TP_DROP_malformed;
-	return limit_handshake() ? TP_PASS_handshake : TP_DROP_handshake_flood;
+	return limit_handshake(p) ? TP_PASS_handshake : TP_DROP_handshake_flood;
 }
 
 static __noinline int unmatched(struct xdp_md *ctx, struct packet *p)
