@@ -225,43 +225,62 @@ static bool too_big(const struct sim_peer *to, const struct sim_end *e, uint32_t
 	return forward_path_mtu(sim.relay, &to->at, mtu, (const uint8_t *)&quote, len, sim.now);
 }
 
+/* It holds for the pair, in this direction: carol's packets to bob are none of alice's business. */
 static void test_path_mtu(void **state)
 {
 	(void)state;
+	sim_connect(&sim, &alice, &ea, &bob, &eb);
 	sim_connect(&sim, &carol, &ec, &bob, &ed);
+	sim_connect(&sim, &bob, &own, &alice, &alice_own);
 	assert_int_equal(mtu_of(&alice, &eb), FLOW_SEE_NO_MTU);
 	assert_true(too_big(&bob, &eb, 1300, 8)); /* 8 bytes is all that RFC 792 grants */
 	assert_int_equal(mtu_of(&alice, &eb), 1300);
-	assert_int_equal(mtu_of(&carol, &ed), 1300); /* the same way */
+	assert_int_equal(mtu_of(&alice, &own), 1300); /* another session, the same way */
 	assert_int_equal(mtu_of(&bob, &ea), FLOW_SEE_NO_MTU);
+	assert_int_equal(mtu_of(&carol, &ed), FLOW_SEE_NO_MTU);
 	assert_false(too_big(&bob, &eb, 1400, 8));
-	assert_false(too_big(&bob, &eb, 1300, 8));
+	assert_false(too_big(&bob, &own, 1300, 8));
 	assert_int_equal(mtu_of(&alice, &eb), 1300);
-	assert_true(too_big(&bob, &eb, 1200, 8));
-	assert_int_equal(mtu_of(&carol, &ed), 1200);
+	assert_true(too_big(&bob, &own, 1200, 8));
+	assert_int_equal(mtu_of(&alice, &eb), 1200);
+	assert_int_equal(node_path_mtu(sim_node(&sim, &bob)), 1200);
+	assert_true(too_big(&bob, &ed, 1100, 8));
+	assert_int_equal(mtu_of(&alice, &eb), 1200);
+	assert_int_equal(node_path_mtu(sim_node(&sim, &bob)), 1100);
+	assert_int_equal(node_path_mtu(sim_node(&sim, &alice)), 0);
 }
 
 static void test_path_mtu_is_inherited(void **state)
 {
 	(void)state;
 	assert_true(too_big(&bob, &eb, 1300, 8));
-	sim_connect(&sim, &carol, &ec, &bob, &ed);
-	assert_int_equal(mtu_of(&carol, &ed), 1300);
+	sim_connect(&sim, &bob, &ec, &alice, &ed);
+	assert_int_equal(mtu_of(&alice, &ec), 1300);
+	assert_int_equal(mtu_of(&bob, &ed), FLOW_SEE_NO_MTU);
 }
 
+/* Each direction of the pair by itself. */
 static void test_path_mtu_is_forgotten(void **state)
 {
 	(void)state;
 	assert_true(too_big(&bob, &eb, 1300, 8));
-	sim_wait(&sim, TP_SEC(500));
+	sim_wait(&sim, TP_SEC(100));
+	assert_true(too_big(&alice, &ea, 1400, 8));
+	sim_wait(&sim, TP_SEC(400));
 	sim_register(&sim, &bob, &own);
-	sim_register(&sim, &carol, &own);
-	sim_connect(&sim, &carol, &ec, &bob, &ed);
-	assert_int_equal(mtu_of(&carol, &ed), 1300);
+	sim_register(&sim, &alice, &own);
+	sim_connect(&sim, &alice, &ec, &bob, &ed);
+	assert_int_equal(mtu_of(&alice, &ed), 1300);
+	assert_int_equal(mtu_of(&bob, &ec), 1400);
 	sim_wait(&sim, TP_SEC(99));
-	assert_int_equal(mtu_of(&carol, &ed), 1300);
+	assert_int_equal(mtu_of(&alice, &ed), 1300);
 	sim_wait(&sim, TP_SEC(1));
-	assert_int_equal(mtu_of(&carol, &ed), FLOW_SEE_NO_MTU);
+	assert_int_equal(mtu_of(&alice, &ed), FLOW_SEE_NO_MTU);
+	assert_int_equal(mtu_of(&bob, &ec), 1400);
+	sim_connect(&sim, &alice, &ec, &bob, &ed);
+	sim_wait(&sim, TP_SEC(100));
+	assert_int_equal(mtu_of(&alice, &ed), FLOW_SEE_NO_MTU);
+	assert_int_equal(mtu_of(&bob, &ec), FLOW_SEE_NO_MTU);
 }
 
 static void test_path_mtu_after_a_move(void **state)
@@ -270,13 +289,34 @@ static void test_path_mtu_after_a_move(void **state)
 
 	(void)state;
 	assert_true(too_big(&alice, &ea, 1300, 8));
+	assert_true(too_big(&bob, &eb, 1200, 8));
 	assert_int_equal(mtu_of(&bob, &ea), 1300);
 	sim.now += TP_SEC(1);
 	sim_peer_move(&alice, "203.0.113.77:777");
 	sim_deliver(&sim, &alice, packet, sim_seal(&alice_own, NULL, 0, packet));
 	sim_answer_probe(&sim, &alice, &alice_own);
 	assert_int_equal(mtu_of(&bob, &ea), FLOW_SEE_NO_MTU);
-	assert_int_equal(sim_node(&sim, &alice)->path_mtu, 0);
+	assert_int_equal(mtu_of(&alice, &eb),
+			 1200); /* that way leads to bob, who is where he was */
+	sim_connect(&sim, &alice, &ec, &bob, &ed);
+	assert_int_equal(mtu_of(&bob, &ec), FLOW_SEE_NO_MTU);
+	assert_int_equal(mtu_of(&alice, &ed), 1200);
+}
+
+/* A pair that is removed while it knows one. */
+static void test_path_mtu_of_a_removed_node(void **state)
+{
+	struct sim_config fresh;
+
+	(void)state;
+	assert_true(too_big(&bob, &eb, 1300, 8));
+	sim_config_init(&fresh);
+	sim_config_add(&fresh, "office", &alice);
+	assert_int_equal(relay_reload(sim.relay, &fresh.c), 0);
+	sim_wait(&sim, TP_SEC(700));
+	assert_int_equal(flows_total(sim.relay), 0);
+	/* relay_free() must not meet it either */
+	assert_int_equal(relay_reload(sim.relay, &config.c), 0);
 }
 
 /* Anybody can send ICMP: what does not know a live flow is not believed, nor what is absurd. */
@@ -300,7 +340,7 @@ static void test_forged_path_mtu(void **state)
 	assert_false(forward_path_mtu(sim.relay, &bob.at, 1300, (const uint8_t *)&msg, 8, sim.now));
 	assert_int_equal(mtu_of(&alice, &eb), FLOW_SEE_NO_MTU);
 	assert_true(too_big(&bob, &eb, 1, 8));
-	assert_int_equal(mtu_of(&alice, &eb), 68);
+	assert_int_equal(mtu_of(&alice, &eb), 552);
 	sim.now += TP_SEC(190);
 	assert_false(too_big(&alice, &ea, 1300, 8));
 }
@@ -336,6 +376,7 @@ int main(void)
 		CONNECTED(test_path_mtu_is_inherited),
 		CONNECTED(test_path_mtu_is_forgotten),
 		CONNECTED(test_path_mtu_after_a_move),
+		CONNECTED(test_path_mtu_of_a_removed_node),
 		CONNECTED(test_forged_path_mtu),
 		CONNECTED(test_least_path_mtu_v6),
 	};
