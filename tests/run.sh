@@ -58,7 +58,7 @@ run_one() { # NAME LIMIT [silent] COMMAND...
 	shift 2
 	[ "$1" = silent ] && { silent=silent; shift; }
 	file=$LOGS/${name//\//.}
-	LAB_KEEP=$file.d timeout -k 10 "$limit" "$@" >"$file.log" 2>&1 </dev/null
+	LAB_KEEP=$file.logs timeout -k 10 "$limit" "$@" >"$file.log" 2>&1 </dev/null
 	status=$?
 	grep -aE '^(not )?ok\b' "$file.log" >"$file.tap"
 	verdict "$name" $status "$limit" "$file.tap" $silent
