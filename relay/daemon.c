@@ -207,7 +207,7 @@ int daemon_reload(struct daemon *d)
 		relay_config_free(fresh);
 		goto out;
 	}
-	err = relay_reload(d->relay, fresh);
+	err = relay_reload(d->relay, fresh, tp_now());
 	if (err) {
 		relay_config_free(fresh);
 		goto out;

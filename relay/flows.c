@@ -344,12 +344,12 @@ int flows_install(struct relay *r, const struct flow_end *initiator,
 
 /* --- ends --- */
 
-void flows_drop_node(struct relay *r, struct node *n)
+void flows_drop_node(struct relay *r, struct node *n, uint64_t now)
 {
 	struct flow *f;
 
 	while ((f = LIST_FIRST(&n->sends)) || (f = LIST_FIRST(&n->receives)))
-		session_end(r, f->session, tp_now());
+		session_end(r, f->session, now);
 	pairs_drop_node(r, n);
 }
 
@@ -358,7 +358,7 @@ static bool sends_from(const struct flow *f, const struct tp_endpoint *at)
 	return f->key.port == at->port && !memcmp(f->key.addr, &at->addr, sizeof(f->key.addr));
 }
 
-void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at)
+void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at, uint64_t now)
 {
 	struct flow *f, *next;
 
@@ -366,7 +366,7 @@ void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at
 		next = LIST_NEXT(f, in_sends);
 		if (!sends_from(f, at))
 			continue;
-		session_end(r, f->session, tp_now());
+		session_end(r, f->session, now);
 		next = LIST_FIRST(&n->sends); /* the session held more of them */
 	}
 }

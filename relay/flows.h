@@ -88,9 +88,9 @@ bool flow_live(const struct flow *f, uint64_t now);
  * sessions there or of only one. */
 void flows_move(struct relay *r, struct node *n, const struct session *only,
 		const struct tp_endpoint *old, const struct tp_endpoint *to,
-		const struct tp_addr *local);
-void flows_drop_node(struct relay *r, struct node *n);
-void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at);
+		const struct tp_addr *local, uint64_t now);
+void flows_drop_node(struct relay *r, struct node *n, uint64_t now);
+void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at, uint64_t now);
 /* A route moved: every flow asks for its next hop again. */
 void flows_refresh_nexthops(struct relay *r);
 /* The path of f takes no more than mtu bytes (an ICMP error that quoted it), for all flows from the

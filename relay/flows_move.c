@@ -10,7 +10,8 @@
 #include "relay/flows_internal.h"
 #include "relay/nexthop.h"
 
-#define MTU_MIN_V4 552	/* what Linux believes at least (min_pmtu); paths below it are not in use \
+#define MTU_MIN_V4                                                                                \
+	552		/* what Linux believes at least (min_pmtu); paths below it are not in use \
 			 */
 #define MTU_MIN_V6 1280 /* RFC 8200 */
 
@@ -59,6 +60,7 @@ struct move {
 	const struct session *only;
 	const struct tp_endpoint *old, *to;
 	const struct tp_addr *local;
+	uint64_t now;
 };
 
 static bool leads_to(const struct flow *f, const struct tp_endpoint *at)
@@ -96,12 +98,12 @@ static void rekey(struct relay *r, struct flow *f, const struct tp_endpoint *to,
 }
 
 /* Another node's flow may hold the key that f is to get, from a time when the address was its. */
-static void make_way(struct relay *r, const struct flow *f, const struct tp_endpoint *to)
+static void make_way(struct relay *r, const struct flow *f, const struct move *m)
 {
-	struct flow *holder = flow_find(r, to, f->key.index);
+	struct flow *holder = flow_find(r, m->to, f->key.index);
 
 	if (holder && holder != f && holder->session != f->session)
-		session_end(r, holder->session, tp_now());
+		session_end(r, holder->session, m->now);
 }
 
 static bool concerns(const struct move *m, const struct flow *f)
@@ -116,7 +118,7 @@ static void move_sends(struct relay *r, struct node *n, const struct move *m)
 
 	LIST_FOREACH (f, &n->sends, in_sends)
 		if (concerns(m, f) && comes_from(f, m->old))
-			make_way(r, f, m->to);
+			make_way(r, f, m);
 	LIST_FOREACH (f, &n->sends, in_sends) {
 		if (!concerns(m, f) || !comes_from(f, m->old))
 			continue;
@@ -149,9 +151,9 @@ static void move_receives(struct relay *r, struct node *n, const struct move *m)
 
 void flows_move(struct relay *r, struct node *n, const struct session *only,
 		const struct tp_endpoint *old, const struct tp_endpoint *to,
-		const struct tp_addr *local)
+		const struct tp_addr *local, uint64_t now)
 {
-	struct move m = {only, old, to, local};
+	struct move m = {only, old, to, local, now};
 
 	move_receives(r, n, &m);
 	move_sends(r, n, &m);

@@ -139,7 +139,7 @@ void node_place(struct relay *r, struct node *n, const struct tp_endpoint *e,
 
 	if (owner && owner != n) {
 		tp_info("%s is now where %s was", n->name, owner->name);
-		flows_drop_at(r, owner, &at);
+		flows_drop_at(r, owner, &at, now);
 		node_unplace(r, owner);
 	}
 	n->last_seen = now;
@@ -208,9 +208,9 @@ static void node_free(struct relay *r, struct node *n)
 	free(n);
 }
 
-static void node_remove(struct relay *r, struct node *n)
+static void node_remove(struct relay *r, struct node *n, uint64_t now)
 {
-	flows_drop_node(r, n);
+	flows_drop_node(r, n, now);
 	pendings_drop_node(r, n);
 	own_sessions_drop_node(r, n);
 	probes_drop_node(r, n);
@@ -304,7 +304,7 @@ static void mark(struct relay *r, const struct relay_config *config)
 	}
 }
 
-static unsigned int sweep(struct relay *r)
+static unsigned int sweep(struct relay *r, uint64_t now)
 {
 	struct network *w, *wtmp;
 	struct node *n, *ntmp;
@@ -313,7 +313,7 @@ static unsigned int sweep(struct relay *r)
 	HASH_ITER (hh_key, r->nodes->by_key, n, ntmp) {
 		if (n->keep)
 			continue;
-		node_remove(r, n);
+		node_remove(r, n, now);
 		removed++;
 	}
 	HASH_ITER (hh, r->nodes->networks, w, wtmp) {
@@ -365,12 +365,12 @@ int nodes_check(const struct relay *r, const struct relay_config *config)
 	return 0;
 }
 
-int nodes_configure(struct relay *r, const struct relay_config *config)
+int nodes_configure(struct relay *r, const struct relay_config *config, uint64_t now)
 {
 	unsigned int removed, added = 0;
 
 	mark(r, config);
-	removed = sweep(r);
+	removed = sweep(r, now);
 	r->nodes->next_id = 0;
 	for (size_t i = 0; i < config->n_networks; i++) {
 		const struct relay_config_network *c = &config->networks[i];

@@ -96,7 +96,7 @@ void nodes_free(struct relay *r);
 /* Can every new key be used? 0 or -EINVAL, logged. */
 int nodes_check(const struct relay *r, const struct relay_config *config);
 /* Makes nodes and networks what `config` says; counts changes for the log. */
-int nodes_configure(struct relay *r, const struct relay_config *config);
+int nodes_configure(struct relay *r, const struct relay_config *config, uint64_t now);
 /* Ids, addresses and marks from the pinned map. */
 void nodes_adopt(struct relay *r, uint64_t now);
 

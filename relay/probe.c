@@ -126,13 +126,13 @@ static void ask_old_place(struct relay *r, struct doubt *d, uint64_t now)
 /* Answered there, too: it has two addresses, or somebody hands its answers on. Only the session
  * whose index was seen is led there; who knows that index is the node or the other end of this
  * session. */
-static void move_session(struct relay *r, struct node *n, const struct doubt *d)
+static void move_session(struct relay *r, struct node *n, const struct doubt *d, uint64_t now)
 {
 	const struct flow *f = flow_find(r, &d->old, d->index);
 
 	if (!f || f->from != n)
 		return;
-	flows_move(r, n, f->session, &d->old, &d->at, &d->local);
+	flows_move(r, n, f->session, &d->old, &d->at, &d->local, now);
 	r->stats.moves++;
 }
 
@@ -143,7 +143,7 @@ static void move_node(struct relay *r, struct node *n, const struct doubt *d, ui
 		return;
 	}
 	/* It sends from more than one address; the one it is registered at has not moved. */
-	flows_move(r, n, NULL, &d->old, &d->at, &d->local);
+	flows_move(r, n, NULL, &d->old, &d->at, &d->local, now);
 	r->stats.moves++;
 }
 
@@ -159,7 +159,7 @@ static bool settle(struct relay *r, const struct doubt *d, uint64_t now)
 	if (!d->there && now < d->born + TP_MS(PROBE_DOUBT_MS))
 		return false;
 	if (d->there)
-		move_session(r, n, d);
+		move_session(r, n, d, now);
 	else
 		move_node(r, n, d, now);
 	return true;

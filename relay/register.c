@@ -112,7 +112,7 @@ void register_adopt(struct relay *r, struct node *n, const struct tp_endpoint *a
 	if (n->site) {
 		tp_debug("%s moved from %s to %s", n->name, tp_endpoint_format(&old, was),
 			 tp_endpoint_format(at, is));
-		flows_move(r, n, NULL, &old, at, local);
+		flows_move(r, n, NULL, &old, at, local, now);
 	}
 	node_place(r, n, at, local, now);
 	r->stats.moves++;

@@ -151,12 +151,12 @@ void relay_adopt(struct relay *r, uint64_t now)
 	own_sessions_adopt(r, now);
 }
 
-int relay_reload(struct relay *r, const struct relay_config *config)
+int relay_reload(struct relay *r, const struct relay_config *config, uint64_t now)
 {
 	int err = nodes_check(r, config);
 
 	if (!err)
-		err = nodes_configure(r, config);
+		err = nodes_configure(r, config, now);
 	if (!err)
 		r->config = config;
 	return err;
@@ -186,7 +186,7 @@ int relay_new(struct relay **out, const struct relay_config *config,
 	tp_cookie_secret_init(&r->cookie_secret, now);
 	if ((err = nodes_new(r)) || (err = flows_new(r)) || (err = pendings_new(r)) ||
 	    (err = own_sessions_new(r)) || (err = probes_new(r)) ||
-	    (err = nodes_configure(r, config)))
+	    (err = nodes_configure(r, config, now)))
 		goto out;
 	*out = r;
 	return 0;

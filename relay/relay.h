@@ -105,7 +105,7 @@ void relay_free(struct relay *r);
 void relay_adopt(struct relay *r, uint64_t now);
 /* Switches to a new config; what is not in it is dropped, what is in both is not touched. The
  * caller frees the old one afterwards. On failure nothing has changed. */
-int relay_reload(struct relay *r, const struct relay_config *config);
+int relay_reload(struct relay *r, const struct relay_config *config, uint64_t now);
 
 /* One packet from a socket, of whatever type. */
 void relay_receive(struct relay *r, const struct packet *p);

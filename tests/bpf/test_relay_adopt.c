@@ -200,7 +200,7 @@ static void test_reload_clears_the_map(void **state)
 	sim_config_add(&config, "office", &carol);
 	sim_config_add(&config, "other", &eve);
 	sim_config_add(&config, "other", &oscar);
-	assert_int_equal(relay_reload(sim.relay, &config.c), 0);
+	assert_int_equal(relay_reload(sim.relay, &config.c, sim.now), 0);
 	assert_map_is_table(2);
 	sim_assert_passes(&sim, &ec, &ed);
 }

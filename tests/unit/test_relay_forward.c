@@ -312,11 +312,11 @@ static void test_path_mtu_of_a_removed_node(void **state)
 	assert_true(too_big(&bob, &eb, 1300, 8));
 	sim_config_init(&fresh);
 	sim_config_add(&fresh, "office", &alice);
-	assert_int_equal(relay_reload(sim.relay, &fresh.c), 0);
+	assert_int_equal(relay_reload(sim.relay, &fresh.c, sim.now), 0);
 	sim_wait(&sim, TP_SEC(700));
 	assert_int_equal(flows_total(sim.relay), 0);
 	/* relay_free() must not meet it either */
-	assert_int_equal(relay_reload(sim.relay, &config.c), 0);
+	assert_int_equal(relay_reload(sim.relay, &config.c, sim.now), 0);
 }
 
 /* Anybody can send ICMP: what does not know a live flow is not believed, nor what is absurd. */

@@ -339,7 +339,7 @@ static void test_reload_meanwhile(void **state)
 	sim_config_add(&fresh, "third", &eve);
 	sim_config_add(&fresh, "third", &oscar);
 	sim_config_add(&fresh, "third", &alice);
-	assert_int_equal(relay_reload(sim.relay, &fresh.c), 0);
+	assert_int_equal(relay_reload(sim.relay, &fresh.c, sim.now), 0);
 	sim_peer_move(&alice, "198.51.100.1:1001");
 	sim_register(&sim, &alice, &own);
 	assert_int_equal(pendings_total(sim.relay), 0);

@@ -16,7 +16,7 @@ static void assert_all_gone(struct sim_end *x, struct sim_end *y)
 
 static void reload(struct sim_config *fresh)
 {
-	assert_int_equal(relay_reload(sim.relay, &fresh->c), 0);
+	assert_int_equal(relay_reload(sim.relay, &fresh->c, sim.now), 0);
 	config = *fresh;
 	config.c.networks = config.networks;
 	for (unsigned int i = 0; i < SIM_NETWORKS; i++)
@@ -122,7 +122,7 @@ static void test_bad_key_changes_nothing(void **state)
 	fresh.c.networks = fresh.networks;
 	fresh.networks[0].n_nodes = 0;
 	sim_config_add(&fresh, "office", &dave);
-	assert_int_not_equal(relay_reload(sim.relay, &fresh.c), 0);
+	assert_int_not_equal(relay_reload(sim.relay, &fresh.c, sim.now), 0);
 	assert_ptr_equal(sim.relay->config, &config.c);
 	cast_assert_both_pass(&ea, &eb);
 	assert_null(node_by_name(sim.relay, "dave"));
