@@ -211,7 +211,6 @@ static void node_free(struct relay *r, struct node *n)
 static void node_remove(struct relay *r, struct node *n, uint64_t now)
 {
 	flows_drop_node(r, n, now);
-	pendings_drop_node(r, n);
 	own_sessions_drop_node(r, n);
 	probes_drop_node(r, n);
 	relay_datapath_node_del(r->dp, n->public_key);
@@ -316,6 +315,8 @@ static unsigned int sweep(struct relay *r, uint64_t now)
 		node_remove(r, n, now);
 		removed++;
 	}
+	if (removed)
+		pendings_drop_orphans(r);
 	HASH_ITER (hh, r->nodes->networks, w, wtmp) {
 		if (w->keep || w->n_nodes)
 			continue;

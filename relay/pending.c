@@ -127,13 +127,18 @@ void pendings_tick(struct relay *r, uint64_t now)
 		drop(r->pendings, p);
 }
 
-void pendings_drop_node(struct relay *r, const struct node *n)
+static bool orphan(const struct relay *r, const struct pending *p)
+{
+	return !node_by_id(r, p->target) || (p->sender && !node_by_id(r, p->sender));
+}
+
+void pendings_drop_orphans(struct relay *r)
 {
 	struct pending *p, *next;
 
 	for (p = TAILQ_FIRST(&r->pendings->by_age); p; p = next) {
 		next = TAILQ_NEXT(p, in_age);
-		if (p->target == n->id || p->sender == n->id)
+		if (orphan(r, p))
 			drop(r->pendings, p);
 	}
 }

@@ -39,8 +39,8 @@ struct pending {
 int pendings_new(struct relay *r);
 void pendings_free(struct relay *r);
 void pendings_tick(struct relay *r, uint64_t now);
-/* Forgets handshakes with the node: its id may come to mean another one. */
-void pendings_drop_node(struct relay *r, const struct node *n);
+/* Forgets handshakes with nodes that are gone, before their ids mean others. */
+void pendings_drop_orphans(struct relay *r);
 uint32_t pendings_total(const struct relay *r);
 
 /* NULL when PENDING_MAX are under way, or PENDING_SAME with this index (each pair is bounded by its

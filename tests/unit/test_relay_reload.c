@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "relay/node.h"
+#include "relay/pending.h"
 
 static void assert_all_gone(struct sim_end *x, struct sim_end *y)
 {
@@ -65,6 +66,30 @@ static void test_node_removed(void **state)
 	cast_assert_both_pass(&ec, &ed);
 	sim_register(&sim, &dave, &ea);
 	sim_connect(&sim, &dave, &ea, &alice, &eb);
+}
+
+/* Whoever is new may have the id of whoever is gone. */
+static void test_handshakes_of_the_removed(void **state)
+{
+	struct sim_config fresh;
+	struct wg_initiation msg;
+	struct wg_response answer;
+
+	(void)state;
+	cast_initiate(&alice, &ea, &bob, &msg);
+	cast_initiate(&bob, &eb, &carol, &msg);
+	sim_take(&sim, WG_INITIATION, &bob);
+	cast_respond(&carol, &ed, &answer);
+	sim_deliver(&sim, &carol, &answer, sizeof(answer)); /* now its sender is known */
+	cast_initiate(&alice, &ec, &carol, &msg);
+	sim_forget(&sim);
+	assert_int_equal(pendings_total(sim.relay), 3);
+	sim_config_init(&fresh);
+	sim_config_add(&fresh, "office", &alice);
+	sim_config_add(&fresh, "office", &carol);
+	reload(&fresh);
+	assert_int_equal(pendings_total(sim.relay), 1);
+	assert_non_null(pending_find(sim.relay, &carol.at, ec.index, NULL));
 }
 
 static void test_node_moved_to_another_network(void **state)
@@ -133,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REGISTERED(test_reload_of_the_same),
 		REGISTERED(test_node_removed),
+		REGISTERED(test_handshakes_of_the_removed),
 		REGISTERED(test_node_moved_to_another_network),
 		REGISTERED(test_names_swapped),
 		REGISTERED(test_bad_key_changes_nothing),
