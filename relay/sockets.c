@@ -62,10 +62,18 @@ static void op_answer(void *ctx, const struct packet *p, const void *data, size_
 		send_failed(ctx, len);
 }
 
+/* A data packet was counted as forwarded when it was queued. */
+static void forward_failed(struct sockets *s, size_t len)
+{
+	s->relay->stats.forwarded.packets--;
+	s->relay->stats.forwarded.bytes -= len;
+	send_failed(s, len);
+}
+
 static void not_sent(void *arg, const struct tp_udp_datagram *d, int err)
 {
 	(void)err;
-	send_failed(arg, d->len);
+	forward_failed(arg, d->len);
 }
 
 static void flush(struct sockets *s)
@@ -88,7 +96,7 @@ static void op_forward(void *ctx, const struct tp_addr *local, const struct tp_e
 		err = tp_udp_queue(udp, &d);
 	}
 	if (err)
-		send_failed(s, len);
+		forward_failed(s, len);
 }
 
 const struct relay_ops sockets_ops = {
