@@ -4,6 +4,7 @@
 #include "control.h"
 #include "relay/commands.h"
 #include "relay/daemon.h"
+#include "relay/node.h"
 
 static json_t *run_detach(struct daemon *d)
 {
@@ -16,14 +17,29 @@ static const char *text_of(const json_t *request, const char *name)
 	return json_string_value(json_object_get(request, name));
 }
 
+static json_t *run_flows(struct daemon *d, const json_t *request)
+{
+	const json_t *node = json_object_get(request, "node");
+	const json_t *limit = json_object_get(request, "limit");
+	const char *name = json_string_value(node);
+
+	if (node && (!name || !node_by_name(d->relay, name)))
+		return tp_control_error("no node %s", name ? name : "is named by that");
+	if (limit && json_integer_value(limit) < 1)
+		return tp_control_error("limit must be a number above 0");
+	return command_flows(d, name, limit ? (size_t)json_integer_value(limit) : FLOWS_LISTED);
+}
+
 json_t *relay_command(void *arg, const json_t *request)
 {
 	static const struct {
 		const char *name;
 		json_t *(*run)(struct daemon *d);
 	} plain[] = {
-		{"status", command_status}, {"nodes", command_nodes}, {"flows", command_flows},
-		{"drops", command_drops},   {"detach", run_detach},
+		{"status", command_status},
+		{"nodes", command_nodes},
+		{"drops", command_drops},
+		{"detach", run_detach},
 	};
 	const char *command = text_of(request, "command");
 	const char *name = text_of(request, "name");
@@ -35,6 +51,8 @@ json_t *relay_command(void *arg, const json_t *request)
 	for (unsigned int i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (!strcmp(command, plain[i].name))
 			return plain[i].run(d);
+	if (!strcmp(command, "flows"))
+		return run_flows(d, request);
 	if (!strcmp(command, "peer-config"))
 		return name ? command_peer_config(d, name) : tp_control_error("no name given");
 	if (!strcmp(command, "explain"))

@@ -191,6 +191,7 @@ json_t *command_nodes(struct daemon *d)
 struct flow_list {
 	struct daemon *d;
 	json_t *list;
+	size_t limit;
 	uint64_t now;
 };
 
@@ -210,6 +211,7 @@ static json_t *expires_json(const struct flow *f, uint64_t now)
 	return json_real((double)left / (double)TP_NS_PER_SEC);
 }
 
+/* Non-zero when the list is full. */
 static int append_flow(void *arg, const struct flow *f)
 {
 	struct flow_list *l = arg;
@@ -217,6 +219,8 @@ static int append_flow(void *arg, const struct flow *f)
 	char index[16], hop[128];
 	struct tp_addr local;
 
+	if (json_array_size(l->list) >= l->limit)
+		return 1;
 	memcpy(&local, f->value.local, sizeof(local));
 	snprintf(index, sizeof(index), "0x%08x", le32toh(f->key.index));
 	json_array_append_new(
@@ -237,11 +241,27 @@ static int append_flow(void *arg, const struct flow *f)
 	return 0;
 }
 
-json_t *command_flows(struct daemon *d)
+static void append_flows_of(struct flow_list *l, const struct node *n)
 {
-	struct flow_list l = {.d = d, .list = json_array(), .now = tp_now()};
+	const struct flow *f;
 
-	flows_each(d->relay, append_flow, &l);
+	LIST_FOREACH (f, &n->sends, in_sends)
+		if (append_flow(l, f))
+			return;
+	LIST_FOREACH (f, &n->receives, in_receives)
+		if (append_flow(l, f))
+			return;
+}
+
+json_t *command_flows(struct daemon *d, const char *node, size_t limit)
+{
+	struct flow_list l = {.d = d, .list = json_array(), .limit = limit, .now = tp_now()};
+	const struct node *n = node ? node_by_name(d->relay, node) : NULL;
+
+	if (n)
+		append_flows_of(&l, n);
+	else
+		flows_each(d->relay, append_flow, &l);
 	return l.list;
 }
 

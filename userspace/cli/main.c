@@ -27,7 +27,7 @@ static const struct command commands[] = {
 	{NULL, "pubkey", "", 0, 0, "", cli_pubkey, "public key of the private key on stdin"},
 	{"relay", "status", "", 0, 0, "", cli_relay_status, "what the relay is and has done"},
 	{"relay", "nodes", "", 0, 0, "", cli_relay_nodes, "known nodes and their traffic"},
-	{"relay", "flows", "", 0, 0, "", cli_relay_flows, "flows in force"},
+	{"relay", "flows", "[NODE]", 0, 1, "", cli_relay_flows, "flows in force"},
 	{"relay", "drops", "[-a]", 0, 0, "a", cli_relay_drops, "packets not forwarded, by reason"},
 	{"relay", "top", "[-n COUNT] [-d SECONDS]", 0, 0, "nd", cli_relay_top,
 	 "live rates; q quits"},

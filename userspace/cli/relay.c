@@ -7,6 +7,8 @@
 #include "table.h"
 #include "units.h"
 
+#define FLOWS_SHOWN 10000
+
 static json_t *command(const char *name)
 {
 	return json_pack("{s:s}", "command", name);
@@ -118,6 +120,8 @@ static void show_flows(struct cli *cli, const json_t *reply)
 		cell_str(t, row, "next_hop");
 	}
 	finish(cli, t);
+	if (json_array_size(reply) >= FLOWS_SHOWN)
+		fprintf(stderr, "turnpike: only %d flows are shown; name a node\n", FLOWS_SHOWN);
 }
 
 static void show_drops(struct cli *cli, const json_t *reply)
@@ -177,9 +181,12 @@ int cli_relay_nodes(struct cli *cli, int argc, char **argv)
 
 int cli_relay_flows(struct cli *cli, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	return cli_show(cli, command("flows"), show_flows);
+	json_t *request = command("flows");
+
+	if (argc)
+		json_object_set_new(request, "node", json_string(argv[0]));
+	json_object_set_new(request, "limit", json_integer(FLOWS_SHOWN));
+	return cli_show(cli, request, show_flows);
 }
 
 int cli_relay_drops(struct cli *cli, int argc, char **argv)
