@@ -8,8 +8,8 @@
 
 #define TP_NS_PER_SEC 1000000000ull
 #define TP_NS_PER_MS  1000000ull
-#define TP_SEC(n)     ((uint64_t)(n) * TP_NS_PER_SEC)
-#define TP_MS(n)      ((uint64_t)(n) * TP_NS_PER_MS)
+#define TP_SEC(n)     ((uint64_t)(n)*TP_NS_PER_SEC)
+#define TP_MS(n)      ((uint64_t)(n)*TP_NS_PER_MS)
 
 static inline uint64_t tp_clock(clockid_t id)
 {

@@ -18,11 +18,11 @@
 #define WG_TIMESTAMP_LEN 12
 #define WG_PADDING	 16
 
-#define WG_REKEY_AFTER_TIME   120 /* seconds */
-#define WG_REJECT_AFTER_TIME  180
-#define WG_REKEY_TIMEOUT      5
-#define WG_KEEPALIVE_TIMEOUT  10
-#define WG_COOKIE_SECRET_TIME 120
+#define WG_REKEY_AFTER_TIME	 120 /* seconds */
+#define WG_REJECT_AFTER_TIME	 180
+#define WG_REKEY_TIMEOUT	 5
+#define WG_KEEPALIVE_TIMEOUT	 10
+#define WG_COOKIE_SECRET_TIME	 120
 #define WG_REJECT_AFTER_MESSAGES (UINT64_MAX - (1u << 13))
 
 enum wg_type {

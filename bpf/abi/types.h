@@ -9,10 +9,10 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
-#define TP_INLINE static __always_inline
-#define tp_htons(x) bpf_htons(x)
-#define tp_htonl(x) bpf_htonl(x)
-#define tp_htole32(x) (x)
+#define TP_INLINE	   static __always_inline
+#define tp_htons(x)	   bpf_htons(x)
+#define tp_htonl(x)	   bpf_htonl(x)
+#define tp_htole32(x)	   (x)
 #define tp_memcpy(d, s, n) __builtin_memcpy(d, s, n)
 #define tp_memset(d, c, n) __builtin_memset(d, c, n)
 #else
@@ -21,10 +21,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#define TP_INLINE static inline
-#define tp_htons(x) htons(x)
-#define tp_htonl(x) htonl(x)
-#define tp_htole32(x) htole32(x)
+#define TP_INLINE	   static inline
+#define tp_htons(x)	   htons(x)
+#define tp_htonl(x)	   htonl(x)
+#define tp_htole32(x)	   htole32(x)
 #define tp_memcpy(d, s, n) memcpy(d, s, n)
 #define tp_memset(d, c, n) memset(d, c, n)
 #endif
