@@ -22,7 +22,7 @@ struct sim_peer;
 
 #define SIM_QUEUE    256
 #define SIM_NETWORKS 4
-#define SIM_NODES    64
+#define SIM_NODES    1100
 #define SIM_PORT     443
 #define SIM_RELAY_V4 "192.0.2.99"
 #define SIM_RELAY_V6 "2001:db8:99::99"
