@@ -10,9 +10,7 @@
 #include "relay/flows_internal.h"
 #include "relay/nexthop.h"
 
-#define MTU_MIN_V4                                                                                \
-	552		/* what Linux believes at least (min_pmtu); paths below it are not in use \
-			 */
+#define MTU_MIN_V4 552	/* min_pmtu of Linux, which lets no ICMP error go below it either */
 #define MTU_MIN_V6 1280 /* RFC 8200 */
 
 /* Map updates gathered, so that a thousand flows cost a few system calls. */
