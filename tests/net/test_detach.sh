@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# What is left of a relay: with --detach-on-exit nothing, without it exactly what goes on
-# forwarding.
+# What is left of a relay: with --detach-on-exit or after `turnpike relay detach` nothing, without
+# them exactly what goes on forwarding.
 # limit: 330
 
 . "$(dirname "$0")/lib.sh"
@@ -35,3 +35,10 @@ refuse "nothing forwards" reaches alice bob -W 1
 relay_start
 expect "started afresh, nodes register again" wait_for 160 node_online alice bob
 expect "and reach each other" wait_for 60 reaches alice bob
+
+expect "turnpike relay detach" tp relay detach
+detached() {
+	! running relay && ! attached
+}
+expect "ends the daemon and detaches" wait_for 15 detached
+equal "no pin is left" 0 "$(pins)"

@@ -33,12 +33,15 @@ under_load() {
 expect "bob is under load: he answers with cookies" wait_for 30 under_load
 
 challenged=$(relay_reason challenge)
+capture_start alice inet alice "udp[8] = 3 and dst host 198.18.1.2 and not dst port 9"
 wg_down alice
 wg_up alice $R4 bob
 from=$(now_ms)
 expect "alice, started anew, makes a session with bob" wait_for 90 reaches alice bob -W 1
-note "that took $(($(now_ms) - from)) ms; cookies from bob that the relay took for alice:" \
-	"$(relay_get .handshakes.cookies) passed on, $(relay_reason cookie_absorbed) kept"
+took=$(($(now_ms) - from))
+capture_stop alice
+note "that took $took ms; alice got $(capture_count alice) cookies; of bob's the relay has used" \
+	"$(relay_get .handshakes.cookies) and kept $(relay_reason cookie_absorbed) to itself"
 expect "the relay was under load: it challenged" test "$(relay_reason challenge)" -gt $challenged
 expect "the floods went on" running flood-bob
 tp relay drops | sed 's/^/# /'
