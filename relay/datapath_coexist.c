@@ -97,6 +97,9 @@ static struct relay_bpf *open_twin(const struct relay_datapath *dp)
 	if (!twin)
 		return NULL;
 	memcpy(twin->rodata, dp->skel->rodata, sizeof(*twin->rodata));
+	/* libbpf forgets what the section's name said when the program becomes an extension, and
+	 * the kernel then refuses it the device map of a program that takes fragments. */
+	bpf_program__set_flags(twin->progs.relay_xdp, BPF_F_XDP_HAS_FRAGS);
 	bpf_object__for_each_map (map, twin->obj) {
 		if (bpf_map__is_internal(map))
 			continue;

@@ -233,7 +233,7 @@ static int copy_map(const struct bpf_map *map, int from)
 	struct tp_bpf_migrated done = {0};
 	int err;
 
-	if (bpf_map__type(map) == BPF_MAP_TYPE_DEVMAP)
+	if (bpf_map__type(map) == BPF_MAP_TYPE_DEVMAP_HASH)
 		return copy_ports(from, bpf_map__fd(map));
 	err = tp_bpf_migrate(from, bpf_map__fd(map), &done);
 	if (err == -EOPNOTSUPP || err == -E2BIG) {

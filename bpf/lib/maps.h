@@ -56,8 +56,10 @@ struct {
 	__uint(max_entries, TP_NEXTHOPS);
 } nexthops SEC(".maps");
 
+/* Slot -> device. A plain DEVMAP would belong to the kind of program that used it first, with
+ * fragments or without, and refuse the other: libxdp makes ours one without (coexist). */
 struct {
-	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__type(key, __u32);
 	__type(value, struct bpf_devmap_val);
 	__uint(max_entries, TP_PORTS);

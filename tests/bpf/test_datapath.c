@@ -562,6 +562,7 @@ static void test_coexist(void **state)
 	relay_datapath_close(dp);
 	assert_int_equal(program_on("tpa", true), prog);
 
+	must("ip link set dev tpa mtu 9000"); /* frames in fragments */
 	dp = must_open(&c);
 	assert_int_not_equal(program_on("tpa", true), prog);
 	assert_int_equal(count_flows(dp), 10);
@@ -569,6 +570,7 @@ static void test_coexist(void **state)
 	assert_int_equal(relay_datapath_reattach(dp), 0);
 	assert_int_not_equal(program_on("tpa", true), 0);
 	relay_datapath_close(dp);
+	must("ip link set dev tpa mtu 1500");
 
 	c.coexist = false; /* its predecessor is recognised and goes */
 	dp = must_open(&c);
