@@ -320,9 +320,9 @@ static int run(struct fleet *f, const struct options *o)
 		err = fleet_reserve_pairs(f, room);
 	if (err)
 		return err;
-	add_ring(f, o->pairs_each);
 	if (o->hub)
 		add_hub(f);
+	add_ring(f, o->pairs_each);
 	err = run_phase(f, o, &start) ?: make_sessions(f, o);
 	if (!err && o->roam)
 		err = roam(f, o);

@@ -7,6 +7,7 @@
 #include "clock.h"
 
 #define COOKIE_LIFE_SEC (WG_COOKIE_SECRET_TIME - 5)
+#define RETRIES_A_TURN	16
 
 /* --- initiations ---------------------------------------------------------------------------- */
 
@@ -95,11 +96,15 @@ static void attempt_end(struct fleet *f, struct fleet_attempt *a)
 	free(a);
 }
 
+/* A few at a time: an answer may be waiting, which making another thousand initiations would delay
+ * until its own is given up too. */
 void fleet_retry(struct fleet *f, uint64_t now)
 {
 	struct fleet_attempt *a;
 
-	while ((a = TAILQ_FIRST(&f->under_way)) && now >= a->sent + TP_SEC(WG_REKEY_TIMEOUT)) {
+	for (int i = 0; i < RETRIES_A_TURN && (a = TAILQ_FIRST(&f->under_way)); i++) {
+		if (now < a->sent + TP_SEC(WG_REKEY_TIMEOUT))
+			return;
 		TAILQ_REMOVE(&f->under_way, a, in_age);
 		f->stats.retries++;
 		attempt_send(f, a);
