@@ -109,8 +109,11 @@ static struct relay_count count_of(const struct relay_flow *flow)
 
 static void rest(struct relay_flow_table *t, uint32_t slot, struct relay_count seen, uint64_t now)
 {
-	uint32_t at = (t->oldest + t->n_resting++) % t->mem.n_slots;
+	uint32_t at;
 
+	if (!t->n_resting) /* what was never used of the ring takes no memory */
+		t->oldest = 0;
+	at = (t->oldest + t->n_resting++) % t->mem.n_slots;
 	t->resting[at] = (struct flow_rest){.since = now, .slot = slot, .seen = seen};
 }
 
