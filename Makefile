@@ -130,7 +130,7 @@ $(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBTURNPIKE)
 $(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
 
-$(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBTURNPIKE)
+$(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -lm -o $@
 
 # Only tests/fuzz/run.sh builds these: with clang, sanitizers and coverage, in a directory of its own.

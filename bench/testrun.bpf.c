@@ -106,7 +106,7 @@ int bench_lookup(struct xdp_md *ctx)
 
 	if (prepare(ctx) || parse_packet(ctx, &p) != CARRY_ON || !wg_is_data(ctx, &p))
 		return XDP_ABORTED;
-	flow = bpf_map_lookup_elem(&relay_flows, &p.key);
+	flow = flow_find(&p.key);
 	return flow && tp_equal16(flow->local, p.local.addr) ? XDP_TX : XDP_ABORTED;
 }
 

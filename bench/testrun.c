@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bpf/abi/relay.h"
 #include "bpf/lib/flow.h"
+#include "relay/flow_table.h"
 #include "bench/testrun.skel.h"
 
 #define PORT	    51820
@@ -80,13 +82,12 @@ static struct relay_flow flow_value(const struct shape *shape, const struct rela
 				    __u32 n)
 {
 	struct relay_flow flow = {
-		.tag = tp_flow_tag(key),
+		.key = *key,
 		.expires_at = UINT64_MAX,
 		.src_port = htons(PORT),
 		.dst_port = htons(1024 + (n + 1) % 60000),
 		.mtu = 0xffff,
 		.nexthop = 1,
-		.counter = n,
 	};
 
 	address(flow.local, shape->from_v6, 1);
@@ -107,24 +108,60 @@ static void shuffle(struct relay_flow_key *keys, __u32 n)
 	}
 }
 
+static void *memory_of(const struct bpf_map *map, size_t entry)
+{
+	void *p = mmap(NULL, entry * bpf_map__max_entries(map), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int open_table(struct testrun_bpf *skel, struct relay_flow_table *table)
+{
+	struct relay_flow_memory m = {
+		.buckets = memory_of(skel->maps.flow_index, sizeof(*m.buckets)),
+		.slots = memory_of(skel->maps.flow_slots, sizeof(*m.slots)),
+		.n_buckets = bpf_map__max_entries(skel->maps.flow_index),
+		.n_slots = bpf_map__max_entries(skel->maps.flow_slots),
+		.seed = skel->rodata->knobs.flow_seed,
+	};
+
+	return m.buckets && m.slots ? relay_flow_table_init(table, &m) : -ENOMEM;
+}
+
+static void close_table(struct relay_flow_table *table)
+{
+	struct relay_flow_memory *m = &table->mem;
+
+	relay_flow_table_fini(table);
+	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
+	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+}
+
 /* Fills the flow table, and the list of keys in random order. */
 static int fill_flows(struct testrun_bpf *skel, const struct shape *shape, __u32 n)
 {
 	struct relay_flow_key *keys = calloc(n, sizeof(*keys));
+	struct relay_flow_table table;
 	__u32 i;
-	int err = keys ? 0 : -ENOMEM;
+	int err = keys ? open_table(skel, &table) : -ENOMEM;
+
+	if (err)
+		goto out;
 
 	for (i = 0; !err && i < n; i++) {
 		struct relay_flow flow;
 
 		keys[i] = flow_key(shape, i);
 		flow = flow_value(shape, &keys[i], i);
-		err = bpf_map_update_elem(bpf_map__fd(skel->maps.relay_flows), &keys[i], &flow, 0);
+		err = relay_flow_table_put(&table, &flow, 0);
 	}
 	if (!err)
 		shuffle(keys, n);
 	for (i = 0; !err && i < n; i++)
 		err = bpf_map_update_elem(bpf_map__fd(skel->maps.keys), &i, &keys[i], 0);
+	close_table(&table);
+out:
 	free(keys);
 	return err;
 }
@@ -184,8 +221,11 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, __u32 ta
 	skel->rodata->frame.proto = htons(shape->from_v6 ? 0x86dd : 0x0800);
 	skel->rodata->frame.v6 = shape->from_v6;
 	bpf_map__set_max_entries(skel->maps.keys, flows);
-	bpf_map__set_max_entries(skel->maps.relay_flows, table);
-	bpf_map__set_max_entries(skel->maps.flow_counts, FLOWS_MAX);
+	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(table));
+	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(table));
+	skel->rodata->knobs.flow_mask = relay_flow_buckets(table) - 1;
+	for (int i = 0; i < 6; i++)
+		skel->rodata->knobs.flow_seed.word[i] = 0x9e3779b97f4a7c15 * (2 * i + 3);
 	err = testrun_bpf__load(skel) ?: fill_nexthop(skel) ?: fill_flows(skel, shape, flows);
 	if (!err)
 		return skel;

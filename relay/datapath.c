@@ -153,26 +153,17 @@ static int attach_beside(struct relay_datapath *dp)
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-static int map_memory(const struct bpf_map *map, size_t size, void *out)
+static int map_index_filter(struct relay_datapath *dp)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	void *p = mmap(NULL, TP_INDEX_WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(dp->skel->maps.index_filter), 0);
 
 	if (p == MAP_FAILED) {
-		tp_err("cannot map BPF map %s: %s", bpf_map__name(map), strerror(errno));
+		tp_err("cannot map the index filter: %s", strerror(errno));
 		return -errno;
 	}
-	memcpy(out, &p, sizeof(p));
+	dp->index_filter = p;
 	return 0;
-}
-
-static int map_arrays(struct relay_datapath *dp)
-{
-	const struct bpf_map *counts = dp->skel->maps.flow_counts;
-
-	dp->n_counts = bpf_map__max_entries(counts);
-	return map_memory(counts, dp->n_counts * sizeof(*dp->counts), &dp->counts)
-		       ?: map_memory(dp->skel->maps.index_filter, TP_INDEX_WORDS * sizeof(uint64_t),
-				     &dp->index_filter);
 }
 
 static int open_kernel_half(struct relay_datapath *dp, const struct relay_config *config)
@@ -187,7 +178,7 @@ static int open_kernel_half(struct relay_datapath *dp, const struct relay_config
 		return -errno;
 	}
 	err = relay_knobs_set(dp->skel, config) ?: relay_pins_load(dp, config);
-	err = err ?: fill_slots(dp) ?: map_arrays(dp);
+	err = err ?: fill_slots(dp) ?: map_index_filter(dp);
 	err = err ?: (dp->coexist ? attach_beside(dp) : attach_links(dp));
 	if (!err)
 		relay_pins_cleanup(dp);
@@ -218,12 +209,6 @@ int relay_datapath_open(struct relay_datapath **out, const struct relay_config *
 	return err;
 }
 
-static void unmap(volatile void *p, size_t size)
-{
-	if (p)
-		munmap((void *)p, size);
-}
-
 static void close_dir(int dir)
 {
 	if (dir >= 0)
@@ -234,8 +219,9 @@ void relay_datapath_close(struct relay_datapath *dp)
 {
 	if (!dp)
 		return;
-	unmap(dp->counts, dp->n_counts * sizeof(*dp->counts));
-	unmap(dp->index_filter, TP_INDEX_WORDS * sizeof(uint64_t));
+	relay_flows_close(dp);
+	if (dp->index_filter)
+		munmap((void *)dp->index_filter, TP_INDEX_WORDS * sizeof(uint64_t));
 	for (size_t i = 0; i < dp->n_ports; i++)
 		if (dp->ports[i].link_fd >= 0)
 			close(dp->ports[i].link_fd);

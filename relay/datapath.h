@@ -12,6 +12,7 @@
 
 #include "bpf/abi/relay.h"
 #include "relay/config.h"
+#include "relay/flow_table.h"
 
 struct relay_datapath;
 
@@ -36,18 +37,21 @@ int relay_datapath_reattach(struct relay_datapath *dp);
 bool relay_datapath_attached(const struct relay_datapath *dp, const char *interface);
 bool relay_datapath_adopted(const struct relay_datapath *dp); /* maps were there already */
 
-/* Flow table. key, value: arrays of n. 0 or the first -errno. */
-int relay_datapath_flows_put(struct relay_datapath *dp, const struct relay_flow_key *keys,
-			     const struct relay_flow *values, uint32_t n);
-int relay_datapath_flows_del(struct relay_datapath *dp, const struct relay_flow_key *keys,
-			     uint32_t n);
-/* Calls fn for each flow in the map; fn returns non-zero to stop. */
-int relay_datapath_flows_each(struct relay_datapath *dp,
-			      int (*fn)(void *arg, const struct relay_flow_key *key,
-					const struct relay_flow *value),
-			      void *arg);
-/* The flow's live counter, mapped memory; NULL when off or out of range. */
-volatile struct relay_count *relay_datapath_count(struct relay_datapath *dp, uint32_t slot);
+/* The flow table, by flow->key (relay/flow_table.h says what happens to counters). now: tp_now().
+ * put: 0 or -E2BIG. */
+int relay_datapath_flow_put(struct relay_datapath *dp, const struct relay_flow *flow, uint64_t now);
+/* What the flow counted so far goes to *count, unless NULL. */
+void relay_datapath_flow_del(struct relay_datapath *dp, const struct relay_flow_key *key,
+			     struct relay_count *count, uint64_t now);
+/* Calls fn for each flow in the table; fn returns non-zero to stop, and changes nothing. */
+void relay_datapath_flows_each(struct relay_datapath *dp,
+			       int (*fn)(void *arg, const struct relay_flow *flow), void *arg);
+/* The flow's live counter, good until the flow changes; NULL when off or unknown. */
+volatile struct relay_count *relay_datapath_count(struct relay_datapath *dp,
+						  const struct relay_flow_key *key);
+/* Who gets what is counted for flows just after they changed or went. */
+void relay_datapath_flows_late(struct relay_datapath *dp, relay_flow_late_fn *fn, void *arg);
+void relay_datapath_flows_recycle(struct relay_datapath *dp, uint64_t now);
 /* One bit per receiver index in use, modulo 2^TP_INDEX_BITS; mapped memory, NULL when off. */
 volatile uint64_t *relay_datapath_index_filter(struct relay_datapath *dp);
 

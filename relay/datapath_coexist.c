@@ -2,7 +2,7 @@
 /*
  * Beside other XDP programs, through libxdp's dispatcher. What libxdp attaches is no link of ours,
  * so there is nothing to pin or to update: a program is replaced by detaching it and attaching its
- * successor. Ours is recognised by the relay_flows map that it uses.
+ * successor. Ours is recognised by the flow_slots map that it uses.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

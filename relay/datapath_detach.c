@@ -35,7 +35,7 @@ static int empty_version(void *arg, int instance, const char *name)
 	if (err)
 		return err;
 	err = tp_xdp_detach(dir, NULL, NULL);
-	if (!err && !tp_bpf_get(dir, "relay_flows", &fd)) {
+	if (!err && !tp_bpf_get(dir, "flow_slots", &fd)) {
 		err = detach_libxdp(relay_pins_map_id(fd));
 		close(fd);
 	}

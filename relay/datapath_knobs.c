@@ -40,8 +40,8 @@ static int set_sizes(struct relay_bpf *skel, const struct relay_config *config)
 	uint32_t flows = config->limits.flows + config->limits.flows_per_node;
 	uint32_t nodes = room_for_nodes(config);
 
-	return bpf_map__set_max_entries(skel->maps.relay_flows, flows) ?:
-	       bpf_map__set_max_entries(skel->maps.flow_counts, flows) ?:
+	return bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(flows)) ?:
+	       bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(flows)) ?:
 	       bpf_map__set_max_entries(skel->maps.own_sessions, 2 * nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.node_buckets, nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.sites, nodes) ?:

@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bpf.h"
@@ -19,93 +18,6 @@ static int delete_key(int fd, const void *key)
 	int err = bpf_map_delete_elem(fd, key);
 
 	return err == -ENOENT ? 0 : err;
-}
-
-/* --- flows ---------------------------------------------------------------------------------- */
-
-static int put_singly(int fd, const struct relay_flow_key *keys, const struct relay_flow *values,
-		      uint32_t n)
-{
-	int first = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		int err = bpf_map_update_elem(fd, &keys[i], &values[i], BPF_ANY);
-
-		first = first ?: err;
-	}
-	return first;
-}
-
-int relay_datapath_flows_put(struct relay_datapath *dp, const struct relay_flow_key *keys,
-			     const struct relay_flow *values, uint32_t n)
-{
-	uint32_t count = n;
-
-	if (!dp->skel)
-		return 0;
-	if (n > 1 && !bpf_map_update_batch(MAP_FD(dp, relay_flows), keys, values, &count, NULL))
-		return 0;
-	return put_singly(MAP_FD(dp, relay_flows), keys, values, n);
-}
-
-/* A batch ends at the first key that is missing; then the rest goes one by one. */
-int relay_datapath_flows_del(struct relay_datapath *dp, const struct relay_flow_key *keys,
-			     uint32_t n)
-{
-	uint32_t count = n;
-	int first = 0;
-
-	if (!dp->skel)
-		return 0;
-	if (n > 1 && !bpf_map_delete_batch(MAP_FD(dp, relay_flows), keys, &count, NULL))
-		return 0;
-	for (uint32_t i = 0; i < n; i++) {
-		int err = delete_key(MAP_FD(dp, relay_flows), &keys[i]);
-
-		first = first ?: err;
-	}
-	return first;
-}
-
-struct flow_walk {
-	int (*fn)(void *arg, const struct relay_flow_key *key, const struct relay_flow *value);
-	void *arg;
-	bool stopped;
-};
-
-static int flow_batch(void *arg, const void *keys, const void *values, uint32_t n)
-{
-	struct flow_walk *w = arg;
-	const struct relay_flow_key *key = keys;
-	const struct relay_flow *flow = values;
-
-	for (uint32_t i = 0; i < n && !w->stopped; i++)
-		w->stopped = w->fn(w->arg, &key[i], &flow[i]) != 0;
-	return w->stopped;
-}
-
-int relay_flow_map_each(int fd,
-			int (*fn)(void *arg, const struct relay_flow_key *key,
-				  const struct relay_flow *value),
-			void *arg)
-{
-	struct flow_walk w = {fn, arg, false};
-	int err = tp_bpf_walk(fd, flow_batch, &w);
-
-	return w.stopped ? 0 : err;
-}
-
-int relay_datapath_flows_each(struct relay_datapath *dp,
-			      int (*fn)(void *arg, const struct relay_flow_key *key,
-					const struct relay_flow *value),
-			      void *arg)
-{
-	return dp->skel ? relay_flow_map_each(MAP_FD(dp, relay_flows), fn, arg) : 0;
-}
-
-volatile struct relay_count *relay_datapath_count(struct relay_datapath *dp, uint32_t slot)
-{
-	return dp->counts && slot < dp->n_counts ? &dp->counts[slot] : NULL;
 }
 
 volatile uint64_t *relay_datapath_index_filter(struct relay_datapath *dp)

@@ -92,22 +92,6 @@ static int open_source(struct relay_datapath *dp, long *version, int *dir)
 
 /* --- sizes ---------------------------------------------------------------------------------- */
 
-struct flow_use {
-	uint32_t flows;
-	uint32_t counter_end; /* one above the highest counter in use */
-};
-
-static int measure_flow(void *arg, const struct relay_flow_key *key, const struct relay_flow *flow)
-{
-	struct flow_use *use = arg;
-
-	(void)key;
-	use->flows++;
-	if (flow->counter >= use->counter_end)
-		use->counter_end = flow->counter + 1;
-	return 0;
-}
-
 static uint32_t entries_of(int dir, const char *name)
 {
 	struct tp_bpf_layout have = {0};
@@ -121,34 +105,18 @@ static uint32_t entries_of(int dir, const char *name)
 	return have.max_entries;
 }
 
-/* Would the flows in the pinned map fit into n entries, and their counters too? */
-static bool flows_fit(int dir, uint32_t n)
+/* Flows in use decide whether their table may shrink. */
+static int keep_flows(struct relay_datapath *dp, int dir)
 {
-	struct flow_use use = {0};
-	int fd, err;
+	uint32_t wanted = bpf_map__max_entries(dp->skel->maps.flow_slots);
+	uint32_t have = entries_of(dir, "flow_slots"), live;
 
-	err = tp_bpf_get(dir, "relay_flows", &fd);
-	if (err)
-		return err == -ENOENT;
-	err = relay_flow_map_each(fd, measure_flow, &use);
-	close(fd);
-	return !err && use.flows <= n && use.counter_end <= n;
-}
-
-/* Flows in use decide whether their table may shrink. Of another layout only the copy can be
- * measured: there the table does not shrink before the start after next. */
-static int keep_flows(struct relay_datapath *dp, int dir, bool same_layout)
-{
-	uint32_t wanted = bpf_map__max_entries(dp->skel->maps.relay_flows);
-	uint32_t have = entries_of(dir, "relay_flows");
-
-	if (have <= wanted || (same_layout && flows_fit(dir, wanted)))
+	if (have <= wanted || (!relay_flows_pinned(dir, &live) && relay_flow_slots(live) <= wanted))
 		return 0;
-	if (same_layout)
-		tp_warn("limits.flows: more flows are live than would fit, the table keeps its %u",
-			have);
-	return bpf_map__set_max_entries(dp->skel->maps.relay_flows, have)
-		       ?: bpf_map__set_max_entries(dp->skel->maps.flow_counts, have);
+	tp_warn("limits.flows: more flows are live than would fit, the table keeps its size");
+	return bpf_map__set_max_entries(dp->skel->maps.flow_slots, have)
+		       ?: bpf_map__set_max_entries(dp->skel->maps.flow_index,
+						   entries_of(dir, "flow_index"));
 }
 
 /* A map sized by the number of nodes only ever grows. */
@@ -159,9 +127,9 @@ static int keep_larger(struct bpf_map *map, int dir)
 	return have > bpf_map__max_entries(map) ? bpf_map__set_max_entries(map, have) : 0;
 }
 
-static int keep_sizes(struct relay_datapath *dp, int dir, bool same_layout)
+static int keep_sizes(struct relay_datapath *dp, int dir)
 {
-	return keep_flows(dp, dir, same_layout) ?:
+	return keep_flows(dp, dir) ?:
 	       keep_larger(dp->skel->maps.own_sessions, dir) ?:
 	       keep_larger(dp->skel->maps.node_buckets, dir) ?:
 	       keep_larger(dp->skel->maps.relay_nodes, dir);
@@ -228,11 +196,19 @@ static int copy_ports(int from, int to)
 	return 0;
 }
 
+/* What relay_flows_carry looks after. */
+static bool is_flow_table(const struct bpf_map *map)
+{
+	return !strncmp(bpf_map__name(map), "flow_", strlen("flow_"));
+}
+
 static int copy_map(const struct bpf_map *map, int from)
 {
 	struct tp_bpf_migrated done = {0};
 	int err;
 
+	if (is_flow_table(map))
+		return 0;
 	if (bpf_map__type(map) == BPF_MAP_TYPE_DEVMAP_HASH)
 		return copy_ports(from, bpf_map__fd(map));
 	err = tp_bpf_migrate(from, bpf_map__fd(map), &done);
@@ -267,7 +243,7 @@ static int copy_maps(struct relay_datapath *dp, int source)
 			return err;
 		}
 	}
-	return 0;
+	return relay_flows_carry(dp, source);
 }
 
 static int pin_maps(struct relay_datapath *dp, int dir)
@@ -363,14 +339,21 @@ static int recover(struct relay_datapath *dp)
 
 /* --- loading -------------------------------------------------------------------------------- */
 
-static int load(struct relay_datapath *dp)
+/* pinned: the directory whose flow table is reused, -1: a new one. */
+static int load(struct relay_datapath *dp, int pinned)
 {
-	int err = relay_bpf__load(dp->skel);
+	int err = relay_flows_prepare(dp, pinned);
+
+	if (err) {
+		tp_err("cannot seed the flow table: %s", strerror(-err));
+		return err;
+	}
+	err = relay_bpf__load(dp->skel);
 
 	if (err)
 		tp_err("the kernel refuses the relay's XDP program: %s%s", strerror(-err),
 		       err == -EPERM ? " (CAP_BPF and CAP_NET_ADMIN are needed)" : "");
-	return err;
+	return err ?: relay_flows_open(dp);
 }
 
 static int load_on_pinned(struct relay_datapath *dp, int source)
@@ -381,13 +364,13 @@ static int load_on_pinned(struct relay_datapath *dp, int source)
 		tp_err("cannot take over the pinned BPF maps: %s", strerror(-err));
 		return err;
 	}
-	return load(dp);
+	return load(dp, source);
 }
 
 /* source -1: nothing to copy. */
 static int load_on_new(struct relay_datapath *dp, int source)
 {
-	int next, err = load(dp);
+	int next, err = load(dp, -1);
 
 	if (err)
 		return err;
@@ -404,12 +387,12 @@ static int load_on_new(struct relay_datapath *dp, int source)
 static int load_from(struct relay_datapath *dp, int source, long version)
 {
 	bool same = version == TP_RELAY_ABI;
-	int err = keep_sizes(dp, source, same), fd;
+	int err = keep_sizes(dp, source), fd;
 
 	if (err)
 		return err;
 	dp->adopted = true;
-	if (!tp_bpf_get(source, "relay_flows", &fd)) {
+	if (!tp_bpf_get(source, "flow_slots", &fd)) {
 		dp->predecessor = relay_pins_map_id(fd);
 		close(fd);
 	}

@@ -21,15 +21,14 @@ struct relay_datapath {
 	bool coexist;
 	bool adopted;
 	struct relay_bpf *skel; /* NULL when off */
-	uint32_t predecessor;	/* id of the relay_flows map that was in use before, 0: none */
+	uint32_t predecessor;	/* id of the flow_slots map that was in use before, 0: none */
 	char *instance;
 	int top_dir;	  /* <pin_path>; -1: not open */
 	int instance_dir; /* <pin_path>/<instance> */
 	int pin_dir;	  /* <pin_path>/<instance>/v<ABI> */
 	struct relay_port ports[TP_PORTS];
 	size_t n_ports;
-	volatile struct relay_count *counts; /* flow_counts */
-	uint32_t n_counts;
+	struct relay_flow_table flows;
 	volatile uint64_t *index_filter;
 };
 
@@ -45,13 +44,19 @@ uid_t relay_pins_owner(void);
 /* Id of a map, 0 when unknown. */
 uint32_t relay_pins_map_id(int fd);
 
-/* --- datapath_maps.c ------------------------------------------------------------------------ */
+/* --- datapath_flows.c: the flow table ------------------------------------------------------- */
 
-/* relay_datapath_flows_each for a map that is not (yet) the one in use. */
-int relay_flow_map_each(int fd,
-			int (*fn)(void *arg, const struct relay_flow_key *key,
-				  const struct relay_flow *value),
-			void *arg);
+/* Before the program is loaded: tells it the table's size and seed, which is that of the pinned
+ * maps when it goes on with those, else (pinned -1) a new one. 0 or -errno. */
+int relay_flows_prepare(struct relay_datapath *dp, int pinned);
+/* After that: maps the table's memory. 0 or -errno, logged. */
+int relay_flows_open(struct relay_datapath *dp);
+void relay_flows_close(struct relay_datapath *dp);
+/* Flows in the pinned maps of this directory. 0 or -errno. */
+int relay_flows_pinned(int dir, uint32_t *n);
+/* Puts the flows of the pinned maps of this directory, of any layout, into the open table. 0, also
+ * when there are none or some were left out (logged), or -errno. */
+int relay_flows_carry(struct relay_datapath *dp, int dir);
 
 /* --- datapath_knobs.c ----------------------------------------------------------------------- */
 
@@ -63,7 +68,7 @@ int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config);
 /* Attaches a second instance of the program, on the same maps, beside what else is on the device.
  * It replaces the predecessor's program, with a moment of neither. 0 or -errno, logged. */
 int relay_coexist_attach(const struct relay_datapath *dp, const struct relay_port *port);
-/* Detaches what was attached so; flows: id of the relay_flows map that tells whose program it is.
+/* Detaches what was attached so; flows: id of the flow_slots map that tells whose program it is.
  * 0 also when there was nothing. */
 int relay_coexist_detach(int ifindex, uint32_t flows);
 

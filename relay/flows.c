@@ -144,7 +144,7 @@ void flow_resolve(struct relay *r, struct flow *f)
 
 	memcpy(&dst, f->value.dst, sizeof(dst));
 	memcpy(&src, f->value.src, sizeof(src));
-	f->value.tag = tp_flow_tag(&f->key);
+	f->value.key = f->key;
 	tp_flow_sums(&f->key, htons(r->config->listen_port), &f->value);
 	f->value.nexthop = relay_nexthop_get(r->nexthops, &dst, &src);
 }
@@ -199,8 +199,7 @@ struct session *session_new(struct relay *r, struct pair *p, uint32_t id, uint64
 
 static void flow_end(struct relay *r, struct flow *f, uint64_t now)
 {
-	relay_datapath_flows_del(r->dp, &f->key, 1);
-	slot_release(r, f, now);
+	flow_withdraw(r, f, &f->key, now);
 	flow_unresolve(r, f);
 	flow_leave(r, f);
 	free(f);
@@ -235,10 +234,8 @@ static struct flow *flow_new(struct relay *r, const struct flow_end *from,
 	uint16_t mtu = s->pair->mtu[pair_side(s->pair, from->node)];
 	struct flow *f = calloc(1, sizeof(*f));
 
-	if (!f || !slot_take(r, &f->value.counter)) {
-		free(f);
+	if (!f)
 		return NULL;
-	}
 	f->key = key_of(&from->at, to->index);
 	f->from = from->node;
 	f->to = to->node;
@@ -264,7 +261,7 @@ static int add_flow(struct relay *r, struct session *s, const struct flow_end *f
 	if (!f)
 		return REFUSED(flow_table_full);
 	flow_enter(r, f, s);
-	if (relay_datapath_flows_put(r->dp, &f->key, &f->value, 1)) {
+	if (relay_datapath_flow_put(r->dp, &f->value, now)) {
 		flow_end(r, f, now);
 		return REFUSED(flow_table_full);
 	}
@@ -377,7 +374,7 @@ void flows_tick(struct relay *r, uint64_t now)
 
 	while ((s = TAILQ_FIRST(&r->flows->by_age)) && now >= s->expires_at)
 		session_end(r, s, now);
-	slots_recycle(r, now);
+	relay_datapath_flows_recycle(r->dp, now);
 	mtus_tick(r, now);
 	pairs_forget(r, now);
 }
@@ -385,19 +382,16 @@ void flows_tick(struct relay *r, uint64_t now)
 int flows_new(struct relay *r)
 {
 	struct flows *t = calloc(1, sizeof(*t));
-	int err = -ENOMEM;
 
 	if (!t)
-		return err;
+		return -ENOMEM;
 	r->flows = t;
 	TAILQ_INIT(&t->by_age);
 	LIST_INIT(&t->narrow);
 	tp_random(&t->next_session, sizeof(t->next_session));
-	t->capacity = r->config->limits.flows + r->config->limits.flows_per_node;
+	relay_datapath_flows_late(r->dp, book_late, r);
 	t->index_uses = calloc(1u << TP_INDEX_BITS, 1);
-	if (t->index_uses)
-		err = slots_init(&t->slots, t->capacity);
-	return err;
+	return t->index_uses ? 0 : -ENOMEM;
 }
 
 void flows_free(struct relay *r)
@@ -421,7 +415,7 @@ void flows_free(struct relay *r)
 	}
 	HASH_ITER (hh, t->pairs, p, tmp)
 		pair_free(r, p);
-	slots_fini(&t->slots);
+	relay_datapath_flows_late(r->dp, NULL, NULL);
 	free(t->index_uses);
 	free(t);
 	r->flows = NULL;

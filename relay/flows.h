@@ -25,7 +25,8 @@ struct flow {
 	struct relay_flow value;
 	struct node *from, *to;
 	struct session *session;
-	struct relay_count user; /* passed on by the daemon */
+	struct relay_count user;    /* passed on by the daemon */
+	struct relay_count earlier; /* counted by XDP under earlier keys; booked to the nodes */
 	uint64_t probe_budget;
 	LIST_ENTRY(flow) in_session, in_sends, in_receives, in_index;
 	UT_hash_handle hh;

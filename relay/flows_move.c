@@ -13,44 +13,11 @@
 #define MTU_MIN_V4 552	/* min_pmtu of Linux, which lets no ICMP error go below it either */
 #define MTU_MIN_V6 1280 /* RFC 8200 */
 
-/* Map updates gathered, so that a thousand flows cost a few system calls. */
-struct batch {
-	struct relay_flow_key *keys;
-	struct relay_flow *values;
-	uint32_t n, room;
-};
-
-static bool batch_add(struct batch *b, const struct flow *f)
+static void put(struct relay *r, const struct flow *f)
 {
-	if (b->n == b->room) {
-		uint32_t room = b->room ? 2 * b->room : 64;
-		void *keys = reallocarray(b->keys, room, sizeof(*b->keys));
-		void *values;
-
-		if (keys)
-			b->keys = keys;
-		values = reallocarray(b->values, room, sizeof(*b->values));
-		if (values)
-			b->values = values;
-		if (!keys || !values)
-			return false;
-		b->room = room;
-	}
-	b->keys[b->n] = f->key;
-	b->values[b->n++] = f->value;
-	return true;
-}
-
-static void batch_fini(struct batch *b)
-{
-	free(b->keys);
-	free(b->values);
-}
-
-static void put(struct relay *r, struct batch *b)
-{
-	if (b->n && relay_datapath_flows_put(r->dp, b->keys, b->values, b->n))
-		tp_log_limited(LOG_ERR, "flow table: %u flows could not all be changed", b->n);
+	if (relay_datapath_flow_put(r->dp, &f->value, tp_now()))
+		tp_log_limited(LOG_ERR, "flow table: a flow from %s could not be changed",
+			       f->from->name);
 }
 
 /* What moves: one end, at its old address, of all sessions or of one. */
@@ -109,42 +76,36 @@ static bool concerns(const struct move *m, const struct flow *f)
 	return !m->only || f->session == m->only;
 }
 
+/* Packets already come from the new address: first the new key, then the old one goes. */
 static void move_sends(struct relay *r, struct node *n, const struct move *m)
 {
-	struct batch gone = {0}, fresh = {0};
 	struct flow *f;
 
 	LIST_FOREACH (f, &n->sends, in_sends)
 		if (concerns(m, f) && comes_from(f, m->old))
 			make_way(r, f, m);
 	LIST_FOREACH (f, &n->sends, in_sends) {
+		struct relay_flow_key was = f->key;
+
 		if (!concerns(m, f) || !comes_from(f, m->old))
 			continue;
-		batch_add(&gone, f);
 		rekey(r, f, m->to, m->local);
-		batch_add(&fresh, f);
+		put(r, f);
+		if (!tp_endpoint_equal(m->old, m->to))
+			flow_withdraw(r, f, &was, m->now);
 	}
-	/* Packets already come from the new address: first the new keys, then the old ones go. */
-	put(r, &fresh);
-	if (gone.n && !tp_endpoint_equal(m->old, m->to))
-		relay_datapath_flows_del(r->dp, gone.keys, gone.n);
-	batch_fini(&gone);
-	batch_fini(&fresh);
 }
 
 static void move_receives(struct relay *r, struct node *n, const struct move *m)
 {
-	struct batch changed = {0};
 	struct flow *f;
 
 	LIST_FOREACH (f, &n->receives, in_receives) {
 		if (!concerns(m, f) || !leads_to(f, m->old))
 			continue;
 		redirect(r, f, m->to, m->local);
-		batch_add(&changed, f);
+		put(r, f);
 	}
-	put(r, &changed);
-	batch_fini(&changed);
 }
 
 void flows_move(struct relay *r, struct node *n, const struct session *only,
@@ -159,7 +120,6 @@ void flows_move(struct relay *r, struct node *n, const struct session *only,
 
 void flows_refresh_nexthops(struct relay *r)
 {
-	struct batch changed = {0};
 	struct flow *f, *tmp;
 
 	HASH_ITER (hh, r->flows->by_key, f, tmp) {
@@ -168,10 +128,8 @@ void flows_refresh_nexthops(struct relay *r)
 		flow_resolve(r, f);
 		flow_unresolve(r, f);
 		if (f->value.nexthop != was)
-			batch_add(&changed, f);
+			put(r, f);
 	}
-	put(r, &changed);
-	batch_fini(&changed);
 }
 
 /* --- path MTU --- */
@@ -179,7 +137,6 @@ void flows_refresh_nexthops(struct relay *r)
 /* Of all the pair's flows that this side sends. */
 static void set_mtu(struct relay *r, const struct pair *p, int side, uint16_t mtu)
 {
-	struct batch changed = {0};
 	const struct session *s;
 	struct flow *f;
 
@@ -188,11 +145,9 @@ static void set_mtu(struct relay *r, const struct pair *p, int side, uint16_t mt
 			if (pair_side(p, f->from) != side || f->value.mtu == mtu)
 				continue;
 			f->value.mtu = mtu;
-			batch_add(&changed, f);
+			put(r, f);
 		}
 	}
-	put(r, &changed);
-	batch_fini(&changed);
 }
 
 static void learn_mtu(struct relay *r, struct pair *p, int side, uint16_t mtu, uint64_t until)

@@ -30,7 +30,7 @@ static int add_flow(void *arg, const struct flow *f)
 	struct relay_totals *t = ((void **)arg)[0];
 	const struct daemon *d = ((void **)arg)[1];
 
-	c = relay_datapath_count(d->dp, f->value.counter);
+	c = relay_datapath_count(d->dp, &f->key);
 	if (c) {
 		t->xdp.packets += c->packets;
 		t->xdp.bytes += c->bytes;

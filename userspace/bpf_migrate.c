@@ -179,3 +179,17 @@ int tp_bpf_migrate(int from, int to, struct tp_bpf_migrated *done)
 		*done = m.done;
 	return err;
 }
+
+int tp_bpf_remap_values(int from, int to, struct tp_bpf_remap **out)
+{
+	struct migration m = {0};
+	int err = side_init(&m.from, from) ?: side_init(&m.to, to);
+
+	*out = NULL;
+	err = err
+		      ?: make_remap(&m, m.from.info.btf_value_type_id, m.to.info.btf_value_type_id,
+				    false, out);
+	btf__free(m.from.btf);
+	btf__free(m.to.btf);
+	return err;
+}

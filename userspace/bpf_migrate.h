@@ -36,6 +36,9 @@ struct tp_bpf_remap;
  * or -errno as above. */
 int tp_bpf_remap_new(const struct btf *from_btf, uint32_t from, const struct btf *to_btf,
 		     uint32_t to, struct tp_bpf_remap **out);
+/* The same from the values of map `from` to those of map `to`, by the BTF that they carry;
+ * -EOPNOTSUPP without. */
+int tp_bpf_remap_values(int from, int to, struct tp_bpf_remap **out);
 void tp_bpf_remap_free(struct tp_bpf_remap *r);
 /* dst has to be zeroed. 0, or -ERANGE when a value does not fit. */
 int tp_bpf_remap_apply(const struct tp_bpf_remap *r, const void *src, void *dst);

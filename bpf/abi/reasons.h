@@ -32,7 +32,6 @@
 	X(DROP, no_flow,           "data packet without a flow")                                   \
 	X(DROP, probe_budget,      "known receiver index from a new source, probe budget spent")   \
 	X(DROP, flow_expired,      "flow outlived its keypair")                                    \
-	X(DROP, flow_reused,       "flow entry was replaced while it was read")                    \
 	X(DROP, ttl,               "TTL or hop limit exhausted")                                   \
 	X(DROP, node_packets,      "node above its packets per second")                            \
 	X(DROP, node_bits,         "node above its bits per second")                               \

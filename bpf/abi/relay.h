@@ -38,37 +38,54 @@ struct relay_flow_key {
 };
 _Static_assert(sizeof(struct relay_flow_key) == 24, "no padding in a map key");
 
-/* What to do with it. The kernel may hand a replaced element to another key at once, so the tag,
- * first in the struct, is checked after every other member has been read. */
-struct relay_flow {
-	__u64 tag; /* tp_flow_tag(key) */
-	__u64 expires_at;
-#ifdef TP_RELAY_ABI_NEXT
-	__u64 next_reserved;
-#endif
-	__u8 local[16]; /* destination the packet must carry: the address the node speaks to */
-	__u8 src[16];	/* rewritten source */
-	__u8 dst[16];	/* rewritten destination */
-	__be16 src_port;
-	__be16 dst_port;
-	__u16 mtu;    /* path MTU towards dst as learned from ICMP; 0xffff: only the next hop's */
-	__u16 l3_sum; /* what the rewrite adds to the IPv4 header sum (v4 to v4) */
-	__u16 l4_sum; /* what it adds to the UDP sum, pseudo header included */
-	__u16 pad;
-	__u32 nexthop; /* next-hop id */
-	__u32 counter; /* slot in flow_counts */
-	__u32 src_node;
-	__u32 dst_node;
-	__u32 session; /* the two flows of a session share it */
-};
-#ifndef TP_RELAY_ABI_NEXT
-_Static_assert(sizeof(struct relay_flow) == 96, "flow value layout");
-#endif
-
 /* Written by one CPU at a time: a 4-tuple stays on one RX queue. */
 struct relay_count {
 	__u64 packets;
 	__u64 bytes; /* UDP payload */
+};
+
+/* A slot of flow_slots: one flow, with what it counted. Two cache lines: all that is asked of a
+ * flow before its packet may go on, then what is written into the packet. A slot is filled while no
+ * entry of flow_index names it, then only its counter is written. */
+struct relay_flow {
+	struct relay_flow_key key;
+	__u64 expires_at;
+	__u8 local[16]; /* destination the packet must carry: the address the node speaks to */
+	__u32 nexthop;	/* next-hop id */
+	__u32 src_node;
+	__u16 mtu;    /* path MTU towards dst as learned from ICMP; 0xffff: only the next hop's */
+	__u16 l3_sum; /* what the rewrite adds to the IPv4 header sum (v4 to v4) */
+	__u16 l4_sum; /* what it adds to the UDP sum, pseudo header included */
+	__u16 pad;
+	__u8 src[16]; /* rewritten source */
+	__u8 dst[16]; /* rewritten destination */
+	__be16 src_port;
+	__be16 dst_port;
+	__u32 dst_node;
+	__u32 session; /* the two flows of a session share it */
+	__u32 pad2;
+#ifdef TP_RELAY_ABI_NEXT
+	__u64 next_reserved;
+#endif
+	struct relay_count count;
+};
+#ifndef TP_RELAY_ABI_NEXT
+_Static_assert(sizeof(struct relay_flow) == 128, "two cache lines");
+_Static_assert(__builtin_offsetof(struct relay_flow, src) == 64, "the rewrite in the second");
+#endif
+
+/* Where flows are found (bpf/lib/flow.h): entries of {fingerprint, slot}, 0 for none. A flow is in
+ * one of two buckets, and no bucket has a fingerprint twice. One aligned store makes, changes or
+ * removes an entry. */
+#define TP_FLOW_WAYS 8
+struct relay_flow_bucket {
+	__u64 entry[TP_FLOW_WAYS];
+};
+
+/* Of the hash that leads to a flow's buckets: senders choose their keys, and must not be able to
+ * choose buckets. As old as the table: the program of an earlier daemon goes on with it. */
+struct relay_flow_seed {
+	__u64 word[6];
 };
 
 /* A slot is filled once and then only read; nexthop_ids[id] names the slot in force. */
@@ -125,6 +142,8 @@ struct relay_knobs {
 	__u32 site_rate;      /* handshake messages a second from one prefix that nodes are at */
 	__u32 handshake_rate; /* the same from all other sources, per CPU */
 	__u32 seed;	      /* of the source hash */
+	__u32 flow_mask;      /* buckets in flow_index, less one */
+	struct relay_flow_seed flow_seed;
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the XDP program and the daemon must compute alike about a flow: the tag that ties a value to
- * its key, the checksum changes of its rewrite, and the bit of its index in the index filter.
+ * What the XDP program and the daemon must compute alike about a flow: where it is in the table,
+ * the checksum changes of its rewrite, and the bit of its index in the index filter.
  */
 #ifndef TP_BPF_FLOW_H
 #define TP_BPF_FLOW_H
@@ -10,15 +10,46 @@
 #include "mapped.h"
 #include "checksum.h"
 
-/* A 64-bit mix of all 24 bytes of the key. Odd multipliers keep every step reversible, so two keys
- * that differ in only one of the three words never have the same tag. */
-TP_INLINE __u64 tp_flow_tag(const struct relay_flow_key *key)
+/* The key's hash. A sum of products of key and seed words: whatever two keys a sender chooses, over
+ * all seeds they agree in the upper half no more often than by chance (pair-multiply-shift, M.
+ * Thorup, "High Speed Hashing for Integers and Strings", 3.5). The last steps, which can be undone,
+ * bring the upper half's quality to all bits. */
+TP_INLINE __u64 tp_flow_hash(const struct relay_flow_key *key, const struct relay_flow_seed *seed)
 {
-	__u64 tag = tp_get64(key->addr) * 0x9e3779b97f4a7c15;
+	__u64 a = tp_get64(key->addr), b = tp_get64(key->addr + 8), c = tp_get64(&key->index);
+	__u64 hash = (seed->word[0] + (a >> 32)) * (seed->word[1] + (__u32)a) +
+		     (seed->word[2] + (b >> 32)) * (seed->word[3] + (__u32)b) +
+		     (seed->word[4] + (c >> 32)) * (seed->word[5] + (__u32)c);
 
-	tag = (tag ^ tag >> 32 ^ tp_get64(key->addr + 8)) * 0xd6e8feb86659fd93;
-	tag = (tag ^ tag >> 32 ^ tp_get64(&key->index)) * 0xa0761d6478bd642f;
-	return tag ^ tag >> 32;
+	hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 32;
+}
+
+TP_INLINE bool tp_flow_key_equal(const struct relay_flow_key *a, const struct relay_flow_key *b)
+{
+	return tp_get64(&a->index) == tp_get64(&b->index) && tp_equal16(a->addr, b->addr);
+}
+
+/* What an entry tells of its key's hash; never 0. */
+TP_INLINE __u32 tp_flow_fingerprint(__u64 hash)
+{
+	return hash >> 32 | 1;
+}
+
+TP_INLINE __u64 tp_flow_entry(__u32 fingerprint, __u32 slot)
+{
+	return (__u64)fingerprint << 32 | slot;
+}
+
+/* The two buckets in which a flow may be; the second for when the first is full. */
+TP_INLINE __u32 tp_flow_bucket(__u64 hash, __u32 mask)
+{
+	return hash & mask;
+}
+
+TP_INLINE __u32 tp_flow_second_bucket(__u64 hash, __u32 mask)
+{
+	return (hash ^ hash >> 33) & mask;
 }
 
 /* Sets flow->l3_sum and flow->l4_sum from the key, the relay's port (as on the wire) and the

@@ -28,18 +28,8 @@ TP_INLINE int admit(const struct packet *p, const struct relay_flow *flow)
 	return limit_node(flow->src_node, p->ip_len, now);
 }
 
-TP_INLINE void count_forwarded(const struct packet *p, const struct relay_flow *flow)
-{
-	struct relay_count *count = bpf_map_lookup_elem(&flow_counts, &flow->counter);
-
-	if (count) {
-		count->packets++;
-		count->bytes += p->payload;
-	}
-}
-
 /* Rewrites and sends. */
-TP_INLINE int send(struct xdp_md *ctx, struct packet *p, const struct relay_flow *flow,
+TP_INLINE int send(struct xdp_md *ctx, struct packet *p, struct relay_flow *flow,
 		   const struct relay_nexthop *nh, bool same_length)
 {
 	int verdict;
@@ -51,39 +41,34 @@ TP_INLINE int send(struct xdp_md *ctx, struct packet *p, const struct relay_flow
 	verdict = nexthop_send(ctx, nh);
 	if (verdict == XDP_DROP)
 		return leave(ctx, TP_DROP_no_port);
-	count_forwarded(p, flow);
+	flow->count.packets++;
+	flow->count.bytes += p->payload;
 	return verdict;
 }
 
-/* `entry` may be given to another key while it is read: its copy counts if the tag, read last, is
- * still ours. */
-TP_INLINE int forward(struct xdp_md *ctx, struct packet *p, const struct relay_flow *entry)
+/* The flow is read in place: nothing but its counter changes while anybody may have it. */
+TP_INLINE int forward(struct xdp_md *ctx, struct packet *p, struct relay_flow *flow)
 {
-	struct relay_flow flow = *entry;
 	const struct relay_nexthop *nh;
 	bool to_v6, same_length;
 	__u16 grow, mtu;
-	int why;
+	int why = admit(p, flow);
 
-	barrier();
-	if (entry->tag != tp_flow_tag(&p->key))
-		return leave(ctx, TP_DROP_flow_reused);
-	why = admit(p, &flow);
 	if (why != CARRY_ON)
 		return leave(ctx, why);
-	nh = nexthop_find(flow.nexthop);
+	nh = nexthop_find(flow->nexthop);
 	if (!nh)
 		return leave(ctx, TP_PASS_slow);
-	to_v6 = !tp_is_mapped(flow.dst);
+	to_v6 = !tp_is_mapped(flow->dst);
 	grow = (to_v6 ? IPV6_LEN : IPV4_LEN) - l3_len(p);
-	mtu = (flow.mtu < nh->mtu ? flow.mtu : nh->mtu) - grow;
+	mtu = (flow->mtu < nh->mtu ? flow->mtu : nh->mtu) - grow;
 	if (p->ip_len > mtu)
 		return answer_too_big(ctx, p, mtu);
 	if (to_v6 && !p->udp->check)
 		return leave(ctx,
 			     TP_PASS_slow); /* IPv6 wants a sum over all of it (RFC 8200, 8.1) */
 	same_length = !grow && !p->trailer && p->l2_len == nexthop_l2_len(nh);
-	return send(ctx, p, &flow, nh, same_length);
+	return send(ctx, p, flow, nh, same_length);
 }
 
 #endif

@@ -10,20 +10,30 @@
 /* Set before the program is loaded; the verifier takes out what is switched off. */
 const volatile struct relay_knobs knobs;
 
+/* The flow table. The daemon alone writes it, through mapped memory (relay/flow_table.h). */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct relay_flow_key);
-	__type(value, struct relay_flow);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct relay_flow_bucket);
 	__uint(max_entries, TP_DEFAULT_ENTRIES);
-} relay_flows SEC(".maps");
+} flow_index SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct relay_count);
+	__type(value, struct relay_flow);
 	__uint(max_entries, TP_DEFAULT_ENTRIES);
-} flow_counts SEC(".maps");
+} flow_slots SEC(".maps");
+
+/* For the next daemon; the program has it in its knobs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct relay_flow_seed);
+	__uint(max_entries, 1);
+} flow_seed SEC(".maps");
 
 /* The relay's own receiver indices, and the node at the other end. */
 struct {

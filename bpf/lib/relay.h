@@ -3,6 +3,7 @@
 #ifndef TP_BPF_RELAY_H
 #define TP_BPF_RELAY_H
 
+#include "find.h"
 #include "forward.h"
 #include "parse.h"
 #include "unmatched.h"
@@ -12,14 +13,14 @@
  * no other look-up for what is forwarded. */
 TP_INLINE int relay_packet(struct xdp_md *ctx)
 {
-	const struct relay_flow *flow;
+	struct relay_flow *flow;
 	struct packet p;
 	int why = parse_packet(ctx, &p);
 
 	if (why != CARRY_ON)
 		return leave(ctx, why);
 	if (wg_is_data(ctx, &p)) {
-		flow = bpf_map_lookup_elem(&relay_flows, &p.key);
+		flow = flow_find(&p.key);
 		if (flow && tp_equal16(flow->local, p.local.addr))
 			return forward(ctx, &p, flow);
 	}

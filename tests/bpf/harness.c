@@ -8,14 +8,18 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bpf/lib/flow.h"
 #include "bpf/relay.skel.h"
 
 #define TEST_ENTRIES 4096
+#define COUNTERS     32
 
 struct harness {
 	struct relay_bpf *skel;
+	struct relay_flow_table flows;
+	struct relay_flow_key counted[COUNTERS]; /* by `counter` of flow_spec */
 	int cpus;
 	struct relay_count reasons[TP_REASON_MAX]; /* at the last harness_reason() */
 };
@@ -35,11 +39,41 @@ struct relay_knobs harness_knobs(void)
 
 static void shrink(struct relay_bpf *skel)
 {
-	bpf_map__set_max_entries(skel->maps.relay_flows, TEST_ENTRIES);
-	bpf_map__set_max_entries(skel->maps.flow_counts, TEST_ENTRIES);
+	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(TEST_ENTRIES));
+	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(TEST_ENTRIES));
+	skel->rodata->knobs.flow_mask = relay_flow_buckets(TEST_ENTRIES) - 1;
+	skel->rodata->knobs.flow_seed =
+		(struct relay_flow_seed){{0x5eed, 0xfeed, 0xdeed, 0xbeed, 0xceed, 0xaeed}};
 	bpf_map__set_max_entries(skel->maps.own_sessions, TEST_ENTRIES);
 	bpf_map__set_max_entries(skel->maps.relay_nodes, TEST_ENTRIES);
 	bpf_map__set_max_entries(skel->maps.node_buckets, TEST_ENTRIES);
+}
+
+static void *memory_of(const struct bpf_map *map, size_t entry)
+{
+	void *p = mmap(NULL, entry * bpf_map__max_entries(map), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(map), 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	return p;
+}
+
+static void open_flows(struct harness *h)
+{
+	struct relay_flow_memory m = {
+		.buckets = memory_of(h->skel->maps.flow_index, sizeof(*m.buckets)),
+		.slots = memory_of(h->skel->maps.flow_slots, sizeof(*m.slots)),
+		.n_buckets = bpf_map__max_entries(h->skel->maps.flow_index),
+		.n_slots = bpf_map__max_entries(h->skel->maps.flow_slots),
+		.seed = h->skel->rodata->knobs.flow_seed,
+	};
+
+	assert_int_equal(relay_flow_table_init(&h->flows, &m), 0);
+}
+
+struct relay_flow_table *harness_flows(struct harness *h)
+{
+	return &h->flows;
 }
 
 struct harness *harness_open(const struct relay_knobs *knobs)
@@ -53,11 +87,17 @@ struct harness *harness_open(const struct relay_knobs *knobs)
 	h->skel->rodata->knobs = *knobs;
 	shrink(h->skel);
 	assert_int_equal(relay_bpf__load(h->skel), 0);
+	open_flows(h);
 	return h;
 }
 
 void harness_close(struct harness *h)
 {
+	struct relay_flow_memory *m = &h->flows.mem;
+
+	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
+	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	relay_flow_table_fini(&h->flows);
 	relay_bpf__destroy(h->skel);
 	free(h);
 }
@@ -87,33 +127,35 @@ void harness_local(struct harness *h, const char *addr)
 	put(h->skel->maps.locals, &key, &one);
 }
 
-void flow_make(const struct flow_spec *spec, struct relay_flow_key *key, struct relay_flow *value)
+struct relay_flow flow_make(const struct flow_spec *spec)
 {
-	*key = (struct relay_flow_key){.index = spec->index, .port = htons(spec->sport)};
-	addr_make(key->addr, spec->src);
-	*value = (struct relay_flow){
+	struct relay_flow flow = {
+		.key = {.index = spec->index, .port = htons(spec->sport)},
 		.expires_at = spec->expired ? 1 : UINT64_MAX,
 		.src_port = htons(RELAY_PORT),
 		.dst_port = htons(spec->dport),
 		.mtu = spec->mtu ? spec->mtu : 0xffff,
 		.nexthop = spec->nexthop,
-		.counter = spec->counter,
 		.src_node = spec->src_node,
 	};
-	addr_make(value->local, spec->local);
-	addr_make(value->src, spec->from);
-	addr_make(value->dst, spec->to);
-	tp_flow_sums(key, htons(RELAY_PORT), value);
-	value->tag = tp_flow_tag(key) ^ spec->wrong_tag;
+
+	addr_make(flow.key.addr, spec->src);
+	addr_make(flow.local, spec->local);
+	addr_make(flow.src, spec->from);
+	addr_make(flow.dst, spec->to);
+	tp_flow_sums(&flow.key, htons(RELAY_PORT), &flow);
+	return flow;
 }
 
 void harness_flow(struct harness *h, const struct flow_spec *spec)
 {
-	struct relay_flow_key key;
-	struct relay_flow value;
+	struct relay_flow flow = flow_make(spec);
 
-	flow_make(spec, &key, &value);
-	put(h->skel->maps.relay_flows, &key, &value);
+	assert_true(spec->counter < COUNTERS);
+	assert_int_equal(relay_flow_table_put(&h->flows, &flow, 0), 0);
+	h->counted[spec->counter] = flow.key;
+	if (spec->other_key)
+		relay_flow_table_find(&h->flows, &flow.key)->key.index++;
 }
 
 struct relay_nexthop harness_nexthop_via(struct harness *h, uint32_t id, int ifindex, uint32_t port,
@@ -245,11 +287,10 @@ const char *reason_name(int reason)
 
 struct relay_count harness_count(struct harness *h, uint32_t counter)
 {
-	struct relay_count count;
+	const struct relay_flow *flow = relay_flow_table_find(&h->flows, &h->counted[counter]);
+	const volatile struct relay_count *count = &flow->count;
 
-	assert_int_equal(
-		bpf_map_lookup_elem(bpf_map__fd(h->skel->maps.flow_counts), &counter, &count), 0);
-	return count;
+	return flow ? (struct relay_count){count->packets, count->bytes} : (struct relay_count){0};
 }
 
 void expect(struct harness *h, const struct frame *in, struct frame *out, enum verdict verdict,

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "bpf/abi/relay.h"
+#include "relay/flow_table.h"
 
 #define FRAME_MAX   9216
 #define RELAY_PORT  51820
@@ -48,7 +49,8 @@ struct flow_spec {
 	uint32_t index;
 	uint16_t mtu; /* 0: the next hop's */
 	uint32_t nexthop, counter, src_node;
-	bool expired, wrong_tag;
+	bool expired;
+	bool other_key; /* its entry leads to a slot with another key */
 };
 
 struct harness;
@@ -61,8 +63,10 @@ void harness_close(struct harness *h);
 
 void harness_local(struct harness *h, const char *addr);
 void harness_flow(struct harness *h, const struct flow_spec *spec);
-/* The key and value that the daemon would make of it. */
-void flow_make(const struct flow_spec *spec, struct relay_flow_key *key, struct relay_flow *value);
+/* The slot that the daemon would make of it. */
+struct relay_flow flow_make(const struct flow_spec *spec);
+/* The table that the program reads. */
+struct relay_flow_table *harness_flows(struct harness *h);
 /* Next hop `id`, by slot `id`, with `vlans` tags of ids 100 and 200, on `ifindex`. */
 void harness_nexthop(struct harness *h, uint32_t id, int ifindex, uint16_t mtu, int vlans);
 /* The same with its slot of tx_ports; returns what was written. */
@@ -82,6 +86,7 @@ enum verdict harness_run(struct harness *h, const struct frame *in, struct frame
  * the bytes counted to *bytes unless NULL. */
 int harness_reason(struct harness *h, uint64_t *bytes);
 const char *reason_name(int reason);
+/* Of the flow that harness_flow() made last with this `counter`. */
 struct relay_count harness_count(struct harness *h, uint32_t counter);
 
 void frame_build(struct frame *f, const struct packet_spec *spec);

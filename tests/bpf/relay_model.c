@@ -166,8 +166,10 @@ static int find_flow(const struct model *m, const struct view *v)
 	for (int i = 0; i < m->n_flows; i++) {
 		const struct model_flow *f = &m->flows[i];
 
-		if (!memcmp(f->key.addr, v->src, 16) && ntohs(f->key.port) == v->sport &&
-		    !memcmp(&f->key.index, v->payload + 4, 4))
+		const struct relay_flow_key *key = &f->value.key;
+
+		if (!f->other_key && !memcmp(key->addr, v->src, 16) &&
+		    ntohs(key->port) == v->sport && !memcmp(&key->index, v->payload + 4, 4))
 			return memcmp(f->value.local, v->dst, 16) ? -1 : i;
 	}
 	return -1;
@@ -322,8 +324,6 @@ static int forward(const struct model *m, int flow, const struct view *v, struct
 	bool to_v6 = !is_mapped(f->dst);
 	int grow = (to_v6 ? 40 : 20) - (int)v->l3, mtu;
 
-	if (!m->flows[flow].tag_right)
-		return stop(r, DROP, TP_DROP_flow_reused);
 	if (f->expires_at != UINT64_MAX)
 		return stop(r, DROP, TP_DROP_flow_expired);
 	if (v->frame[v->l2 + (v->v6 ? 7 : 8)] <= 1)

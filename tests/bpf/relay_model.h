@@ -14,9 +14,8 @@
 #define MODEL_INDICES  4
 
 struct model_flow {
-	struct relay_flow_key key;
 	struct relay_flow value;
-	bool tag_right;
+	bool other_key; /* its slot has another key, so it is none */
 };
 
 struct model {

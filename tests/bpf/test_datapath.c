@@ -119,37 +119,30 @@ static uint32_t size_of_map(const char *path)
 
 /* --- flows as the tests make them ----------------------------------------------------------- */
 
-static void make_flows(struct relay_flow_key *keys, struct relay_flow *flows, uint32_t n)
+static struct relay_flow make_flow(uint32_t i)
 {
-	memset(keys, 0, n * sizeof(*keys));
-	memset(flows, 0, n * sizeof(*flows));
-	for (uint32_t i = 0; i < n; i++) {
-		keys[i].index = i + 1;
-		keys[i].port = 7;
-		flows[i].tag = 0x1122334455667788ull + i;
-		flows[i].counter = i;
-		flows[i].session = ~i;
-	}
+	return (struct relay_flow){
+		.key = {.index = i + 1, .port = 7},
+		.expires_at = 0x1122334455667788ull + i,
+		.session = ~i,
+	};
 }
 
 static void put_flows(struct relay_datapath *dp, uint32_t n)
 {
-	struct relay_flow_key *keys = malloc(n * sizeof(*keys));
-	struct relay_flow *flows = malloc(n * sizeof(*flows));
+	for (uint32_t i = 0; i < n; i++) {
+		struct relay_flow flow = make_flow(i);
 
-	make_flows(keys, flows, n);
-	assert_int_equal(relay_datapath_flows_put(dp, keys, flows, n), 0);
-	free(keys);
-	free(flows);
+		assert_int_equal(relay_datapath_flow_put(dp, &flow, 0), 0);
+	}
 }
 
-static int check_flow(void *arg, const struct relay_flow_key *key, const struct relay_flow *flow)
+static int check_flow(void *arg, const struct relay_flow *flow)
 {
-	uint32_t *seen = arg, i = key->index - 1;
+	uint32_t *seen = arg, i = flow->key.index - 1;
 
-	assert_int_equal(key->port, 7);
-	assert_true(flow->tag == 0x1122334455667788ull + i);
-	assert_int_equal(flow->counter, i);
+	assert_int_equal(flow->key.port, 7);
+	assert_true(flow->expires_at == 0x1122334455667788ull + i);
 	assert_int_equal(flow->session, ~i);
 	(*seen)++;
 	return 0;
@@ -159,13 +152,21 @@ static uint32_t count_flows(struct relay_datapath *dp)
 {
 	uint32_t seen = 0;
 
-	assert_int_equal(relay_datapath_flows_each(dp, check_flow, &seen), 0);
+	relay_datapath_flows_each(dp, check_flow, &seen);
 	return seen;
 }
 
-static int stop_at_once(void *arg, const struct relay_flow_key *key, const struct relay_flow *flow)
+/* Counter of the i-th flow. */
+static volatile struct relay_count *count_of(struct relay_datapath *dp, uint32_t i)
 {
-	(void)key, (void)flow;
+	struct relay_flow flow = make_flow(i);
+
+	return relay_datapath_count(dp, &flow.key);
+}
+
+static int stop_at_once(void *arg, const struct relay_flow *flow)
+{
+	(void)flow;
 	(*(uint32_t *)arg)++;
 	return 1;
 }
@@ -184,9 +185,9 @@ static void test_pins_survive(void **state)
 	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tpa")), 0);
 	assert_int_equal(relay_datapath_port(dp, 1), -1);
 	put_flows(dp, 1000);
-	relay_datapath_count(dp, 5)->packets = 99;
+	count_of(dp, 5)->packets = 99;
 	relay_datapath_index_filter(dp)[3] = 0xf0;
-	assert_null(relay_datapath_count(dp, FLOWS + 64));
+	assert_null(count_of(dp, 1000));
 	relay_datapath_close(dp);
 
 	assert_int_equal(program_on("tpa", true), prog);
@@ -197,7 +198,7 @@ static void test_pins_survive(void **state)
 	assert_int_not_equal(program_on("tpa", true), 0);
 	assert_int_equal(link_id(in_v("link_tpa")), link); /* so there was no moment without */
 	assert_int_equal(count_flows(dp), 1000);
-	assert_int_equal(relay_datapath_count(dp, 5)->packets, 99);
+	assert_int_equal(count_of(dp, 5)->packets, 99);
 	assert_int_equal(relay_datapath_index_filter(dp)[3], 0xf0);
 	relay_datapath_close(dp);
 }
@@ -237,9 +238,9 @@ static void test_off_is_silent(void **state)
 	assert_string_equal(relay_datapath_mode(dp), "off");
 	assert_int_equal(program_on("tpa", true), 0); /* else it would forward on its own */
 	put_flows(dp, 10);
-	assert_int_equal(relay_datapath_flows_each(dp, stop_at_once, &seen), 0);
+	relay_datapath_flows_each(dp, stop_at_once, &seen);
 	assert_int_equal(seen, 0);
-	assert_null(relay_datapath_count(dp, 0));
+	assert_null(count_of(dp, 0));
 	assert_null(relay_datapath_index_filter(dp));
 	assert_int_equal(relay_datapath_node_put(dp, key, &node), 0);
 	assert_int_equal(relay_datapath_node_get(dp, key, &node), -ENOENT);
@@ -322,46 +323,32 @@ static void test_resize(void **state)
 
 	(void)state;
 	put_flows(dp, 1000);
+	count_of(dp, 7)->packets = 77;
 	relay_datapath_close(dp);
 
 	c.limits.flows = 2 * FLOWS;
 	dp = must_open(&c);
 	assert_true(relay_datapath_adopted(dp));
-	assert_int_equal(size_of_map(in_v("relay_flows")), 2 * FLOWS + 64);
-	assert_int_equal(size_of_map(in_v("flow_counts")), 2 * FLOWS + 64);
+	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(2 * FLOWS + 64));
+	assert_int_equal(size_of_map(in_v("flow_index")), relay_flow_buckets(2 * FLOWS + 64));
 	assert_int_equal(count_flows(dp), 1000);
-	assert_non_null(relay_datapath_count(dp, FLOWS + 64));
+	assert_int_equal(count_of(dp, 7)->packets, 77);
+	put_flows(dp, 1000); /* slots of their own, that only the kernel waits for */
+	assert_int_equal(count_flows(dp), 1000);
 	relay_datapath_close(dp);
 
 	c.limits.flows = 500; /* more flows are live */
 	dp = must_open(&c);
-	assert_int_equal(size_of_map(in_v("relay_flows")), 2 * FLOWS + 64);
+	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(2 * FLOWS + 64));
 	assert_int_equal(count_flows(dp), 1000);
 	relay_datapath_close(dp);
 
 	c.limits.flows = 1000;
 	dp = must_open(&c);
-	assert_int_equal(size_of_map(in_v("relay_flows")), 1064);
+	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(1064));
 	assert_int_equal(count_flows(dp), 1000);
+	assert_int_equal(count_of(dp, 7)->packets, 77);
 	assert_false(exists(at("next")));
-	relay_datapath_close(dp);
-}
-
-static void test_counter_beyond_the_end(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp = must_open(&c);
-	struct relay_flow_key key = {.index = 1800, .port = 7};
-	struct relay_flow flow = {
-		.tag = 0x1122334455667788ull + 1799, .counter = 1799, .session = ~1799u};
-
-	(void)state;
-	assert_int_equal(relay_datapath_flows_put(dp, &key, &flow, 1), 0);
-	relay_datapath_close(dp);
-	c.limits.flows = 500;
-	dp = must_open(&c);
-	assert_int_equal(size_of_map(in_v("flow_counts")), FLOWS + 64);
-	assert_int_equal(count_flows(dp), 1);
 	relay_datapath_close(dp);
 }
 
@@ -468,8 +455,7 @@ static int unprivileged(int ready, int go)
 	static const char *const calls[] = {"bpf"};
 	struct relay_config c = base_config();
 	struct relay_datapath *dp;
-	struct relay_flow_key key = {.index = 1, .port = 7};
-	struct relay_flow flow = {0};
+	struct relay_flow flow = make_flow(1);
 	char byte = 0;
 
 	if (relay_datapath_open(&dp, &c) || tp_priv_chown(pins, "nobody") || chmod(top, 0700))
@@ -480,8 +466,9 @@ static int unprivileged(int ready, int go)
 		return 3;
 	if (relay_datapath_reattach(dp) || !program_on("tpa", true))
 		return 4;
-	if (relay_datapath_flows_put(dp, &key, &flow, 1) || relay_datapath_flows_del(dp, &key, 1))
+	if (relay_datapath_flow_put(dp, &flow, 0) || !count_of(dp, 1))
 		return 5;
+	relay_datapath_flow_del(dp, &flow.key, NULL, 0);
 	if (relay_datapath_detach(dp) || program_on("tpa", true))
 		return 6;
 	relay_datapath_close(dp);
@@ -590,20 +577,22 @@ static void test_flows(void **state)
 {
 	struct relay_config c = base_config();
 	struct relay_datapath *dp = must_open(&c);
-	struct relay_flow_key keys[4];
-	struct relay_flow flows[4];
+	struct relay_count count;
 	uint32_t seen = 0;
 
 	(void)state;
 	put_flows(dp, FLOWS);
 	assert_int_equal(count_flows(dp), FLOWS);
-	assert_int_equal(relay_datapath_flows_each(dp, stop_at_once, &seen), 0);
+	relay_datapath_flows_each(dp, stop_at_once, &seen);
 	assert_int_equal(seen, 1);
-	make_flows(keys, flows, 4);
-	keys[0].port = 8; /* not there: the others go all the same */
-	assert_int_equal(relay_datapath_flows_del(dp, keys, 4), 0);
-	assert_int_equal(count_flows(dp), FLOWS - 3);
-	assert_int_equal(relay_datapath_flows_del(dp, &keys[1], 1), 0);
+	count_of(dp, 1)->packets = 5;
+	for (int i = 0; i < 2; i++) { /* the second time it is not there */
+		struct relay_flow flow = make_flow(1);
+
+		relay_datapath_flow_del(dp, &flow.key, &count, 0);
+		assert_int_equal(count.packets, i ? 0 : 5);
+		assert_int_equal(count_flows(dp), FLOWS - 1);
+	}
 	relay_datapath_close(dp);
 }
 
@@ -611,12 +600,12 @@ static void test_full_table(void **state)
 {
 	struct relay_config c = base_config();
 	struct relay_datapath *dp = must_open(&c);
-	struct relay_flow_key key = {.index = FLOWS + 65};
-	struct relay_flow flow = {0};
+	uint32_t room = relay_flow_slots(FLOWS + 64);
+	struct relay_flow flow = make_flow(room);
 
 	(void)state;
-	put_flows(dp, FLOWS + 64);
-	assert_int_equal(relay_datapath_flows_put(dp, &key, &flow, 1), -E2BIG);
+	put_flows(dp, room);
+	assert_int_equal(relay_datapath_flow_put(dp, &flow, 0), -E2BIG);
 	relay_datapath_close(dp);
 }
 
@@ -757,7 +746,6 @@ int main(void)
 		CASE(test_mode_that_cannot_be_had),
 		CASE(test_foreign_program_stays),
 		CASE(test_resize),
-		CASE(test_counter_beyond_the_end),
 		CASE(test_other_layout),
 		CASE(test_interrupted),
 		CASE(test_mode_change),

@@ -69,12 +69,12 @@ static void add_flow(struct harness *h, struct model *m, int i)
 		.counter = i,
 		.mtu = i >= 4 && i < 8 ? 1300 : 0,
 		.expired = i == 14,
-		.wrong_tag = i == 15,
+		.other_key = i == 15,
 	};
 	struct model_flow *f = &m->flows[m->n_flows++];
 
-	flow_make(&spec, &f->key, &f->value);
-	f->tag_right = !spec.wrong_tag;
+	f->value = flow_make(&spec);
+	f->other_key = spec.other_key;
 	harness_flow(h, &spec);
 }
 
@@ -220,12 +220,12 @@ static void compare(struct harness *h, const struct model *m, const struct frame
 static void check_tally(struct harness *h, const struct tally *t, long packets)
 {
 	static const enum tp_reason met[] = {
-		TP_PASS_not_ours,	TP_PASS_odd,	       TP_PASS_handshake,
-		TP_PASS_session,	TP_PASS_probe,	       TP_PASS_slow,
-		TP_ANSWER_stun,		TP_ANSWER_too_big,     TP_DROP_malformed,
-		TP_DROP_not_wireguard,	TP_DROP_no_flow,       TP_DROP_flow_expired,
-		TP_DROP_flow_reused,	TP_DROP_ttl,	       TP_DROP_no_port,
-		TP_DROP_stun_malformed, TP_DROP_mapped_source,
+		TP_PASS_not_ours,      TP_PASS_odd,	  TP_PASS_handshake,
+		TP_PASS_session,       TP_PASS_probe,	  TP_PASS_slow,
+		TP_ANSWER_stun,	       TP_ANSWER_too_big, TP_DROP_malformed,
+		TP_DROP_not_wireguard, TP_DROP_no_flow,	  TP_DROP_flow_expired,
+		TP_DROP_ttl,	       TP_DROP_no_port,	  TP_DROP_stun_malformed,
+		TP_DROP_mapped_source,
 	};
 
 	for (int i = 0; i < MODEL_FLOWS; i++) {

@@ -34,7 +34,7 @@ ping_lossless rekey "through the rekey"
 lost=$(jq .end.sum.lost_packets $LAB/load.json) all=$(jq .end.sum.packets $LAB/load.json)
 expect "the load: $lost of $all datagrams lost, $spared to full queues" \
 	test "${all:-0}" -gt 100000 -a "${lost:-$all}" -le $((spared + all / 1000))
-for reason in no_flow flow_expired flow_reused index_collision flow_quota; do
+for reason in no_flow flow_expired index_collision flow_quota; do
 	equal "no packet was dropped as $reason" 0 "$(relay_reason $reason)"
 done
 

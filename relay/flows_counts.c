@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Counter slots and the index filter: memory that XDP and the daemon share. */
+/* What flows counted, and the index filter: memory that XDP and the daemon share. */
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -10,56 +10,10 @@
 #include "relay/datapath.h"
 #include "relay/flows_internal.h"
 
-int slots_init(struct slots *s, uint32_t capacity)
+/* What XDP counted of the flow since it has this key. */
+static struct relay_count read_count(const struct relay *r, const struct flow *f)
 {
-	STAILQ_INIT(&s->resting);
-	s->free = malloc(capacity * sizeof(*s->free));
-	if (!s->free)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < capacity; i++)
-		s->free[i] = capacity - 1 - i;
-	s->n_free = capacity;
-	return 0;
-}
-
-void slots_fini(struct slots *s)
-{
-	struct resting_slot *r;
-
-	while ((r = STAILQ_FIRST(&s->resting))) {
-		STAILQ_REMOVE_HEAD(&s->resting, next);
-		free(r);
-	}
-	free(s->free);
-}
-
-void slots_claim(struct slots *s, const bool *used, uint32_t capacity)
-{
-	s->n_free = 0;
-	for (uint32_t i = capacity; i-- > 0;)
-		if (!used[i])
-			s->free[s->n_free++] = i;
-}
-
-bool slot_take(struct relay *r, uint32_t *slot)
-{
-	struct slots *s = &r->flows->slots;
-	volatile struct relay_count *c;
-
-	if (!s->n_free)
-		return false;
-	*slot = s->free[--s->n_free];
-	c = relay_datapath_count(r->dp, *slot);
-	if (c) {
-		c->packets = 0;
-		c->bytes = 0;
-	}
-	return true;
-}
-
-static struct relay_count read_slot(const struct relay *r, uint32_t slot)
-{
-	volatile struct relay_count *c = relay_datapath_count(r->dp, slot);
+	volatile struct relay_count *c = relay_datapath_count(r->dp, &f->key);
 
 	return c ? (struct relay_count){c->packets, c->bytes} : (struct relay_count){0, 0};
 }
@@ -79,45 +33,28 @@ static void book(struct relay *r, struct node *from, struct node *to, struct rel
 	add(&r->stats.finished, what);
 }
 
-void slot_release(struct relay *r, const struct flow *f, uint64_t now)
+void flow_withdraw(struct relay *r, struct flow *f, const struct relay_flow_key *key, uint64_t now)
 {
-	struct resting_slot *rest = malloc(sizeof(*rest));
+	struct relay_count count;
 
-	if (!rest)
-		uthash_fatal("out of memory");
-	*rest = (struct resting_slot){
-		.slot = f->value.counter,
-		.from = f->from->id,
-		.to = f->to->id,
-		.since = now,
-		.seen = read_slot(r, f->value.counter),
-	};
-	book(r, f->from, f->to, rest->seen);
-	STAILQ_INSERT_TAIL(&r->flows->slots.resting, rest, next);
+	relay_datapath_flow_del(r->dp, key, &count, now);
+	book(r, f->from, f->to, count);
+	add(&f->earlier, count);
 }
 
-void slots_recycle(struct relay *r, uint64_t now)
+void book_late(void *arg, const struct relay_flow *flow, struct relay_count late)
 {
-	struct slots *s = &r->flows->slots;
-	struct resting_slot *rest;
+	struct relay *r = arg;
 
-	while ((rest = STAILQ_FIRST(&s->resting)) && now >= rest->since + TP_SEC(SLOT_REST_SEC)) {
-		struct relay_count late = read_slot(r, rest->slot);
-
-		late.packets -= rest->seen.packets;
-		late.bytes -= rest->seen.bytes;
-		book(r, node_by_id(r, rest->from), node_by_id(r, rest->to), late);
-		s->free[s->n_free++] = rest->slot;
-		STAILQ_REMOVE_HEAD(&s->resting, next);
-		free(rest);
-	}
+	book(r, node_by_id(r, flow->src_node), node_by_id(r, flow->dst_node), late);
 }
 
 struct relay_count flow_count(const struct relay *r, const struct flow *f)
 {
-	struct relay_count c = read_slot(r, f->value.counter);
+	struct relay_count c = read_count(r, f);
 
 	add(&c, f->user);
+	add(&c, f->earlier);
 	return c;
 }
 
@@ -130,9 +67,9 @@ void node_counts(const struct relay *r, const struct node *n, struct relay_count
 	*tx = n->tx;
 	/* What the daemon passed on is booked to the nodes at once. */
 	LIST_FOREACH (f, &n->sends, in_sends)
-		add(rx, read_slot(r, f->value.counter));
+		add(rx, read_count(r, f));
 	LIST_FOREACH (f, &n->receives, in_receives)
-		add(tx, read_slot(r, f->value.counter));
+		add(tx, read_count(r, f));
 }
 
 /* --- the index filter --- */

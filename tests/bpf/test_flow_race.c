@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A flow is re-pointed as fast as can be, in a table of two slots, so that each is filled anew with
+ * every other change, while packets run through it: every packet goes whole to the one place or to
+ * the other.
+ */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "harness.h"
+
+#define CHANGES 200
+#define INDEX	0x01020304
+
+static const struct flow_spec specs[2] = {
+	{.src = "198.51.100.7",
+	 .local = "203.0.113.99",
+	 .from = "203.0.113.99",
+	 .to = "192.0.2.33",
+	 .sport = 40000,
+	 .dport = 41000,
+	 .index = INDEX,
+	 .nexthop = 1},
+	{.src = "198.51.100.7",
+	 .local = "203.0.113.99",
+	 .from = "203.0.113.98",
+	 .to = "192.0.2.202",
+	 .sport = 40000,
+	 .dport = 42000,
+	 .index = INDEX,
+	 .nexthop = 2},
+};
+
+struct writer {
+	struct relay_flow_table table;
+	struct relay_flow flows[2];
+	int failed;
+	bool done;
+};
+
+static void *change_flow(void *arg)
+{
+	struct writer *w = arg;
+
+	for (int i = 0; i < CHANGES; i++)
+		w->failed += relay_flow_table_put(&w->table, &w->flows[i % 2], 0) != 0;
+	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void expected_frames(struct frame *want, const struct packet_spec *in)
+{
+	for (int i = 0; i < 2; i++) {
+		struct packet_spec spec = *in;
+
+		spec.src = specs[i].from;
+		spec.dst = specs[i].to;
+		spec.sport = RELAY_PORT;
+		spec.dport = specs[i].dport;
+		spec.ttl = 63;
+		frame_build(&want[i], &spec);
+		want[i].data[5] = want[i].data[11] = (uint8_t)(1 + i); /* harness_nexthop */
+		memcpy(want[i].data, (uint8_t[]){2, 0, 0, 0, 1}, 5);
+		memcpy(want[i].data + 6, (uint8_t[]){2, 0, 0, 0, 2}, 5);
+	}
+}
+
+static int which(const struct frame *want, const struct frame *got)
+{
+	for (int i = 0; i < 2; i++)
+		if (got->len == want[i].len && !memcmp(got->data, want[i].data, got->len))
+			return i;
+	return -1;
+}
+
+static void test_never_half(void **state)
+{
+	struct relay_knobs knobs = harness_knobs();
+	struct harness *h = harness_open(&knobs);
+	struct relay_flow_memory two = harness_flows(h)->mem;
+	struct packet_spec spec = {.src = specs[0].src, .dst = specs[0].local, .sport = 40000};
+	struct writer w = {.flows = {flow_make(&specs[0]), flow_make(&specs[1])}};
+	unsigned long seen[2] = {0};
+	struct frame in, out, want[2];
+	pthread_t thread;
+
+	(void)state;
+	two.n_slots = 2;
+	assert_int_equal(relay_flow_table_init(&w.table, &two), 0);
+	assert_int_equal(relay_flow_table_put(&w.table, &w.flows[0], 0), 0);
+	harness_local(h, specs[0].local);
+	harness_nexthop(h, 1, LOOPBACK, 1500, 0);
+	harness_nexthop(h, 2, LOOPBACK, 1500, 0);
+	spec.dport = RELAY_PORT;
+	spec.payload = wg_data(INDEX, WG_DATA_LEN);
+	spec.payload_len = WG_DATA_LEN;
+	frame_build(&in, &spec);
+	expected_frames(want, &spec);
+	assert_int_equal(pthread_create(&thread, NULL, change_flow, &w), 0);
+	while (!__atomic_load_n(&w.done, __ATOMIC_ACQUIRE)) {
+		enum verdict verdict = harness_run(h, &in, &out);
+		int i = which(want, &out);
+
+		if (verdict != TX || i < 0)
+			fail_msg("verdict %d, neither the one flow's packet nor the other's",
+				 verdict);
+		seen[i]++;
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(w.failed, 0);
+	assert_true(seen[0] && seen[1]);
+	relay_flow_table_fini(&w.table);
+	harness_close(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_never_half),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The flow table over plain memory: what its writer does, and what a reader finds. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/lib/flow.h"
+#include "clock.h"
+#include "relay/flow_table.h"
+
+#define BUCKETS	    64
+#define SLOTS	    200
+#define RANDOM_KEYS 220 /* more than there are slots */
+#define RANDOM_OPS  1000000
+
+static struct relay_flow_table table;
+static struct relay_flow_memory memory;
+
+static void make_memory(uint32_t buckets, uint32_t slots)
+{
+	memory = (struct relay_flow_memory){
+		.buckets = calloc(buckets, sizeof(*memory.buckets)),
+		.slots = calloc(slots, sizeof(*memory.slots)),
+		.n_buckets = buckets,
+		.n_slots = slots,
+		.seed = {{11, 22, 33, 44, 0x9e3779b97f4a7c15, 66}},
+	};
+	assert_true(memory.buckets && memory.slots);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	make_memory(BUCKETS, SLOTS);
+	return relay_flow_table_init(&table, &memory);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	relay_flow_table_fini(&table);
+	free(memory.buckets);
+	free(memory.slots);
+	return 0;
+}
+
+static void resize(uint32_t buckets, uint32_t slots)
+{
+	teardown(NULL);
+	make_memory(buckets, slots);
+	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+}
+
+static struct relay_flow flow_of(uint32_t n)
+{
+	return (struct relay_flow){
+		.key = {.addr = {0x20, 1}, .index = n * 0x01000193, .port = (uint16_t)n},
+		.session = n,
+	};
+}
+
+static void put(uint32_t n)
+{
+	struct relay_flow flow = flow_of(n);
+
+	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+}
+
+static struct relay_flow *find(uint32_t n)
+{
+	struct relay_flow flow = flow_of(n);
+
+	return relay_flow_table_find(&table, &flow.key);
+}
+
+static struct relay_count del(uint32_t n, uint64_t now)
+{
+	struct relay_flow flow = flow_of(n);
+	struct relay_count count;
+
+	relay_flow_table_del(&table, &flow.key, &count, now);
+	return count;
+}
+
+static int count_one(void *arg, const struct relay_flow *flow)
+{
+	(void)flow;
+	++*(uint32_t *)arg;
+	return 0;
+}
+
+static uint32_t count_all(void)
+{
+	uint32_t n = 0;
+
+	relay_flow_table_each(&table, count_one, &n);
+	return n;
+}
+
+static void test_put_find_del(void **state)
+{
+	(void)state;
+	assert_null(find(1));
+	for (uint32_t n = 0; n < 100; n++)
+		put(n);
+	assert_int_equal(count_all(), 100);
+	for (uint32_t n = 0; n < 100; n++)
+		assert_int_equal(find(n)->session, n);
+	assert_null(find(100));
+	del(7, 0);
+	assert_null(find(7));
+	assert_int_equal(count_all(), 99);
+	assert_int_equal(del(7, 0).packets, 0);
+}
+
+/* Who has found the old slot still reads the old flow, whole; the counter goes along. */
+static void test_change(void **state)
+{
+	struct relay_flow flow = flow_of(1), *old;
+
+	(void)state;
+	flow.count.packets = 3;
+	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	old = find(1);
+	old->count.packets = 5;
+	flow.dst_port = 99;
+	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_ptr_not_equal(find(1), old);
+	assert_int_equal(old->dst_port, 0);
+	assert_int_equal(find(1)->dst_port, 99);
+	assert_int_equal(find(1)->count.packets, 5);
+	assert_int_equal(count_all(), 1);
+	assert_int_equal(del(1, 0).packets, 5);
+}
+
+struct lateness {
+	int calls;
+	uint32_t session;
+	struct relay_count late;
+};
+
+static void note_late(void *arg, const struct relay_flow *flow, struct relay_count late)
+{
+	struct lateness *l = arg;
+
+	l->calls++;
+	l->session = flow->session;
+	l->late = late;
+}
+
+static void test_rest(void **state)
+{
+	struct lateness l = {0};
+	struct relay_flow *slot;
+
+	(void)state;
+	table.late = note_late;
+	table.late_arg = &l;
+	put(5);
+	put(6);
+	slot = find(5);
+	slot->count = (struct relay_count){10, 1000};
+	assert_int_equal(del(5, TP_SEC(1)).bytes, 1000);
+	del(6, TP_SEC(1));
+	slot->count = (struct relay_count){12, 1200};
+	for (uint32_t n = 100; n < 100 + SLOTS - 2; n++) {
+		put(n);
+		assert_ptr_not_equal(find(n), slot);
+	}
+	relay_flow_table_recycle(&table, TP_SEC(1 + FLOW_REST_SEC) - 1);
+	assert_int_equal(table.n_free, 0);
+	relay_flow_table_recycle(&table, TP_SEC(1 + FLOW_REST_SEC));
+	assert_int_equal(table.n_free, 2);
+	assert_int_equal(l.calls, 1); /* nothing came late for the other */
+	assert_int_equal(l.session, 5);
+	assert_int_equal(l.late.packets, 2);
+	assert_int_equal(l.late.bytes, 200);
+}
+
+/* Nothing but slots at rest: the kernel says when nobody reads them any more. */
+static void test_no_time_to_rest(void **state)
+{
+	struct relay_flow flow = flow_of(1);
+
+	(void)state;
+	resize(BUCKETS, 2);
+	for (uint16_t i = 0; i < 4; i++) {
+		flow.dst_port = i;
+		assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+		assert_int_equal(find(1)->dst_port, i);
+	}
+	put(2);
+	flow = flow_of(3);
+	assert_int_equal(relay_flow_table_put(&table, &flow, 0), -E2BIG);
+	assert_int_equal(count_all(), 2);
+}
+
+static uint32_t first_bucket(uint32_t n)
+{
+	struct relay_flow flow = flow_of(n);
+
+	return tp_flow_bucket(tp_flow_hash(&flow.key, &memory.seed), BUCKETS - 1);
+}
+
+static uint32_t second_bucket(uint32_t n)
+{
+	struct relay_flow flow = flow_of(n);
+
+	return tp_flow_second_bucket(tp_flow_hash(&flow.key, &memory.seed), BUCKETS - 1);
+}
+
+static void test_second_choice(void **state)
+{
+	uint32_t ways[TP_FLOW_WAYS + 1], n = 0;
+
+	(void)state;
+	for (uint32_t i = 0; n <= TP_FLOW_WAYS; i++) {
+		if (first_bucket(i) || !second_bucket(i))
+			continue;
+		ways[n++] = i;
+		put(i);
+	}
+	for (uint32_t i = 0; i <= TP_FLOW_WAYS; i++)
+		assert_int_equal(find(ways[i])->session, ways[i]);
+	for (int i = 0; i < TP_FLOW_WAYS; i++)
+		assert_true(memory.buckets[0].entry[i]);
+	assert_true(memory.buckets[second_bucket(ways[TP_FLOW_WAYS])].entry[0]);
+	del(ways[0], 0); /* it leaves a place; who is in the second bucket stays there */
+	assert_int_equal(find(ways[TP_FLOW_WAYS])->session, ways[TP_FLOW_WAYS]);
+}
+
+/* Every bucket full: a new flow is refused, those there can still change. */
+static void test_buckets_full(void **state)
+{
+	uint32_t n = 0;
+	struct relay_flow flow = flow_of(0);
+
+	(void)state;
+	resize(2, SLOTS);
+	while (!relay_flow_table_put(&table, &flow, 0))
+		flow = flow_of(++n);
+	assert_in_range(n, TP_FLOW_WAYS, 2 * TP_FLOW_WAYS);
+	assert_null(find(n));
+	assert_int_equal(count_all(), n);
+	for (uint32_t i = 0; i < n; i++)
+		put(i);
+	assert_int_equal(count_all(), n);
+}
+
+/* Without a seed, index times port is all that the hash has here. */
+static void test_same_fingerprint(void **state)
+{
+	const uint32_t pairs[][2] = {{12, 1}, {6, 2}, {4, 3}};
+	struct relay_flow flow[3] = {0};
+
+	(void)state;
+	table.mem.seed = (struct relay_flow_seed){0};
+	for (int i = 0; i < 3; i++) {
+		flow[i].key.index = pairs[i][0];
+		flow[i].key.port = (uint16_t)pairs[i][1];
+		flow[i].session = (uint32_t)i;
+		assert_true(tp_flow_hash(&flow[i].key, &table.mem.seed) ==
+			    tp_flow_hash(&flow[0].key, &table.mem.seed));
+	}
+	assert_int_equal(relay_flow_table_put(&table, &flow[0], 0), 0);
+	assert_int_equal(relay_flow_table_put(&table, &flow[1], 0), 0);
+	assert_int_equal(relay_flow_table_put(&table, &flow[2], 0), -E2BIG);
+	assert_int_equal(relay_flow_table_find(&table, &flow[0].key)->session, 0);
+	assert_int_equal(relay_flow_table_find(&table, &flow[1].key)->session, 1);
+	assert_null(relay_flow_table_find(&table, &flow[2].key));
+	relay_flow_table_del(&table, &flow[0].key, NULL, 0);
+	assert_int_equal(relay_flow_table_find(&table, &flow[1].key)->session, 1);
+	assert_int_equal(relay_flow_table_put(&table, &flow[2], 0), 0);
+	assert_int_equal(relay_flow_table_find(&table, &flow[1].key)->session, 1);
+}
+
+static void test_adopts(void **state)
+{
+	__u64 *entry;
+
+	(void)state;
+	for (uint32_t n = 0; n < 50; n++)
+		put(n);
+	find(3)->count.packets = 33;
+	entry = &memory.buckets[first_bucket(1000)].entry[TP_FLOW_WAYS - 1];
+	*entry = tp_flow_entry(1, SLOTS); /* beyond the end */
+	entry = &memory.buckets[first_bucket(1001)].entry[TP_FLOW_WAYS - 2];
+	*entry = tp_flow_entry(1, (uint32_t)(find(9) - memory.slots)); /* not its place */
+	relay_flow_table_fini(&table);
+	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+	assert_int_equal(count_all(), 50);
+	assert_int_equal(table.n_free, SLOTS - 50);
+	assert_int_equal(find(3)->count.packets, 33);
+	assert_int_equal(find(9)->session, 9);
+}
+
+/* --- against a plain array ------------------------------------------------------------------ */
+
+struct shadow {
+	bool here;
+	uint16_t port;
+	uint64_t packets;
+};
+
+static void random_op(struct shadow *shadow, uint32_t n, uint64_t now, uint32_t *live)
+{
+	struct relay_flow flow = flow_of(n);
+	struct shadow *s = &shadow[n];
+
+	if (random() % 4) {
+		flow.dst_port = (uint16_t)random();
+		if (relay_flow_table_put(&table, &flow, now)) {
+			assert_true(!s->here && *live > SLOTS / 2);
+			return;
+		}
+		*live += !s->here;
+		s->packets = s->here ? s->packets : 0;
+		s->here = true;
+		s->port = flow.dst_port;
+	} else {
+		assert_int_equal(del(n, now).packets, s->here ? s->packets : 0);
+		*live -= s->here;
+		s->here = false;
+	}
+}
+
+static void check(const struct shadow *s, uint32_t n)
+{
+	const struct relay_flow *flow = find(n);
+
+	assert_int_equal(flow != NULL, s->here);
+	if (!flow)
+		return;
+	assert_int_equal(flow->dst_port, s->port);
+	assert_int_equal(flow->count.packets, s->packets);
+	assert_int_equal(flow->session, n);
+}
+
+static void test_random(void **state)
+{
+	static struct shadow shadow[RANDOM_KEYS];
+	uint32_t live = 0;
+	uint64_t now = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < RANDOM_OPS; i++) {
+		uint32_t n = (uint32_t)random() % RANDOM_KEYS;
+
+		now += TP_SEC(FLOW_REST_SEC); /* so that nothing has to be waited for */
+		relay_flow_table_recycle(&table, now);
+		random_op(shadow, n, now, &live);
+		if (shadow[n].here) {
+			find(n)->count.packets++;
+			shadow[n].packets++;
+		}
+		n = (uint32_t)random() % RANDOM_KEYS;
+		check(&shadow[n], n);
+		if (i % 4096 == 0)
+			assert_int_equal(count_all(), live);
+	}
+}
+
+/* The default limit, filled to the last flow: nobody is turned away for a full bucket. */
+static void test_a_full_table_takes_all(void **state)
+{
+	const uint32_t flows = 100000;
+
+	(void)state;
+	resize(relay_flow_buckets(flows), relay_flow_slots(flows));
+	for (uint32_t n = 0; n < flows; n++)
+		put(n);
+	assert_int_equal(count_all(), flows);
+}
+
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_put_find_del),
+		CASE(test_change),
+		CASE(test_rest),
+		CASE(test_no_time_to_rest),
+		CASE(test_second_choice),
+		CASE(test_buckets_full),
+		CASE(test_same_fingerprint),
+		CASE(test_adopts),
+		CASE(test_random),
+		CASE(test_a_full_table_takes_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
