@@ -15,6 +15,11 @@
 /* Absorbs 20 ms of a million small datagrams a second while the daemon is busy elsewhere. */
 #define BUFFER_BYTES (8 << 20)
 
+/* Of handshakes a few hundred may wait. One costs up to 0.4 ms, and what has waited for 5 s is
+ * answered in vain, since its sender has begun anew: with a long queue a relay that ten thousand
+ * nodes call at once works for ever on messages that are too old. */
+#define CONTROL_BUFFER_BYTES (1 << 20)
+
 struct option {
 	int level, name, value;
 	const char *text;
@@ -71,10 +76,8 @@ static int set_options(int fd, const struct option *options, size_t n)
 }
 
 /* Only privilege gets past the system's limit; without it, what the limit allows. */
-static void set_buffer(int fd, int forced, int plain)
+static void set_buffer(int fd, int forced, int plain, int bytes)
 {
-	int bytes = BUFFER_BYTES;
-
 	if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof(bytes)))
 		setsockopt(fd, SOL_SOCKET, plain, &bytes, sizeof(bytes));
 }
@@ -83,8 +86,8 @@ static int set_up(int fd, int family)
 {
 	int err;
 
-	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, BUFFER_BYTES);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, BUFFER_BYTES);
 	if (family == AF_INET)
 		err = set_options(fd, options_v4, ARRAY_LEN(options_v4));
 	else
@@ -194,8 +197,10 @@ static int open_member(struct tp_udp **out, int family, uint16_t port, const uin
 
 	if (!err)
 		err = share_port((*out)->fd);
-	if (!err && tag)
+	if (!err && tag) {
+		set_buffer((*out)->fd, SO_RCVBUFFORCE, SO_RCVBUF, CONTROL_BUFFER_BYTES);
 		err = attach_split((*out)->fd, *tag);
+	}
 	return err ? err : bind_any(*out, port);
 }
 
