@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "clock.h"
+#include "relay/probe.h"
+
 struct sim sim;
 struct sim_config config;
 struct sim_peer alice, bob, carol, eve, oscar, stranger;
@@ -90,6 +93,28 @@ void cast_roam(struct sim_peer *p, struct sim_end *e, const char *endpoint)
 	sim_deliver(&sim, p, packet, sim_seal(e, NULL, 0, packet));
 	sim_answer_probe(&sim, p, e);
 	sim_assert_quiet(&sim);
+}
+
+void cast_knock(const struct sim_peer *p, struct sim_end *e)
+{
+	uint8_t packet[WG_DATA_MIN];
+
+	for (size_t sent = 0; sent < sizeof(struct wg_initiation); sent += sizeof(packet)) {
+		sim_assert_quiet(&sim);
+		sim_deliver(&sim, p, packet, sim_seal(e, NULL, 0, packet));
+		sim_assert_counted(&sim, TP_DROP_no_flow);
+	}
+}
+
+void cast_move_by_data(struct sim_peer *p, struct sim_end *e, struct sim_end *with_relay)
+{
+	cast_knock(p, e);
+	sim_answer_probe(&sim, p, with_relay);
+	for (int ms = 0; ms < PROBE_GUARD_MS + PROBE_DOUBT_MS; ms += PROBE_TICK_MS) {
+		sim.now += TP_MS(PROBE_TICK_MS);
+		relay_tick_probes(sim.relay, sim.now);
+	}
+	sim_forget(&sim);
 }
 
 void cast_assert_both_pass(struct sim_end *x, struct sim_end *y)

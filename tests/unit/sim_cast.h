@@ -22,6 +22,11 @@ int cast_teardown(void **state);
 void cast_config(void);
 void cast_register(void);
 
+/* Data of e comes from p, where it has no flow, until a call to there is no longer than that. */
+void cast_knock(const struct sim_peer *p, struct sim_end *e);
+/* p answers that call, too, and nobody answers where it was: it has moved. */
+void cast_move_by_data(struct sim_peer *p, struct sim_end *e, struct sim_end *with_relay);
+
 /* from initiates to `to`; the relay has it. */
 void cast_initiate(struct sim_peer *from, struct sim_end *e, const struct sim_peer *to,
 		   struct wg_initiation *msg);

@@ -75,16 +75,12 @@ static void test_replays_are_the_peers_business(void **state)
 static void test_local_address(void **state)
 {
 	struct sim_peer other = alice;
-	uint8_t packet[WG_DATA_MIN];
 	struct tp_addr was = alice.relay;
 
 	(void)state;
 	sim.now += TP_SEC(1);
 	other.relay = sim_addr("192.0.2.98");
-	sim_seal(&ea, NULL, 0, packet);
-	sim_deliver(&sim, &other, packet, sizeof(packet));
-	sim_assert_counted(&sim, TP_DROP_no_flow);
-	sim_answer_probe(&sim, &other, &alice_own); /* it heals like any other change */
+	cast_move_by_data(&other, &ea, &alice_own); /* it heals like any other change */
 	alice.relay = other.relay;
 	sim_assert_passes(&sim, &ea, &eb);
 	sim_assert_passes(&sim, &eb, &ea);
@@ -96,11 +92,10 @@ static void test_wrong_source(void **state)
 	uint8_t packet[WG_DATA_MIN];
 
 	(void)state;
-	sim_seal(&eb, NULL, 0, packet); /* bob's, for alice, from carol: carol may not be bob */
 	sim.now += TP_SEC(1);
-	sim_deliver(&sim, &carol, packet, sizeof(packet));
+	cast_knock(&carol, &eb); /* bob's, for alice, from carol: carol may not be bob */
 	assert_true(tp_mac1_fits(&bob.macs, sim_take(&sim, WG_INITIATION, &carol)->bytes, 148));
-	sim_assert_refused(&sim, TP_DROP_no_flow);
+	sim_seal(&eb, NULL, 0, packet);
 	packet[4] ^= 0x40;
 	sim_deliver(&sim, &bob, packet, sizeof(packet));
 	sim_assert_refused(&sim, TP_DROP_no_flow);

@@ -126,16 +126,13 @@ static void test_address_taken_over(void **state)
 static void test_data_from_new_port(void **state)
 {
 	struct sim_peer moved = alice;
-	uint8_t packet[WG_DATA_MIN];
 
 	(void)state;
 	sim_connect(&sim, &alice, &ea, &bob, &eb);
 	sim.now += TP_SEC(1);
 	moved.at.port = htons(4242);
-	sim_deliver(&sim, &moved, packet, sim_seal(&ea, NULL, 0, packet));
-	sim_assert_counted(&sim, TP_DROP_no_flow);
 	assert_true(tp_endpoint_equal(&sim_node(&sim, &alice)->endpoint, &alice.at));
-	sim_answer_probe(&sim, &moved, &alice_own);
+	cast_move_by_data(&moved, &ea, &alice_own);
 	alice = moved;
 	assert_true(tp_endpoint_equal(&sim_node(&sim, &alice)->endpoint, &alice.at));
 	cast_assert_both_pass(&ea, &eb);
@@ -163,12 +160,12 @@ static void test_data_from_a_stranger(void **state)
 	(void)state;
 	sim_connect(&sim, &alice, &ea, &bob, &eb);
 	sim.now += TP_SEC(1);
-	sim_deliver(&sim, &eve, packet, sim_seal(&ea, NULL, 0, packet));
+	cast_knock(&eve, &ea);
 	m = sim_take(&sim, WG_INITIATION, &eve);
 	assert_true(tp_mac1_fits(&alice.macs, m->bytes, m->len));
-	sim_assert_refused(&sim, TP_DROP_no_flow);
 	copy.at.port++;
 	sim.now += TP_SEC(1);
+	sim_seal(&ea, NULL, 0, packet);
 	memcpy(packet + 4, &(uint32_t){neighbour_of(eb.index)}, 4);
 	sim_deliver(&sim, &copy, packet, sizeof(packet)); /* an index that nobody has */
 	sim_assert_refused(&sim, TP_DROP_no_flow);
@@ -203,7 +200,6 @@ static void test_flood_with_an_index(void **state)
 static void test_second_address_moves(void **state)
 {
 	struct sim_peer second, third;
-	uint8_t packet[WG_DATA_MIN];
 
 	(void)state;
 	cast_roam(&alice, &alice_own, "[2001:db8:1::a]:1001");
@@ -214,9 +210,7 @@ static void test_second_address_moves(void **state)
 	sim_connect(&sim, &alice, &ec, &carol, &ed);
 	sim_connect(&sim, &second, &ea, &bob, &eb);
 	sim.now += TP_SEC(1);
-	sim_deliver(&sim, &third, packet, sim_seal(&ea, NULL, 0, packet));
-	sim_assert_counted(&sim, TP_DROP_no_flow);
-	sim_answer_probe(&sim, &third, &alice_own);
+	cast_move_by_data(&third, &ea, &alice_own);
 	assert_true(tp_endpoint_equal(&sim_node(&sim, &alice)->endpoint, &alice.at));
 	ea.self = &third;
 	cast_assert_both_pass(&ea, &eb);
