@@ -34,6 +34,17 @@ relay_start
 expect "a node that moved meanwhile is found" ping_more run 20
 ping_stop run >/dev/null
 
+# The same for a silent one, whose keepalives come in a session that the new daemon has no key for.
+wg_keepalive bob 1
+before=$(node_get bob endpoint)
+stop relay KILL
+lab_nat_rebind bob
+relay_start
+moved() {
+	[ "$(node_get bob endpoint)" != "$before" ]
+}
+expect "so is a silent one, by its keepalive alone" wait_for 20 moved
+
 # New sessions after a restart, with the registrations of before.
 stop relay KILL
 relay_start
