@@ -506,6 +506,11 @@ int main(void)
 		printf("ok 1 - adoption # SKIP needs root and namespaces: %s\n", strerror(errno));
 		return 0;
 	}
+	if (tp_now() <= 2 * LONG_AGO) {
+		printf("ok 1 - adoption # SKIP this machine has no past of %llu s yet\n",
+		       (unsigned long long)(2 * LONG_AGO / TP_NS_PER_SEC));
+		return 0;
+	}
 	tp_log_level(getenv("VERBOSE") ? LOG_DEBUG : LOG_CRIT);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	umount(top);
