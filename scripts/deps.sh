@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Installs what is missing, by Debian package name: deps.sh {build|test|bench}...
+# Installs what is missing, by Debian package name: deps.sh {build|test|bench|vm}...
 set -euo pipefail
 
 build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-dev libxdp-dev libsodium-dev
@@ -10,6 +10,7 @@ test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping 
 	ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git mandoc clang-format
 	libclang-rt-14-dev libasan8 libubsan1)
 bench=(coturn iperf3 nftables)
+vm=(qemu-system-x86 busybox kmod)
 
 want=()
 for set in "$@"; do

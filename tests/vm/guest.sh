@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What runs inside: the tests named on the command line, paths below tests/ without `.sh`, one
+# after the other. Their lines become one TAP stream with a plan at its end; of a test that fails
+# the end of the output is shown.
+
+set -u
+shopt -s nullglob
+cd /turnpike || exit 1
+export LC_ALL=C HOME=/root CMOCKA_MESSAGE_OUTPUT=TAP LAB_WG=kernel
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ip link set lo up
+N=0
+
+line() { # ok|"not ok" TEXT...
+	local status=$1
+	shift
+	N=$((N + 1))
+	echo "$status $N - $*"
+}
+
+command_of() { # TEST
+	if [ -e "tests/$1.sh" ]; then
+		echo "tests/$1.sh"
+	else
+		echo "build/tests/$1"
+	fi
+}
+
+limit_of() { # TEST
+	local limit=
+	[ -e "tests/$1.sh" ] && limit=$(sed -n 's/^# limit: \([0-9]*\).*/\1/p' "tests/$1.sh")
+	echo "${limit:-120}"
+}
+
+# Prints the TAP lines of a test's output anew; cmocka calls a skipped case "not ok # SKIP".
+relay_lines() { # TEST < OUTPUT
+	local text status
+	while read -r text; do
+		status=ok
+		[[ $text == not* && ! $text =~ '# SKIP' ]] && status="not ok"
+		[[ $text =~ ^(not )?ok\ *[0-9]*\ *-?\ *(.*) ]]
+		line "$status" "$1: ${BASH_REMATCH[2]}"
+	done < <(grep -aE '^(not )?ok\b')
+}
+
+# An emulated CPU is slow: each test has four times the time that it has elsewhere.
+run_test() { # TEST
+	local test=$1 limit out status start=$SECONDS before=$N failed
+	limit=$(($(limit_of "$test") * 4))
+	out=/tmp/${test//\//.}.log
+	timeout -k 10 $limit "$(command_of "$test")" >"$out" 2>&1 </dev/null
+	status=$?
+	echo "# $test ($((SECONDS - start)) s)"
+	relay_lines "$test" <"$out"
+	failed=$(grep -aE '^not ok' "$out" | grep -acv '# SKIP')
+	if [ $status = 124 ] || [ $status = 137 ]; then
+		line "not ok" "$test: no end within $limit s"
+	elif [ $status != 0 ] && [ "$failed" = 0 ]; then
+		line "not ok" "$test: ended with status $status"
+	elif [ $N = $before ]; then
+		line "not ok" "$test: printed no result"
+	fi
+	[ $status = 0 ] || tail -n 40 "$out" | sed 's/^/#   | /'
+}
+
+echo "# $(uname -sr), $(nproc) CPUs, up after $(cut -d' ' -f1 /proc/uptime) s"
+for test; do
+	run_test "$test"
+done
+echo "1..$N"

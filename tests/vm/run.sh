@@ -1,0 +1,186 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Boots Debian's own kernel in QEMU and runs tests inside it, with WireGuard peers of the kernel:
+# what the machine at hand may lack. Prints TAP lines.
+#
+#	tests/vm/run.sh						NET_TESTS below and all of tests/bpf
+#	tests/vm/run.sh net/test_roaming bpf/test_migrate	these
+#	VM_KERNEL=linux-image-6.12-amd64 tests/vm/run.sh	with another kernel, by its meta package
+#
+# The kernel package is fetched once into build/vm/ and unpacked there, not installed. The guest is
+# an initramfs with a copy of the tree's tests and binaries; programs and libraries are the host's,
+# through a read-only share of /usr. Nothing else is shared, and there is no network card. It has one
+# CPU: emulating two costs far more than twice as much.
+
+set -u
+shopt -s nullglob
+cd "$(dirname "$0")/../.." || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C
+
+B=${BUILD:-$PWD/build}
+CACHE=$PWD/build/vm
+PACKAGE=${VM_KERNEL:-linux-image-amd64}
+KERNEL=$CACHE/$PACKAGE
+RUN=$CACHE/run-$$
+LIMIT=${VM_LIMIT:-1100}
+NET_TESTS="vm/test_kernel_wireguard net/test_restart"
+QEMU_PID=
+
+skip_all() { # REASON
+	echo "ok 1 - vm # SKIP $1"
+	echo "1..1"
+	exit 0
+}
+
+die() { # TEXT
+	echo "not ok - vm: $1"
+	exit 1
+}
+
+# --- the kernel -------------------------------------------------------------------------------
+
+download() { # PACKAGE: into $RUN
+	(cd "$RUN" && apt-get download "$1") >"$RUN/apt.log" 2>&1
+}
+
+# Fetches the image that the meta package stands for and unpacks it to $KERNEL, whole or not at all.
+fetch_kernel() {
+	local image
+	image=$(apt-cache depends "$PACKAGE" | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')
+	[ -n "$image" ] || return 1
+	download "$image" || { apt-get update -qq; download "$image"; } >"$RUN/apt.log" 2>&1 || return 1
+	mkdir "$RUN/kernel"
+	dpkg-deb -x "$RUN/$image"_*.deb "$RUN/kernel" || return 1
+	depmod -b "$RUN/kernel" "$(basename "$RUN"/kernel/lib/modules/*)" || return 1
+	rm "$RUN/$image"_*.deb
+	mv -T "$RUN/kernel" "$KERNEL"
+}
+
+# Another run may want the same kernel at the same time.
+have_kernel() {
+	(
+		flock 9
+		[ -d "$KERNEL" ] || fetch_kernel
+	) 9>"$CACHE/.lock"
+}
+
+# --- the initramfs ----------------------------------------------------------------------------
+
+copy_tree() { # ROOT: what the tests need of the tree, at /turnpike
+	local tree=$1/turnpike
+	mkdir -p "$tree/build/tests/bpf" "$tree/build/tests/interop" "$tree/tests"
+	cp -r tests/net tests/vm "$tree/tests/"
+	cp "$B/turnpike" "$B/turnpike-relay" "$tree/build/"
+	cp "$B"/tests/bpf/*.bpf.o "$tree/build/tests/bpf/"
+	find "$B/tests/bpf" "$B/tests/interop" -type f -executable -printf '%P %H\n' |
+		while read -r name from; do
+			cp "$from/$name" "$tree/build/tests/$(basename "$from")/"
+		done
+}
+
+copy_etc() { # ROOT
+	local name
+	mkdir -p "$1/etc"
+	for name in passwd group nsswitch.conf hosts protocols services ld.so.cache alternatives iproute2; do
+		[ -e "/etc/$name" ] && cp -a "/etc/$name" "$1/etc/"
+	done
+}
+
+# Modules that it takes to mount the shares, in the order to insert them.
+copy_boot_modules() { # ROOT
+	local version insmod file name
+	version=$(basename "$KERNEL"/lib/modules/*)
+	for name in virtio_pci 9p 9pnet_virtio; do
+		modprobe -d "$KERNEL" -S "$version" --show-depends "$name"
+	done | while read -r insmod file; do
+		[ "$insmod" = insmod ] || continue
+		[ -e "$1/vm/$(basename "$file")" ] && continue
+		cp "$file" "$1/vm/"
+		echo "/vm/$(basename "$file")" >>"$1/vm/boot-modules"
+	done
+	[ -s "$1/vm/boot-modules" ]
+}
+
+make_initramfs() {
+	local root=$RUN/root dir
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,usr,root,vm/lib/modules}
+	rmdir "$root/bin"
+	for dir in bin sbin lib lib32 lib64 libx32; do
+		[ ! -L /$dir ] || ln -s "usr/$dir" "$root/$dir"
+	done
+	copy_etc "$root"
+	copy_tree "$root"
+	copy_boot_modules "$root" || return 1
+	cp "$(command -v busybox)" "$root/vm/busybox"
+	printf '#!/usr/bin/bash\nexec /usr/sbin/modprobe -d /vm "$@"\n' >"$root/vm/modprobe"
+	cp tests/vm/init "$root/init"
+	chmod 755 "$root/init" "$root/vm/modprobe"
+	(cd "$root" && find . | busybox cpio -o -H newc) >"$RUN/initramfs" 2>"$RUN/cpio.log"
+	rm -rf "$root"
+}
+
+# --- the machine ------------------------------------------------------------------------------
+
+# Addresses that stay the same from process to process spare QEMU much translation. TP_PACKETS is
+# test_relay_model's.
+boot() { # TESTS
+	local share="security_model=none,readonly=on,multidevs=remap"
+	: >"$RUN/results"
+	setpriv --pdeathsig TERM timeout -k 5 "$LIMIT" qemu-system-x86_64 \
+		-accel tcg -cpu max -smp 1 -m 1536 -no-reboot \
+		-nodefaults -nic none -display none -monitor none \
+		-serial "file:$RUN/console.log" -serial stdio \
+		-device virtio-rng-pci \
+		-virtfs "local,path=/usr,mount_tag=usr,$share" \
+		-virtfs "local,path=$KERNEL/lib/modules,mount_tag=modules,$share" \
+		-kernel "$KERNEL"/boot/vmlinuz-* -initrd "$RUN/initramfs" \
+		-append "console=ttyS0 quiet panic=-1 norandmaps TP_PACKETS=5000 tests=${1// /,}" \
+		>"$RUN/results" 2>"$RUN/qemu.log" </dev/null &
+	QEMU_PID=$!
+}
+
+end() {
+	local status=$?
+	trap - EXIT
+	[ -z "$QEMU_PID" ] || { kill "$QEMU_PID" && wait "$QEMU_PID"; } 2>/dev/null
+	[ -z "${LAB_KEEP:-}" ] || cp -rT "$RUN" "$LAB_KEEP"
+	rm -rf "$RUN"
+	exit $status
+}
+
+relay_results() {
+	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$RUN/results" 2>/dev/null
+	wait "$QEMU_PID"
+	status=$?
+	QEMU_PID=
+}
+
+[ "$(uname -m)" = x86_64 ] || skip_all "emulates x86_64 on x86_64 only"
+for tool in qemu-system-x86_64 busybox depmod dpkg-deb apt-get setpriv; do
+	command -v $tool >/dev/null || skip_all "no $tool here"
+done
+[ -x "$B/turnpike-relay" ] || die "nothing is built"
+mkdir -p "$RUN"
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+have_kernel || skip_all "cannot get $PACKAGE: $(tail -n 1 "$RUN/apt.log" 2>/dev/null)"
+make_initramfs || die "cannot make an initramfs: $(cat "$RUN/cpio.log")"
+
+if [ $# -eq 0 ]; then
+	set -- $NET_TESTS
+	for binary in tests/bpf/test_*.c; do
+		set -- "$@" "bpf/$(basename "$binary" .c)"
+	done
+fi
+boot "$*"
+relay_results
+if ! grep -q '^1\.\.[0-9]' "$RUN/results"; then
+	echo "not ok - vm: it ended before its tests did (status $status)"
+	tail -n 30 "$RUN/console.log" "$RUN/qemu.log" | sed 's/^/# /'
+	exit 1
+fi
+! grep -q '^not ok' "$RUN/results"
