@@ -51,6 +51,7 @@ def e2e_report:
 
 ($live | live_report) as $l | ($turn | turn_report) as $t | {
 	date: $date, machine: $machine, kernel: $kernel, command: $command,
+	load_before: ($load | tonumber),
 	testrun: ($testrun | if . then .[0] else null end),
 	live: $l,
 	coturn: ($t | if . and $l then . + {ratio: (.ns / $l.relay_marginal_ns | fixed(1)),

@@ -20,7 +20,7 @@ report_lines() { # FILE: its lines as a JSON list, or null
 
 report_json() {
 	jq -n --arg date "$(date +%F)" --arg machine "$(nproc) CPUs, $(report_machine)" \
-		--arg kernel "$(uname -r | cut -d- -f1)" --arg command "$BENCH_COMMAND" \
+		--arg kernel "$(uname -r | cut -d- -f1)" --arg command "$BENCH_COMMAND" --arg load "$LOAD" \
 		--argjson live "$(report_lines $LAB/live)" --argjson turn "$(report_lines $LAB/turn)" \
 		--argjson e2e "$(report_lines $LAB/e2e)" --argjson scale "$(report_lines $LAB/scale)" \
 		--argjson testrun "$(report_lines $LAB/testrun)" -f "$BENCH_DIR/report.jq"

@@ -20,6 +20,7 @@ lab_summary() {
 	:
 }
 
+LOAD=$(cut -d' ' -f1 /proc/loadavg)
 SOURCE_CPU=0
 RELAY_CPU=$(($(nproc) > 1))
 

@@ -55,5 +55,5 @@ def scale:
 		"", "Roaming (\($r)): all \(.flows) flows of one node work \(.all_ms) ms after it moved, the first after \(.first_ms) ms; a round of one packet each takes \(.unmoved_round_ms) ms when nothing moves."] | .[]);
 
 "# Benchmark results", "",
-"\(.date), \(.machine), Linux \(.kernel), by `\(.command)`.",
+"\(.date), \(.machine), Linux \(.kernel), by `\(.command)`; load average before the run: \(.load_before).",
 live, coturn, end_to_end, scale
