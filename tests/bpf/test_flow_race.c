@@ -6,7 +6,9 @@
  */
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -120,5 +122,9 @@ int main(void)
 		cmocka_unit_test(test_never_half),
 	};
 
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		puts("ok 1 - flow race # SKIP needs two CPUs");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

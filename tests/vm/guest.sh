@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What runs inside: the tests named on the command line, paths below tests/ without `.sh`, one
+# What runs inside: the tests listed in /vm/tests, by their paths below tests/ without `.sh`, one
 # after the other. Their lines become one TAP stream with a plan at its end; of a test that fails
 # the end of the output is shown.
 
@@ -66,7 +66,7 @@ run_test() { # TEST
 }
 
 echo "# $(uname -sr), $(nproc) CPUs, up after $(cut -d' ' -f1 /proc/uptime) s"
-for test; do
+while read -r test <&3; do
 	run_test "$test"
-done
+done 3</vm/tests
 echo "1..$N"

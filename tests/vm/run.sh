@@ -103,7 +103,7 @@ copy_boot_modules() { # ROOT
 	[ -s "$1/vm/boot-modules" ]
 }
 
-make_initramfs() {
+make_initramfs() { # TEST...
 	local root=$RUN/root dir
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,usr,root,vm/lib/modules}
 	rmdir "$root/bin"
@@ -115,6 +115,7 @@ make_initramfs() {
 	copy_boot_modules "$root" || return 1
 	cp "$(command -v busybox)" "$root/vm/busybox"
 	printf '#!/usr/bin/bash\nexec /usr/sbin/modprobe -d /vm "$@"\n' >"$root/vm/modprobe"
+	printf '%s\n' "$@" >"$root/vm/tests"
 	cp tests/vm/init "$root/init"
 	chmod 755 "$root/init" "$root/vm/modprobe"
 	(cd "$root" && find . | busybox cpio -o -H newc) >"$RUN/initramfs" 2>"$RUN/cpio.log"
@@ -125,7 +126,7 @@ make_initramfs() {
 
 # Addresses that stay the same from process to process spare QEMU much translation. TP_PACKETS is
 # test_relay_model's.
-boot() { # TESTS
+boot() {
 	local share="security_model=none,readonly=on,multidevs=remap"
 	: >"$RUN/results"
 	setpriv --pdeathsig TERM timeout -k 5 "$LIMIT" qemu-system-x86_64 \
@@ -136,7 +137,7 @@ boot() { # TESTS
 		-virtfs "local,path=/usr,mount_tag=usr,$share" \
 		-virtfs "local,path=$KERNEL/lib/modules,mount_tag=modules,$share" \
 		-kernel "$KERNEL"/boot/vmlinuz-* -initrd "$RUN/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 norandmaps TP_PACKETS=5000 tests=${1// /,}" \
+		-append "console=ttyS0 quiet panic=-1 norandmaps TP_PACKETS=5000" \
 		>"$RUN/results" 2>"$RUN/qemu.log" </dev/null &
 	QEMU_PID=$!
 }
@@ -150,8 +151,10 @@ end() {
 	exit $status
 }
 
+# In the background, so that a signal to this script is not put off until the machine has ended.
 relay_results() {
-	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$RUN/results" 2>/dev/null
+	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$RUN/results" &
+	wait $!
 	wait "$QEMU_PID"
 	status=$?
 	QEMU_PID=
@@ -168,15 +171,14 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 have_kernel || skip_all "cannot get $PACKAGE: $(tail -n 1 "$RUN/apt.log" 2>/dev/null)"
-make_initramfs || die "cannot make an initramfs: $(cat "$RUN/cpio.log")"
-
 if [ $# -eq 0 ]; then
 	set -- $NET_TESTS
 	for binary in tests/bpf/test_*.c; do
 		set -- "$@" "bpf/$(basename "$binary" .c)"
 	done
 fi
-boot "$*"
+make_initramfs "$@" || die "cannot make an initramfs: $(cat "$RUN/cpio.log")"
+boot
 relay_results
 if ! grep -q '^1\.\.[0-9]' "$RUN/results"; then
 	echo "not ok - vm: it ended before its tests did (status $status)"
