@@ -158,8 +158,7 @@ demo: deps-check
 # On Debian's own kernel 6.1 with in-kernel WireGuard peers, emulated: minutes on a calm machine.
 check-vm: deps-check
 	scripts/deps.sh vm
-	@$(MAKE) --no-print-directory all tests
-	tests/vm/run.sh
+	TESTS=vm tests/run.sh
 
 check: deps-check
 	tests/run.sh

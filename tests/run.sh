@@ -130,6 +130,11 @@ net_ring() {
 	wait
 }
 
+# Minutes on an emulated CPU, so only when asked for by name.
+vm_ring() {
+	[[ " $TESTS" != *\ vm* ]] || run_one "vm/${VM_KERNEL:-linux-image-amd64}" 1200 tests/vm/run.sh
+}
+
 count() { # EXTENDED-REGEX
 	cat "$LOGS"/*.tap | grep -aE "$1" | wc -l
 }
@@ -155,5 +160,6 @@ if build; then
 	run tree/check-deps 60 silent $MAKE check-deps
 	run tree/format 120 silent $MAKE format-check
 	net_ring
+	vm_ring
 fi
 summary
