@@ -106,8 +106,8 @@ static void print_phase(const struct phase *p, struct record *r, double seconds,
 	       is->cookies - was->cookies);
 	printf("\"latency_ms\":{\"p50\":%.2f,\"p99\":%.2f,\"max\":%.2f},", latency_ms(r, 0.5),
 	       latency_ms(r, 0.99), latency_ms(r, 1));
-	printf("\"relay\":{\"cpu_s\":%.2f,\"cpu_us_each\":%.1f,\"rss_kib\":%lu}}\n", cpu,
-	       r->n ? cpu * 1e6 / (double)r->n : 0, after->rss_kib);
+	printf("\"relay\":{\"cpu_s\":%.2f,\"cpu_us_each\":%.1f,\"memory_kib\":%lu}}\n", cpu,
+	       r->n ? cpu * 1e6 / (double)r->n : 0, after->memory_kib);
 	fflush(stdout);
 }
 

@@ -21,7 +21,7 @@ scale_run() { # LABEL SECONDS NODES-OPTION... -- RUN-OPTION...
 	shift
 	sink_start scale
 	bench_relay scale native "${options[@]}"
-	idle=$(awk '/VmRSS/ { print $2 }' "/proc/${LAB_PID[relay-scale]}/status")
+	idle=$(awk '/RssAnon/ { print $2 }' "/proc/${LAB_PID[relay-scale]}/status")
 	nodes_start scale "${options[@]}" -T "$seconds" "$@"
 	wait "${LAB_PID[nodes-scale]}" || note "$label: $(tail -n 1 $LAB/log/nodes-scale.log)"
 	unset "LAB_PID[nodes-scale]"

@@ -47,8 +47,8 @@ def scale:
 	table(["run", "phase", "done", "s", "a second", "retries", "cookies", "p50 ms", "p99 ms", "relay's CPU, us each"];
 		[.[] | .run as $r | .phases[] | select(.phase != "roam") | phase_row($r)]),
 	"",
-	table(["run", "nodes", "flows", "relay's memory, MiB", "before nodes came", "its BPF maps, MiB", "dropped"];
-		[.[] | [.run, .nodes.online, .flows, (.phases | map(.relay.rss_kib // 0) | max | mib),
+	table(["run", "nodes", "flows", "relay's own memory, MiB", "before nodes came", "its BPF maps, MiB", "dropped"];
+		[.[] | [.run, .nodes.online, .flows, (.phases | map(.relay.memory_kib // 0) | max | mib),
 			(.relay_idle_kib | mib), (.map_bytes / 1024 | mib),
 			(.drops | to_entries | map(select(.value > 0) | "\(.key) \(.value)") | join(", "))]]),
 	([.[] | .run as $r | .phases[] | select(.phase == "roam") |

@@ -8,7 +8,7 @@
 
 struct bench_usage {
 	double cpu_seconds; /* user and system, in clock ticks of 10 ms */
-	uint64_t rss_kib;
+	uint64_t memory_kib; /* of its own: without mapped files and BPF maps */
 };
 
 /* All zero for pid 0 and for a process that is gone. */
