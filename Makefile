@@ -75,6 +75,8 @@ BPFT := $(BPFT_SRC:%.c=$(B)/%)
 TOOLS := $(TOOL_SRC:%.c=$(B)/%)
 BENCH := $(BENCH_SRC:%.c=$(B)/%)
 FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
+# What the network lab loads on the far end of a veth.
+LAB := $(B)/tests/bpf/pass.bpf.o
 
 all: $(PROGRAMS)
 bpf: $(BPF_OBJ)
@@ -152,7 +154,7 @@ deps-bench:
 	scripts/deps.sh build test bench
 
 demo: deps-check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(LAB)
 	tests/net/demo.sh
 
 # On Debian's own kernel 6.1 with in-kernel WireGuard peers, emulated: minutes on a calm machine.

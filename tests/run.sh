@@ -159,6 +159,7 @@ if build; then
 	run fuzz/replay 600 silent tests/fuzz/run.sh --replay
 	run tree/check-deps 60 silent $MAKE check-deps
 	run tree/format 120 silent $MAKE format-check
+	run tree/clone 600 tests/clone.sh
 	net_ring
 	vm_ring
 fi
