@@ -106,6 +106,8 @@ struct {
 
 /* --- policy: two sets (bpf/abi/gateway.h) ---------------------------------------------------- */
 
+/* Inner maps by their sizes: clang keeps no whole type of what only they refer to. */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -116,16 +118,16 @@ struct {
 
 struct policy_nodes_set {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct policy_node_key);
-	__type(value, __u32);
+	__uint(key_size, sizeof(struct policy_node_key));
+	__uint(value_size, sizeof(__u32));
 	__uint(max_entries, 1);
 };
 
 struct policy_prefixes_set {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct policy_prefix_key);
-	__type(value, __u32);
+	__uint(key_size, sizeof(struct policy_prefix_key));
+	__uint(value_size, sizeof(__u32));
 	__uint(max_entries, 1);
 };
 
@@ -133,30 +135,30 @@ struct policy_prefixes_set {
 struct policy_classes_set {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_INNER_MAP);
-	__type(key, __u32);
-	__type(value, struct policy_class);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct policy_class));
 	__uint(max_entries, 1);
 };
 
 struct policy_pairs_set {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct policy_pair_key);
-	__type(value, struct policy_pair);
+	__uint(key_size, sizeof(struct policy_pair_key));
+	__uint(value_size, sizeof(struct policy_pair));
 	__uint(max_entries, 1);
 };
 
 struct policy_segments_set {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_INNER_MAP);
-	__type(key, __u32);
-	__type(value, struct policy_segment);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct policy_segment));
 	__uint(max_entries, 1);
 };
 
 struct policy_hits_set {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct policy_hit);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct policy_hit));
 	__uint(max_entries, TP_POLICY_HITS);
 };
 
