@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,17 +122,17 @@ static int attach_port(struct relay_datapath *dp, struct relay_port *p)
 {
 	if (p->link_fd >= 0)
 		close(p->link_fd);
-	return tp_xdp_attach(dp->pin_dir, p->name, p->ifindex,
+	return tp_xdp_attach(dp->pins.dir, p->name, p->ifindex,
 			     bpf_program__fd(dp->skel->progs.relay_xdp), xdp_mode(dp), &p->link_fd);
 }
 
 static int attach_links(struct relay_datapath *dp)
 {
-	int err = tp_xdp_detach(dp->pin_dir, keep_link, dp);
+	int err = tp_xdp_detach(dp->pins.dir, keep_link, dp);
 
 	for (size_t i = 0; !err && i < dp->n_ports; i++) {
 		/* coexist was true before? */
-		if (dp->predecessor && !tp_xdp_pinned(dp->pin_dir, dp->ports[i].name))
+		if (dp->predecessor && !tp_xdp_pinned(dp->pins.dir, dp->ports[i].name))
 			relay_coexist_detach(dp->ports[i].ifindex, dp->predecessor);
 		err = attach_port(dp, &dp->ports[i]);
 		if (!err)
@@ -144,7 +143,7 @@ static int attach_links(struct relay_datapath *dp)
 
 static int attach_beside(struct relay_datapath *dp)
 {
-	int err = tp_xdp_detach(dp->pin_dir, NULL, NULL);
+	int err = tp_xdp_detach(dp->pins.dir, NULL, NULL);
 
 	for (size_t i = 0; !err && i < dp->n_ports; i++)
 		err = relay_coexist_attach(dp, &dp->ports[i]);
@@ -181,7 +180,7 @@ static int open_kernel_half(struct relay_datapath *dp, const struct relay_config
 	err = err ?: fill_slots(dp) ?: map_index_filter(dp);
 	err = err ?: (dp->coexist ? attach_beside(dp) : attach_links(dp));
 	if (!err)
-		relay_pins_cleanup(dp);
+		tp_bpf_pins_cleanup(&dp->pins);
 	return err;
 }
 
@@ -196,7 +195,7 @@ int relay_datapath_open(struct relay_datapath **out, const struct relay_config *
 	tp_bpf_log_init();
 	dp->attach = config->attach;
 	dp->coexist = config->coexist;
-	dp->top_dir = dp->instance_dir = dp->pin_dir = -1;
+	tp_bpf_pins_init(&dp->pins);
 	if (dp->attach ==
 	    RELAY_ATTACH_OFF) /* else an earlier run's program would go on forwarding */
 		err = relay_datapath_detach_pins(config->pin_path, config->instance);
@@ -209,12 +208,6 @@ int relay_datapath_open(struct relay_datapath **out, const struct relay_config *
 	return err;
 }
 
-static void close_dir(int dir)
-{
-	if (dir >= 0)
-		close(dir);
-}
-
 void relay_datapath_close(struct relay_datapath *dp)
 {
 	if (!dp)
@@ -225,11 +218,8 @@ void relay_datapath_close(struct relay_datapath *dp)
 	for (size_t i = 0; i < dp->n_ports; i++)
 		if (dp->ports[i].link_fd >= 0)
 			close(dp->ports[i].link_fd);
-	close_dir(dp->pin_dir);
-	close_dir(dp->instance_dir);
-	close_dir(dp->top_dir);
+	tp_bpf_pins_fini(&dp->pins);
 	relay_bpf__destroy(dp->skel);
-	free(dp->instance);
 	free(dp);
 }
 

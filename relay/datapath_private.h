@@ -6,6 +6,7 @@
 #include <net/if.h>
 
 #include "bpf_link.h"
+#include "bpf_pins.h"
 #include "relay/datapath.h"
 #include "bpf/relay.skel.h" /* needs the ABI structs declared */
 
@@ -22,10 +23,7 @@ struct relay_datapath {
 	bool adopted;
 	struct relay_bpf *skel; /* NULL when off */
 	uint32_t predecessor;	/* id of the flow_slots map that was in use before, 0: none */
-	char *instance;
-	int top_dir;	  /* <pin_path>; -1: not open */
-	int instance_dir; /* <pin_path>/<instance> */
-	int pin_dir;	  /* <pin_path>/<instance>/v<ABI> */
+	struct tp_bpf_pins pins;
 	struct relay_port ports[TP_PORTS];
 	size_t n_ports;
 	struct relay_flow_table flows;
@@ -37,12 +35,6 @@ struct relay_datapath {
 /* Opens the pin directories, loads the program on the pinned maps of an earlier run, or on new maps
  * into which an earlier layout was copied, and pins those. 0 or -errno, logged. */
 int relay_pins_load(struct relay_datapath *dp, const struct relay_config *config);
-/* After attaching: removes what earlier layouts left. */
-void relay_pins_cleanup(struct relay_datapath *dp);
-/* The user that the daemon is, or becomes; root when there is none. */
-uid_t relay_pins_owner(void);
-/* Id of a map, 0 when unknown. */
-uint32_t relay_pins_map_id(int fd);
 
 /* --- datapath_flows.c: the flow table ------------------------------------------------------- */
 
