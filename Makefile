@@ -53,6 +53,7 @@ SKEL := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
 LIB_SRC := $(wildcard userspace/*.c)
 CLI_SRC := $(wildcard userspace/cli/*.c)
 RELAY_SRC := $(wildcard relay/*.c)
+GATEWAY_SRC := $(wildcard gateway/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 BPFT_SRC := $(wildcard tests/bpf/test_*.c)
 HARNESS_SRC := $(filter-out $(BPFT_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
@@ -65,6 +66,7 @@ BENCHLIB_SRC := $(wildcard bench/lib/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIBTURNPIKE := $(B)/libturnpike.a
 LIBRELAY := $(B)/relay/librelay.a
+LIBGATEWAY := $(B)/gateway/libgateway.a
 HARNESS := $(B)/tests/bpf/libharness.a
 SIM := $(B)/tests/unit/libsim.a
 LIBBENCH := $(B)/bench/libbench.a
@@ -94,8 +96,9 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 # --- C ---------------------------------------------------------------------------------------
 
-# The relay waits for its own program only: the tests' and benchmarks' may break by themselves.
+# A daemon waits for its own program only: the tests' and benchmarks' may break by themselves.
 $(call obj,$(RELAY_SRC)): | $(B)/bpf/relay.skel.h
+$(call obj,$(GATEWAY_SRC)): | $(filter $(B)/bpf/gateway.skel.h,$(SKEL))
 $(call obj,$(UNIT_SRC) $(BPFT_SRC) $(HARNESS_SRC) $(TOOL_SRC) $(BENCH_SRC)): | $(SKEL)
 
 $(B)/%.o: %.c Makefile
@@ -106,6 +109,9 @@ $(LIBTURNPIKE): $(call obj,$(LIB_SRC))
 	rm -f $@ && ar rcs $@ $^
 
 $(LIBRELAY): $(call obj,$(filter-out relay/main.c,$(RELAY_SRC)))
+	rm -f $@ && ar rcs $@ $^
+
+$(LIBGATEWAY): $(call obj,$(filter-out gateway/main.c,$(GATEWAY_SRC)))
 	rm -f $@ && ar rcs $@ $^
 
 $(HARNESS): $(call obj,$(HARNESS_SRC))
@@ -126,20 +132,20 @@ $(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
 $(BPFT): TEST_LIBS := $(HARNESS) $(SIM)
 $(BPFT): $(HARNESS)
 $(UNIT): TEST_LIBS := $(SIM)
-$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBTURNPIKE) \
+$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE) \
 		-lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
 
-$(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
+$(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
 
-$(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBRELAY) $(LIBTURNPIKE)
+$(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -lm -o $@
 
 # Only tests/fuzz/run.sh builds these: with clang, sanitizers and coverage, in a directory of its own.
 fuzzers: $(FUZZ)
 
-$(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBTURNPIKE)
+$(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

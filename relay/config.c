@@ -2,12 +2,11 @@
 /* The table of relay.conf's settings. */
 #include "relay/config.h"
 
-#include <ctype.h>
-#include <net/if.h>
 #include <string.h>
 
 #include "bpf/abi/relay.h"
 #include "userspace/config.h"
+#include "userspace/config_checks.h"
 #include "relay/config_check.h"
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -33,52 +32,9 @@ static const char *const attach_names[] = {
 
 /* --- checks of single values ----------------------------------------------------------------- */
 
-static const char *check_interface(const void *member)
-{
-	const char *name = *(char *const *)member;
-
-	if (strlen(name) >= IFNAMSIZ)
-		return "an interface name has at most 15 characters";
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return "not an interface name";
-	for (; *name; name++)
-		if (*name == '/' || *name == ':' || isspace((unsigned char)*name))
-			return "an interface name has no slash, colon or space";
-	return NULL;
-}
-
-/* Names are typed on command lines and stand in JSON, metrics and wg-quick files. */
-static const char *check_name(const void *member)
-{
-	const char *name = *(char *const *)member;
-
-	if (*name == '-')
-		return "a name must not begin with a dash";
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("._-@+:", *name))
-			return "a name consists of letters, digits and . _ - @ + :";
-	return NULL;
-}
-
-/* bpffs refuses names with a dot. */
-static const char *check_instance(const void *member)
-{
-	for (const char *name = *(char *const *)member; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("_-", *name))
-			return "an instance name consists of letters, digits, _ and -";
-	return NULL;
-}
-
-static const char *check_unicast(const void *member)
-{
-	if (relay_addr_is_unicast(member))
-		return NULL;
-	return "not a unicast address";
-}
-
 static const char *check_public_endpoint(const void *member)
 {
-	return check_unicast(&((const struct tp_endpoint *)member)->addr);
+	return tp_config_check_unicast(&((const struct tp_endpoint *)member)->addr);
 }
 
 /* --- tables, inner ones first ---------------------------------------------------------------- */
@@ -89,7 +45,7 @@ static const struct tp_config_field node_fields[] = {
 	 AT(relay_config_node, name),
 	 .max = NAME_MAX_LEN,
 	 .required = true,
-	 .check = check_name,
+	 .check = tp_config_check_name,
 	 .help = "Name of the node in output and in peer-config. "
 		 "Unique in the file. Letters, digits and . _ - @ + :, not beginning with a dash."},
 	{.name = "public_key",
@@ -102,7 +58,7 @@ static const struct tp_config_field node_fields[] = {
 	 .type = TP_CONFIG_CIDR,
 	 AT(relay_config_node, address),
 	 .second = offsetof(struct relay_config_node, address_bits),
-	 .check = check_unicast,
+	 .check = tp_config_check_unicast,
 	 .help = "The node's address inside the overlay, with the length of the network's prefix. "
 		 "Unique in its network. Only peer-config uses it: the relay itself forwards by "
 		 "keys."},
@@ -121,7 +77,7 @@ static const struct tp_config_field network_fields[] = {
 	 AT(relay_config_network, name),
 	 .max = NAME_MAX_LEN,
 	 .required = true,
-	 .check = check_name,
+	 .check = tp_config_check_name,
 	 .help = "Name of the network, unique in the file."},
 	{.name = "nodes",
 	 .type = TP_CONFIG_GROUPS,
@@ -204,7 +160,7 @@ static const struct tp_config_field fields[] = {
 	 LIST(relay_config, interfaces),
 	 .max = TP_PORTS,
 	 .frozen = true,
-	 .check = check_interface,
+	 .check = tp_config_check_interface,
 	 .help = "Network interfaces that face the peers. "
 		 "The XDP program is attached to each of them. Required unless attach is off."},
 	{.name = "attach",
@@ -238,7 +194,7 @@ static const struct tp_config_field fields[] = {
 	{.name = "service_address",
 	 .type = TP_CONFIG_ADDR,
 	 AT(relay_config, service_address),
-	 .check = check_unicast,
+	 .check = tp_config_check_unicast,
 	 .help = "Address that answers ping inside every node's tunnel to the relay. "
 		 "Without it nothing answers. "
 		 "Choose one per relay, outside the networks of the nodes."},
@@ -291,7 +247,7 @@ static const struct tp_config_field fields[] = {
 	 .max = NAME_MAX_LEN,
 	 .preset = "relay",
 	 .frozen = true,
-	 .check = check_instance,
+	 .check = tp_config_check_instance,
 	 .help = "Directory under pin_path, for more than one relay on a host. "
 		 "Letters, digits, _ and -."},
 	{.name = "state_dir",

@@ -22,6 +22,17 @@ bool tp_addr_is_zero(const struct tp_addr *a)
 	return !memcmp(a->b, zero, 16);
 }
 
+bool tp_addr_is_unicast(const struct tp_addr *a)
+{
+	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+	uint8_t first = a->b[12];
+
+	if (tp_addr_is_v4(a))
+		return first != 0 && first != 127 && first < 224;
+	return !tp_addr_is_zero(a) && a->b[0] != 0xff &&
+	       memcmp(a->b, &loopback, sizeof(loopback)) != 0;
+}
+
 bool tp_addr_equal(const struct tp_addr *a, const struct tp_addr *b)
 {
 	return !memcmp(a->b, b->b, sizeof(a->b));
@@ -70,6 +81,23 @@ struct tp_addr tp_addr_prefix(const struct tp_addr *a, unsigned int bits)
 			out.b[i] &= 0xff << (8 * (i + 1) - bits);
 	}
 	return out;
+}
+
+bool tp_prefix_equal(const struct tp_prefix *a, const struct tp_prefix *b)
+{
+	return a->bits == b->bits && tp_addr_equal(&a->addr, &b->addr);
+}
+
+bool tp_prefix_holds(const struct tp_prefix *p, const struct tp_addr *a)
+{
+	struct tp_addr of_a = tp_addr_prefix(a, p->bits), of_p = tp_addr_prefix(&p->addr, p->bits);
+
+	return tp_addr_is_v4(a) == tp_addr_is_v4(&p->addr) && tp_addr_equal(&of_a, &of_p);
+}
+
+bool tp_prefix_is_host(const struct tp_prefix *p)
+{
+	return p->bits == (tp_addr_is_v4(&p->addr) ? 32 : 128);
 }
 
 struct tp_addr tp_addr_host_prefix(const struct tp_addr *a)
@@ -176,6 +204,14 @@ const char *tp_addr_format(const struct tp_addr *a, char *buf)
 		inet_ntop(AF_INET, a->b + 12, buf, TP_ADDR_STRLEN);
 	else
 		inet_ntop(AF_INET6, a->b, buf, TP_ADDR_STRLEN);
+	return buf;
+}
+
+const char *tp_prefix_format(const struct tp_prefix *p, char *buf)
+{
+	size_t len = strlen(tp_addr_format(&p->addr, buf));
+
+	snprintf(buf + len, TP_ADDR_STRLEN - len, "/%u", p->bits);
 	return buf;
 }
 

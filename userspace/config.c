@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "config_internal.h"
 
 #define PATH_ROOM 96
@@ -163,9 +164,12 @@ static void read_list(const struct scope *scope, const struct tp_config_field *f
 	for (int i = 0; element && i < config_setting_length(s); i++, element += size) {
 		const config_setting_t *e = config_setting_get_elem(s, (unsigned int)i);
 		struct tp_config_value value = value_of(e);
+		void *bits = element + offsetof(struct tp_prefix, bits);
 
 		complain(scope, f->name, config_setting_source_line(e),
-			 tp_config_store(f, f->element, &value, element, NULL, why), why);
+			 tp_config_store(f, f->element, &value, element,
+					 f->element == TP_CONFIG_CIDR ? bits : NULL, why),
+			 why);
 	}
 }
 

@@ -23,8 +23,9 @@ enum tp_config_type {			  /* the member it fills */
 		      TP_CONFIG_ADDR,	  /* struct tp_addr */
 		      TP_CONFIG_CIDR, /* struct tp_addr, and its bits as unsigned int at `second` */
 		      TP_CONFIG_ENDPOINT, /* struct tp_endpoint */
-		      TP_CONFIG_LIST,	/* array of what `element` says (string, address, endpoint),
-					 * allocated;   their number as size_t at `second` */
+		      TP_CONFIG_LIST,	/* array of what `element` says (string, address, endpoint,
+					 * CIDR as   struct tp_prefix), allocated; their number as
+					 * size_t at   `second` */
 		      TP_CONFIG_GROUP,	/* nothing of its own: `table` continues in the same struct
 					 */
 		      TP_CONFIG_GROUPS, /* array of `table`->size structs, allocated; number as for

@@ -50,6 +50,8 @@ size_t tp_config_element_size(enum tp_config_type type)
 {
 	if (tp_config_is_string(type))
 		return sizeof(char *);
+	if (type == TP_CONFIG_CIDR)
+		return sizeof(struct tp_prefix);
 	return type == TP_CONFIG_ENDPOINT ? sizeof(struct tp_endpoint) : sizeof(struct tp_addr);
 }
 
