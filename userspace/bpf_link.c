@@ -12,34 +12,10 @@
 #include <unistd.h>
 
 #include "bpf.h"
+#include "bpf_pin_name.h"
 #include "log.h"
 
-#define PIN_PREFIX  "link_"
-#define PIN_NAME_SZ (sizeof(PIN_PREFIX) + IFNAMSIZ)
-
-/* Neither bpffs takes a dot in a name nor the kernel a colon in that of a device. */
-static void swap_chars(char *s, char from, char to)
-{
-	for (; *s; s++)
-		if (*s == from)
-			*s = to;
-}
-
-static void pin_name(const char *ifname, char *buf)
-{
-	snprintf(buf, PIN_NAME_SZ, PIN_PREFIX "%s", ifname);
-	swap_chars(buf, '.', ':');
-}
-
-/* The reverse; false when the pin is not one of a link. */
-static bool pin_ifname(const char *pin, char *ifname)
-{
-	if (strncmp(pin, PIN_PREFIX, strlen(PIN_PREFIX)))
-		return false;
-	snprintf(ifname, IFNAMSIZ, "%s", pin + strlen(PIN_PREFIX));
-	swap_chars(ifname, ':', '.');
-	return true;
-}
+#define PIN_PREFIX "link_"
 
 const char *tp_xdp_mode_name(enum tp_xdp_mode mode)
 {
@@ -66,9 +42,9 @@ const char *tp_xdp_advice(int err, enum tp_xdp_mode mode)
 
 bool tp_xdp_pinned(int dir, const char *ifname)
 {
-	char pin[PIN_NAME_SZ];
+	char pin[TP_BPF_PIN_NAME];
 
-	pin_name(ifname, pin);
+	tp_bpf_pin_name(PIN_PREFIX, ifname, pin);
 	return !faccessat(dir, pin, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -137,7 +113,7 @@ static int create(int dir, const char *ifname, int ifindex, int prog_fd, enum tp
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = mode == TP_XDP_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-	char pin[PIN_NAME_SZ];
+	char pin[TP_BPF_PIN_NAME];
 	int err, fd = bpf_link_create(prog_fd, ifindex, BPF_XDP, &opts);
 
 	if (fd < 0) {
@@ -145,7 +121,7 @@ static int create(int dir, const char *ifname, int ifindex, int prog_fd, enum tp
 		       strerror(-fd), tp_xdp_advice(fd, mode));
 		return fd;
 	}
-	pin_name(ifname, pin);
+	tp_bpf_pin_name(PIN_PREFIX, ifname, pin);
 	err = tp_bpf_pin(dir, pin, fd);
 	if (err) {
 		tp_err("%s: cannot pin the link: %s", ifname, strerror(-err));
@@ -159,11 +135,11 @@ static int create(int dir, const char *ifname, int ifindex, int prog_fd, enum tp
 int tp_xdp_attach(int dir, const char *ifname, int ifindex, int prog_fd, enum tp_xdp_mode mode,
 		  int *link_fd)
 {
-	char pin[PIN_NAME_SZ];
+	char pin[TP_BPF_PIN_NAME];
 	int fd, err;
 
 	*link_fd = -1;
-	pin_name(ifname, pin);
+	tp_bpf_pin_name(PIN_PREFIX, ifname, pin);
 	err = tp_bpf_get(dir, pin, &fd);
 	if (!err) {
 		err = take_over(fd, ifname, ifindex, prog_fd, mode);
@@ -193,7 +169,7 @@ static int detach_one(void *arg, int dir, const char *name)
 	char ifname[IFNAMSIZ];
 	int fd;
 
-	if (!pin_ifname(name, ifname) || (a->keep && a->keep(a->arg, ifname)))
+	if (!tp_bpf_pin_ifname(PIN_PREFIX, name, ifname) || (a->keep && a->keep(a->arg, ifname)))
 		return 0;
 	if (!tp_bpf_get(dir, name, &fd)) {
 		bpf_link_detach(fd);
@@ -208,21 +184,4 @@ int tp_xdp_detach(int dir, bool (*keep)(void *arg, const char *ifname), void *ar
 	struct detach_args a = {keep, arg};
 
 	return tp_bpf_dir_each(dir, detach_one, &a);
-}
-
-static int move_one(void *arg, int dir, const char *name)
-{
-	int to = *(int *)arg;
-	char ifname[IFNAMSIZ];
-
-	if (!pin_ifname(name, ifname))
-		return 0;
-	if (!faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW))
-		return tp_bpf_unpin(dir, name);
-	return renameat(dir, name, to, name) ? -errno : 0;
-}
-
-int tp_xdp_move(int from, int to)
-{
-	return tp_bpf_dir_each(from, move_one, &to);
 }

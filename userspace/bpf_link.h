@@ -28,9 +28,6 @@ bool tp_xdp_any_on(int ifindex);
 
 /* Detaches and unpins each link in dir for whose interface keep() says false. keep NULL: all. */
 int tp_xdp_detach(int dir, bool (*keep)(void *arg, const char *ifname), void *arg);
-/* Moves the links' pins to another directory of the same file system; one that is already there
- * stands, and the other is dropped. */
-int tp_xdp_move(int from, int to);
 
 /* What can be done about a failed attach, for an error message. */
 const char *tp_xdp_advice(int err, enum tp_xdp_mode mode);

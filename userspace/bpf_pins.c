@@ -13,6 +13,7 @@
 #include "bpf.h"
 #include "bpf_link.h"
 #include "bpf_migrate.h"
+#include "bpf_tc.h"
 #include "log.h"
 #include "priv.h"
 
@@ -205,6 +206,29 @@ static bool is_leftover(const struct tp_bpf_pins *p, const char *name)
 	return strcmp(name, p->current) && (!strcmp(name, NEXT) || version_of(name));
 }
 
+static bool is_attachment(const char *name)
+{
+	return !strncmp(name, "link_", strlen("link_")) || !strncmp(name, "tc_", strlen("tc_"));
+}
+
+static int move_one(void *arg, int dir, const char *name)
+{
+	int to = *(int *)arg;
+
+	if (!is_attachment(name))
+		return 0;
+	if (!faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW))
+		return tp_bpf_unpin(dir, name);
+	return renameat(dir, name, to, name) ? -errno : 0;
+}
+
+/* Moves what is attached to another directory; one that is already there stands, and the other is
+ * dropped. */
+static int move_links(int from, int to)
+{
+	return tp_bpf_dir_each(from, move_one, &to);
+}
+
 /* Brings the links of another directory into the current one. */
 static int take_links(void *arg, int dir, const char *name)
 {
@@ -216,7 +240,7 @@ static int take_links(void *arg, int dir, const char *name)
 	err = tp_bpf_subdir_open(dir, name, tp_bpf_pins_owner(), false, &old);
 	if (err)
 		return err;
-	err = tp_xdp_move(old, p->dir);
+	err = move_links(old, p->dir);
 	close(old);
 	return err;
 }
@@ -253,7 +277,7 @@ static int recover(struct tp_bpf_pins *p)
 		return err == -ENOENT ? 0 : err;
 	err = tp_bpf_subdir_open(p->instance, p->current, tp_bpf_pins_owner(), false, &current);
 	if (!err) {
-		err = tp_xdp_move(next, current);
+		err = move_links(next, current);
 		close(current);
 	} else if (err == -ENOENT) {
 		err = 0;
@@ -309,7 +333,7 @@ static int empty_version(void *arg, int instance, const char *name)
 	err = tp_bpf_subdir_open(instance, name, tp_bpf_pins_owner(), false, &dir);
 	if (err)
 		return err;
-	err = tp_xdp_detach(dir, NULL, NULL);
+	err = tp_xdp_detach(dir, NULL, NULL) ?: tp_tc_detach(dir, NULL, NULL);
 	if (!err && e->empty)
 		err = e->empty(e->arg, dir);
 	close(dir);
