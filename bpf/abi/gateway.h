@@ -46,7 +46,7 @@ struct gw_overlay {
 struct gw_uplink {
 	__u32 ifindex;
 	__u32 mtu;
-	__u32 n_addrs;
+	__u32 n_addrs; /* places to look at; 0 in one of them: not in use */
 	__u32 pad;
 	__be32 addr[TP_GW_ADDRS]; /* masquerade addresses; their slot is id * TP_GW_ADDRS + i */
 };
@@ -214,8 +214,10 @@ struct gw_filter {
 };
 
 /* One word per (address slot, block of ports): 0, or the owner with GW_BLOCK_TAKEN. A node's blocks
- * lie on one address (RFC 4787 REQ-2). */
-#define GW_BLOCK_TAKEN (1ull << 63)
+ * lie on one address (RFC 4787 REQ-2). Programs take (0 -> owner), only the daemon gives back, and
+ * not before the log of blocks has seen it: GW_BLOCK_LOGGED is the daemon's mark for that. */
+#define GW_BLOCK_TAKEN	(1ull << 63)
+#define GW_BLOCK_LOGGED (1ull << 62)
 /* bits 0..31 node (as on the wire), 32..47 overlay */
 
 #define TP_GW_NODE_BLOCKS 64
@@ -226,12 +228,14 @@ struct gw_node_key {
 	__u16 uplink; /* blocks belong to one; flows are counted with uplink 0xffff */
 };
 
-/* blocks[]: 0, or number of the block word + 1; filled by compare-and-exchange, in order. */
+/* blocks[]: 0, or number of the block word + 1; filled by compare-and-exchange, the first free
+ * place first; holes come where gw_sweep has taken a block out. */
 struct gw_node {
 	__u32 flows;
 	__u32 filters;
 	__u32 refused; /* ticks of the last refusal that was told to the node */
-	__u32 slot;    /* address slot + 1 that the node is on; 0: none yet */
+	__u32 slot;    /* address slot + 1 that the node is on; 0: none yet. When that slot has no
+			  address any more, the node is given another one */
 	__u32 blocks[TP_GW_NODE_BLOCKS];
 };
 
@@ -321,18 +325,33 @@ struct policy_hit {
 
 /* --- the sweeper ---------------------------------------------------------------------------- */
 
-/* One batch of what looks dead, for the program gw_sweep (BPF_PROG_RUN): it takes an entry by
- * exchanging its `until` for 0 while that is still in the past, and then deletes it. */
+/*
+ * One batch of what looks dead, for the program gw_sweep (BPF_PROG_RUN): it takes an entry by
+ * exchanging its `until` for 0 while that is still in the past, and then deletes it.
+ *
+ * A block is given back in two steps. gw_sweep takes it out of its node's list (its place, block +
+ * 1, is exchanged for 0), and with the last one the node is off its address (slot = 0): the node
+ * claims no more ports there. The daemon then sets the block's word to 0, when no program that had
+ * read the list can still be running and the ports are still all dead.
+ */
 #define TP_GW_SWEEP 256
+
+struct gw_sweep_block {
+	struct gw_node_key node;
+	__u32 block; /* number of its word */
+};
 
 struct gw_sweep {
 	__u32 n_flows;
 	__u32 n_forwards;
 	__u32 n_filters;
+	__u32 n_blocks;
 	__u32 done; /* entries that were removed */
+	__u32 pad;
 	struct gw_flow_key flow[TP_GW_SWEEP];
 	struct gw_forward_key forward[TP_GW_SWEEP];
 	struct gw_filter_key filter[TP_GW_SWEEP];
+	struct gw_sweep_block block[TP_GW_SWEEP];
 };
 
 /* --- fragments ------------------------------------------------------------------------------ */
