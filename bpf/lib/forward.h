@@ -36,7 +36,7 @@ TP_INLINE int send(struct xdp_md *ctx, struct packet *p, struct relay_flow *flow
 
 	if (same_length)
 		rewrite_in_place(p, flow, nh);
-	else if (reframe(ctx, p, flow, nh))
+	else if (reframe(ctx, flow, nh))
 		return leave(ctx, TP_DROP_no_room);
 	verdict = nexthop_send(ctx, nh);
 	if (verdict == XDP_DROP)
@@ -63,7 +63,7 @@ TP_INLINE int forward(struct xdp_md *ctx, struct packet *p, struct relay_flow *f
 	grow = (to_v6 ? IPV6_LEN : IPV4_LEN) - l3_len(p);
 	mtu = (flow->mtu < nh->mtu ? flow->mtu : nh->mtu) - grow;
 	if (p->ip_len > mtu)
-		return answer_too_big(ctx, p, mtu);
+		return answer_too_big(ctx, mtu);
 	if (to_v6 && !p->udp->check)
 		return leave(ctx,
 			     TP_PASS_slow); /* IPv6 wants a sum over all of it (RFC 8200, 8.1) */

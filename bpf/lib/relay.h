@@ -15,16 +15,13 @@ TP_INLINE int relay_packet(struct xdp_md *ctx)
 {
 	struct relay_flow *flow;
 	struct packet p;
-	int why = parse_packet(ctx, &p);
 
-	if (why != CARRY_ON)
-		return leave(ctx, why);
-	if (wg_is_data(ctx, &p)) {
+	if (parse_packet(ctx, &p) == CARRY_ON && wg_is_data(ctx, &p)) {
 		flow = flow_find(&p.key);
 		if (flow && tp_equal16(flow->local, p.local.addr))
 			return forward(ctx, &p, flow);
 	}
-	return unmatched(ctx, &p);
+	return unmatched(ctx);
 }
 
 #endif

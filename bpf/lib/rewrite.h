@@ -70,18 +70,24 @@ TP_INLINE struct ip_fields translated(const struct packet *p, const struct relay
 
 /* Rewrites what may change family, number of VLAN tags, or lose bytes behind the IP packet. What
  * was read from the packet is used up before its start moves. 0, or -1 with the packet spoilt. */
-static __noinline int reframe(struct xdp_md *ctx, const struct packet *p,
-			      const struct relay_flow *flow, const struct relay_nexthop *nh)
+static __noinline int reframe(struct xdp_md *ctx, const struct relay_flow *flow,
+			      const struct relay_nexthop *nh)
 {
+	struct packet packet, *p = &packet;
+	int why = parse_packet(ctx, p);
 	bool to_v6 = !tp_is_mapped(flow->dst);
 	__u32 new_l3_len = to_v6 ? IPV6_LEN : IPV4_LEN;
 	__u32 proto_at = nexthop_l2_len(nh) - sizeof(__be16);
 	int grow;
-	struct ip_fields f = translated(p, flow);
-	bool translate = to_v6 != p->v6;
+	struct ip_fields f;
+	bool translate;
 	struct udphdr *udp;
 	void *eth, *proto, *ip;
 
+	if (why != CARRY_ON)
+		return -1;
+	f = translated(p, flow);
+	translate = to_v6 != p->v6;
 	barrier_var(proto_at); /* the verifier wants pointers that only move forward */
 	grow = proto_at + sizeof(__be16) + new_l3_len - l2_len(p) - l3_len(p);
 	if (p->trailer && bpf_xdp_adjust_tail(ctx, -(int)p->trailer))

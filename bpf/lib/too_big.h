@@ -86,11 +86,16 @@ TP_INLINE int make_room(struct xdp_md *ctx, const struct packet *p, int grow)
 
 /* Tells the sender of a packet that at most `mtu` bytes of IP, as it counts them, get through. What
  * may be fragmented, and what IPv6 does not know how to say, is left to the kernel. */
-static __noinline int answer_too_big(struct xdp_md *ctx, struct packet *p, __u16 mtu)
+static __noinline int answer_too_big(struct xdp_md *ctx, __u16 mtu)
 {
-	const struct iphdr *ip = p->ip;
+	struct packet packet, *p = &packet;
+	int why = parse_packet(ctx, p);
+	const struct iphdr *ip;
 	void *start;
 
+	if (why != CARRY_ON)
+		return leave(ctx, why);
+	ip = p->ip;
 	if (p->ip_len < QUOTE_LEN)
 		return leave(ctx, TP_PASS_slow);
 	if (p->v6 ? mtu < IPV6_MIN_MTU : !(ip->frag_off & bpf_htons(IPV4_DF)))

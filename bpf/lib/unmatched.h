@@ -35,10 +35,14 @@ TP_INLINE int judge_handshake(const struct packet *p, __u32 type)
 	return limit_handshake(p) ? TP_PASS_handshake : TP_DROP_handshake_flood;
 }
 
-static __noinline int unmatched(struct xdp_md *ctx, struct packet *p)
+static __noinline int unmatched(struct xdp_md *ctx)
 {
+	struct packet packet, *p = &packet;
+	int why = parse_packet(ctx, p);
 	__u32 type;
 
+	if (why != CARRY_ON)
+		return leave(ctx, why);
 	if (!bpf_map_lookup_elem(&locals, &p->local))
 		return leave(ctx, TP_PASS_not_ours);
 	if (!p->sound)
