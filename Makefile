@@ -99,6 +99,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 # A daemon waits for its own program only: the tests' and benchmarks' may break by themselves.
 $(call obj,$(RELAY_SRC)): | $(B)/bpf/relay.skel.h
 $(call obj,$(GATEWAY_SRC)): | $(filter $(B)/bpf/gateway.skel.h,$(SKEL))
+$(B)/userspace/bpf_tick.o: | $(B)/bpf/tick.skel.h
 $(call obj,$(UNIT_SRC) $(BPFT_SRC) $(HARNESS_SRC) $(TOOL_SRC) $(BENCH_SRC)): | $(SKEL)
 
 $(B)/%.o: %.c Makefile

@@ -18,6 +18,7 @@
 
 #include "bpf/abi/relay.h"
 #include "bpf/lib/flow.h"
+#include "bpf_tick.h"
 #include "relay/flow_table.h"
 #include "bench/testrun.skel.h"
 
@@ -206,10 +207,13 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, __u32 ta
 {
 	struct testrun_bpf *skel = testrun_bpf__open();
 	__u8 headers[sizeof(skel->rodata->frame.ip)] = {0};
+	struct tp_bpf_tick tick;
 	int err;
 
-	if (!skel)
+	if (!skel || tp_bpf_tick(&tick))
 		return NULL;
+	skel->rodata->knobs.tick_ns = tick.ns;
+	skel->rodata->knobs.tick_origin = tick.origin;
 	skel->rodata->knobs.listen_port = htons(PORT);
 	skel->rodata->knobs.stun_rate = 20; /* the limits that are on by default */
 	skel->rodata->knobs.session_rate = 1000;

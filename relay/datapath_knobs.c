@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "bpf_tick.h"
 #include "datapath_private.h"
 #include "log.h"
 
@@ -58,6 +59,7 @@ static uint32_t strangers_per_cpu(void)
 
 int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
 {
+	struct tp_bpf_tick tick;
 	uint32_t seed;
 	int err = set_sizes(skel, config);
 
@@ -65,6 +67,8 @@ int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
 		tp_err("cannot size the BPF maps: %s", strerror(-err));
 		return err;
 	}
+	if (tp_bpf_tick(&tick))
+		tp_debug("XDP asks the kernel's clock: its ticks cannot be used");
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -EIO;
 	skel->rodata->knobs = (struct relay_knobs){
@@ -78,6 +82,8 @@ int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
 		.site_rate = SITE_RATE,
 		.handshake_rate = strangers_per_cpu(),
 		.seed = seed,
+		.tick_ns = tick.ns,
+		.tick_origin = tick.origin,
 	};
 	return 0;
 }

@@ -143,6 +143,9 @@ struct relay_knobs {
 	__u32 handshake_rate; /* the same from all other sources, per CPU */
 	__u32 seed;	      /* of the source hash */
 	__u32 flow_mask;      /* buckets in flow_index, less one */
+	__u32 pad;
+	__u64 tick_ns;	   /* CLOCK_MONOTONIC from the kernel's ticks (userspace/bpf_tick.h); */
+	__u64 tick_origin; /* tick_ns 0: ask its clock */
 	struct relay_flow_seed flow_seed;
 };
 

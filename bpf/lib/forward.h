@@ -4,6 +4,7 @@
 #define TP_BPF_FORWARD_H
 
 #include "limit.h"
+#include "now.h"
 #include "nexthop.h"
 #include "rewrite.h"
 #include "too_big.h"
@@ -19,7 +20,7 @@ TP_INLINE __u8 packet_ttl(const struct packet *p)
 /* May it go on? */
 TP_INLINE int admit(const struct packet *p, const struct relay_flow *flow)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
+	__u64 now = coarse_now();
 
 	if (now >= flow->expires_at)
 		return TP_DROP_flow_expired;

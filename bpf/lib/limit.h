@@ -7,6 +7,7 @@
 #define TP_BPF_LIMIT_H
 
 #include "node_limit.h"
+#include "now.h"
 #include "parse.h"
 
 /* The sending node's packets and bits a second (of IP). */
@@ -56,8 +57,7 @@ TP_INLINE bool limit_source(const struct packet *p, enum purpose purpose, __u32 
 		return true;
 	slot = source_slot(source_prefix(p, purpose == PURPOSE_STUN), purpose);
 	word = bpf_map_lookup_elem(&src_buckets, &slot);
-	return !word || tp_bucket_take(word, bpf_ktime_get_coarse_ns(), TP_NS_A_SECOND / rate,
-				       TP_NS_A_SECOND);
+	return !word || tp_bucket_take(word, coarse_now(), TP_NS_A_SECOND / rate, TP_NS_A_SECOND);
 }
 
 TP_INLINE bool at_site(const struct packet *p)
@@ -82,8 +82,8 @@ TP_INLINE bool limit_strangers(void)
 	if (!word)
 		return true;
 	cost = TP_NS_A_SECOND / knobs.handshake_rate;
-	if (!tp_bucket_grant(*word, bpf_ktime_get_coarse_ns(), cost,
-			     tp_burst_ns(TP_BURST_PACKETS * cost), &granted))
+	if (!tp_bucket_grant(*word, coarse_now(), cost, tp_burst_ns(TP_BURST_PACKETS * cost),
+			     &granted))
 		return false;
 	*word = granted;
 	return true;

@@ -12,6 +12,7 @@
 
 #include "bpf/lib/flow.h"
 #include "bpf/relay.skel.h"
+#include "bpf_tick.h"
 
 #define TEST_ENTRIES 4096
 #define COUNTERS     32
@@ -26,6 +27,9 @@ struct harness {
 
 struct relay_knobs harness_knobs(void)
 {
+	struct tp_bpf_tick tick;
+
+	assert_int_equal(tp_bpf_tick(&tick), 0);
 	return (struct relay_knobs){
 		.listen_port = htons(RELAY_PORT),
 		.stun_port = htons(STUN_PORT),
@@ -34,6 +38,8 @@ struct relay_knobs harness_knobs(void)
 		.probe_rate = 1000,
 		.handshake_rate = 1000,
 		.seed = 0x5eed,
+		.tick_ns = tick.ns,
+		.tick_origin = tick.origin,
 	};
 }
 
