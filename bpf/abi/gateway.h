@@ -249,7 +249,11 @@ struct gw_node {
  * depends on how many selectors an address falls under, not on how many rules there are, and the
  * tables grow with the rules, not with their cross product.
  *
- * All tables exist twice (outer maps with two slots): those of generation g are in slot g & 1.
+ * A segment with rule 0 goes on to the next pair; its rule in shadow mode, the first one met, is
+ * noted, and counted when no rule allows the flow.
+ *
+ * All tables exist twice (outer maps with two slots): those of generation g are in slot g & 1. When
+ * a node's class changed, the generation rises by 2: the same tables, but flows are judged again.
  */
 #define TP_POLICY_SETS	     2
 #define TP_POLICY_SELECTORS  32	   /* that one address may fall under */
@@ -269,7 +273,8 @@ enum gw_policy_flags {
 
 /* Inner maps, one of each a set:
  *	policy_nodes	HASH	 struct policy_node_key -> __u32 class
- *	policy_prefixes	LPM_TRIE struct policy_prefix_key -> __u32 class (for other addresses)
+ *	policy_prefixes	LPM_TRIE struct policy_prefix_key -> __u32 class (for other addresses; the
+ *			 host's own are in it, when a rule says "gateway")
  *	policy_classes	ARRAY	 class -> struct policy_class
  *	policy_pairs	HASH	 struct policy_pair_key -> struct policy_pair
  *	policy_segments	ARRAY	 struct policy_segment, each pair's sorted and disjoint
@@ -291,6 +296,11 @@ struct policy_selector {
 	__u64 reaches; /* as a source: bit policy_bit(d) for each destination selector d it has
 			  rules with */
 };
+
+TP_INLINE __u64 policy_bit(__u32 selector)
+{
+	return 1ull << (selector * 0x9e3779b1u >> 26);
+}
 
 /* Selectors in ascending order, TP_POLICY_ANY first. */
 struct policy_class {
@@ -318,9 +328,13 @@ struct policy_segment {
 	__u32 shadow; /* rule in shadow mode that would allow it; 0: none */
 };
 
+/* `name` is the daemon's, which writes it for one of the CPUs: a number made of the rule's name, by
+ * which its counts go over to the next generation even when another process compiles that. */
 struct policy_hit {
-	__u64 flows;   /* first packets that it decided */
+	__u64 flows;   /* first packets that it decided; a rule in shadow mode: would have, and none
+			  else did */
 	__u64 refused; /* rule 0 only: those that the default refused */
+	__u64 name;
 };
 
 /* --- the sweeper ---------------------------------------------------------------------------- */
