@@ -53,7 +53,7 @@ SKEL := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
 LIB_SRC := $(wildcard userspace/*.c)
 CLI_SRC := $(wildcard userspace/cli/*.c)
 RELAY_SRC := $(wildcard relay/*.c)
-GATEWAY_SRC := $(wildcard gateway/*.c)
+GATEWAY_SRC := $(filter-out $(if $(wildcard bpf/gateway.bpf.c),,gateway/datapath%),$(wildcard gateway/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 BPFT_SRC := $(wildcard tests/bpf/test_*.c)
 HARNESS_SRC := $(filter-out $(BPFT_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
@@ -71,7 +71,8 @@ HARNESS := $(B)/tests/bpf/libharness.a
 SIM := $(B)/tests/unit/libsim.a
 LIBBENCH := $(B)/bench/libbench.a
 
-PROGRAMS := $(B)/turnpike $(B)/turnpike-relay
+PROGRAMS := $(B)/turnpike $(B)/turnpike-relay \
+	$(if $(wildcard bpf/gateway.bpf.c),$(B)/turnpike-gateway)
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 BPFT := $(BPFT_SRC:%.c=$(B)/%)
 TOOLS := $(TOOL_SRC:%.c=$(B)/%)
@@ -126,6 +127,9 @@ $(LIBBENCH): $(call obj,$(BENCHLIB_SRC))
 
 $(B)/turnpike-relay: $(B)/relay/main.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
+
+$(B)/turnpike-gateway: $(B)/gateway/main.o $(LIBGATEWAY) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@
 
 $(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@

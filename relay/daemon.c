@@ -179,16 +179,14 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 /* The file's errors, each as a line of the log. */
 static int load_config(const char *path, struct relay_config **out)
 {
-	char *text = NULL, *line, *rest;
+	char *text = NULL;
 	size_t size;
 	FILE *errors = open_memstream(&text, &size);
 	int err = errors ? relay_config_load(path, out, errors) : -ENOMEM;
 
 	if (errors)
 		fclose(errors);
-	for (rest = text; rest && (line = strsep(&rest, "\n"));)
-		if (*line)
-			tp_err("%s", line);
+	tp_log_lines(LOG_ERR, text);
 	free(text);
 	return err;
 }

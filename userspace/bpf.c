@@ -30,17 +30,14 @@ static int lowered_level(enum libbpf_print_level level)
 
 static int print_lines(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char *text, *rest, *line;
+	char *text;
 
 	/* libbpf's own debug output would drown the daemon's */
 	if (level == LIBBPF_DEBUG || !tp_log_wants(lowered_level(level)))
 		return 0;
 	if (vasprintf(&text, fmt, args) < 0)
 		return 0;
-	rest = text;
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			tp_log(lowered_level(level), "%s", line);
+	tp_log_lines(lowered_level(level), text);
 	free(text);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -95,4 +96,13 @@ bool tp_log_allow(struct tp_log_limit *limit)
 	left_out = limit->suppressed;
 	limit->suppressed = 0;
 	return true;
+}
+
+void tp_log_lines(int level, char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n")))
+		if (*line)
+			tp_log(level, "%s", line);
 }

@@ -12,6 +12,9 @@ bool tp_log_wants(int level);
 
 __attribute__((format(printf, 2, 3))) void tp_log(int level, const char *fmt, ...);
 
+/* Each line of a text as a message of its own; empty ones are left out. Cuts the text up. */
+void tp_log_lines(int level, char *text);
+
 #define tp_err(...)   tp_log(LOG_ERR, __VA_ARGS__)
 #define tp_warn(...)  tp_log(LOG_WARNING, __VA_ARGS__)
 #define tp_info(...)  tp_log(LOG_INFO, __VA_ARGS__)

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "gateway/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "clock.h"
+#include "control.h"
+#include "gateway/commands.h"
+#include "gateway/metrics_page.h"
+#include "gateway/ports.h"
+#include "log.h"
+#include "metrics.h"
+#include "priv.h"
+#include "sdnotify.h"
+
+#define ADDRESSES_MAX (TP_GW_UPLINKS * TP_GW_ADDRS)
+
+/* --- time, devices, signals ----------------------------------------------------------------- */
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct gw_daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	gw_sweeper_tick(d->sweeper, tp_now());
+}
+
+static void on_links_changed(void *ctx)
+{
+	struct gw_daemon *d = ctx;
+
+	if (d->ready)
+		gw_datapath_reattach(d->dp);
+}
+
+void gw_daemon_stop(struct gw_daemon *d, bool detach)
+{
+	d->detach = d->detach || detach;
+	event_base_loopexit(d->base, NULL);
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	gw_daemon_stop(arg, false);
+}
+
+/* --- reloading ------------------------------------------------------------------------------ */
+
+/* The file's errors, each as a line of the log. */
+static int load_config(const char *path, struct gw_config **out)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+	int err = errors ? gw_config_load(path, out, errors) : -ENOMEM;
+
+	if (errors)
+		fclose(errors);
+	tp_log_lines(LOG_ERR, text);
+	free(text);
+	return err;
+}
+
+static int check_frozen(const struct gw_daemon *d, const struct gw_config *fresh)
+{
+	char frozen[256];
+
+	if (!gw_config_frozen_diff(d->config, fresh, frozen, sizeof(frozen)))
+		return 0;
+	tp_err("%s: a restart is needed to change %s", d->options->config_path, frozen);
+	return -EPERM;
+}
+
+static int apply(struct gw_daemon *d, const struct gw_config *fresh)
+{
+	return gw_links_apply(d->links, fresh);
+}
+
+int gw_daemon_reload(struct gw_daemon *d)
+{
+	struct gw_config *fresh;
+	int err = load_config(d->options->config_path, &fresh);
+
+	err = err ?: check_frozen(d, fresh) ?: apply(d, fresh);
+	if (err) {
+		tp_err("reload refused, nothing has changed");
+		gw_config_free(fresh);
+		return err;
+	}
+	gw_config_free(d->config);
+	d->config = fresh;
+	gw_blocks_reopen(d->blocks);
+	tp_info("reloaded %s", d->options->config_path);
+	return 0;
+}
+
+static void on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	tp_sdnotify_reloading();
+	gw_daemon_reload(arg);
+	tp_sdnotify("READY=1");
+}
+
+/* --- opening, in order ---------------------------------------------------------------------- */
+
+static int open_state(struct gw_daemon *d)
+{
+	int err;
+
+	if (mkdir(d->config->state_dir, 0700) && errno != EEXIST) {
+		tp_err("%s: cannot be made: %s", d->config->state_dir, strerror(errno));
+		return -errno;
+	}
+	err = gw_state_load(&d->state, d->config);
+	if (!err)
+		gw_state_number(&d->state, d->config);
+	return err;
+}
+
+/* While flows already run on the ports, a socket that has come to one of them is no reason to end
+ * them. */
+static int check_sockets(const struct gw_daemon *d, uint16_t first, uint16_t n)
+{
+	struct tp_addr addrs[ADDRESSES_MAX];
+	size_t n_addrs = gw_links_uplink_addresses(d->config, addrs, ADDRESSES_MAX);
+	struct gw_socket found;
+	struct tp_endpoint at;
+	char text[TP_ADDR_STRLEN];
+	int err = gw_ports_used(first, n, addrs, n_addrs, &found);
+
+	if (err != -EADDRINUSE)
+		return err;
+	at = (struct tp_endpoint){found.addr, htons(found.port)};
+	tp_log(gw_datapath_adopted(d->dp) ? LOG_WARNING : LOG_ERR,
+	       "egress.ports: a socket of this host has %s port %s, inside the range; choose other "
+	       "ports, or move it",
+	       found.proto, tp_endpoint_format(&at, text));
+	return gw_datapath_adopted(d->dp) ? 0 : err;
+}
+
+static int open_ports(struct gw_daemon *d)
+{
+	uint16_t first, n;
+	char *ours = NULL;
+	int err;
+
+	if (!d->config->egress.masquerade)
+		return 0;
+	err = gw_config_ports(&d->config->egress, &first, &n);
+	err = err ?: check_sockets(d, first, n);
+	err = err ?: gw_ports_reserve(first, n, d->state.reserved, &ours);
+	if (err)
+		return err;
+	free(d->state.reserved);
+	d->state.reserved = ours;
+	return 0;
+}
+
+static int open_blocks(struct gw_daemon *d)
+{
+	char *path;
+	int err;
+
+	if (asprintf(&path, "%s/%s-ports.log", d->config->state_dir, d->config->instance) < 0)
+		return -ENOMEM;
+	err = gw_blocks_new(&d->blocks, gw_datapath_nat(d->dp), &d->state, path);
+	free(path);
+	return err;
+}
+
+static int open_links(struct gw_daemon *d)
+{
+	const struct gw_links_setup setup = {d->dp, d->blocks, &d->state, on_links_changed, d};
+	int err = gw_links_new(&d->links, d->base, &setup);
+
+	return err ?: gw_links_apply(d->links, d->config);
+}
+
+/* What the programs read is there before they run. */
+static int open_kernel_side(struct gw_daemon *d)
+{
+	int err = gw_datapath_open(&d->dp, d->config, &d->state);
+
+	err = err ?: open_ports(d);
+	err = err ?: gw_state_save(&d->state);
+	err = err ?: open_blocks(d);
+	err = err ?: gw_sweeper_new(&d->sweeper, d->dp, d->blocks);
+	err = err ?: open_links(d);
+	return err ?: gw_datapath_attach(d->dp, d->config, &d->state);
+}
+
+static int start_events(struct gw_daemon *d)
+{
+	static const struct {
+		int signal;
+		event_callback_fn fn;
+	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+	struct timeval every = {.tv_usec = GW_SWEEP_TICK_MS * 1000};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		d->signals[i] = evsignal_new(d->base, signals[i].signal, signals[i].fn, d);
+		if (!d->signals[i] || event_add(d->signals[i], NULL))
+			return -ENOMEM;
+	}
+	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
+	return d->tick && !event_add(d->tick, &every) ? 0 : -ENOMEM;
+}
+
+static int open_services(struct gw_daemon *d)
+{
+	const struct gw_config *c = d->config;
+	char buf[TP_ADDR_STRLEN];
+	int err = tp_control_new(&d->control, d->base, c->control_socket, gw_command, d);
+
+	if (err) {
+		tp_err("control socket %s: %s", c->control_socket, strerror(-err));
+		return err;
+	}
+	if (!c->metrics_listen.port)
+		return 0;
+	err = tp_metrics_server_new(&d->metrics, d->base, &c->metrics_listen, &gw_metrics_ops, d);
+	if (err)
+		tp_err("metrics_listen %s: %s", tp_endpoint_format(&c->metrics_listen, buf),
+		       strerror(-err));
+	return err;
+}
+
+static int drop_privileges(struct gw_daemon *d)
+{
+	/* bpf() on maps and links; netlink, attaching to devices that come back, and the reserved
+	 * ports, which CAP_NET_ADMIN opens for their own network namespace. */
+	static const int keep[] = {CAP_BPF, CAP_NET_ADMIN};
+	static const char *const calls[] = {"bpf"};
+	int err = tp_priv_chown(d->config->pin_path, TP_PRIV_USER);
+
+	err = err ?: tp_priv_chown(d->config->control_socket, TP_PRIV_USER);
+	err = err ?: tp_priv_chown(d->config->state_dir, TP_PRIV_USER);
+	err = err ?: tp_priv_drop(TP_PRIV_USER, keep, 2);
+	return err ?: tp_priv_seccomp(calls, 1);
+}
+
+static int daemon_open(struct gw_daemon *d)
+{
+	int err;
+
+	d->started = tp_now();
+	d->base = event_base_new();
+	err = d->base ? 0 : -ENOMEM;
+	err = err ?: open_state(d);
+	err = err ?: open_kernel_side(d);
+	err = err ?: start_events(d);
+	err = err ?: open_services(d);
+	return err ?: drop_privileges(d);
+}
+
+/* --- closing -------------------------------------------------------------------------------- */
+
+static void detach(struct gw_daemon *d)
+{
+	gw_datapath_detach(d->dp);
+	gw_ports_release(d->state.reserved);
+	free(d->state.reserved);
+	d->state.reserved = NULL;
+	d->state.nat_first = d->state.nat_ports = d->state.nat_block = 0;
+	gw_state_save(&d->state);
+}
+
+static void daemon_close(struct gw_daemon *d)
+{
+	tp_metrics_server_free(d->metrics);
+	tp_control_free(d->control);
+	for (unsigned int i = 0; i < 3; i++)
+		if (d->signals[i])
+			event_free(d->signals[i]);
+	if (d->tick)
+		event_free(d->tick);
+	if (d->detach && d->dp)
+		detach(d);
+	gw_links_free(d->links);
+	gw_sweeper_free(d->sweeper);
+	gw_blocks_free(d->blocks);
+	gw_datapath_close(d->dp);
+	if (d->base)
+		event_base_free(d->base);
+	gw_state_fini(&d->state);
+	gw_config_free(d->config);
+}
+
+int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *config)
+{
+	struct gw_daemon d = {.options = options, .config = config};
+	int err = daemon_open(&d);
+
+	if (err)
+		goto out;
+	d.ready = true;
+	tp_info("gateway %s: %zu overlays, %zu uplinks, XDP %s", config->instance,
+		config->n_overlays, config->egress.n_uplinks, gw_datapath_xdp(d.dp));
+	tp_sdnotify("READY=1");
+	event_base_dispatch(d.base);
+	tp_sdnotify("STOPPING=1");
+	d.detach = d.detach || options->detach_on_exit;
+	if (!d.detach)
+		tp_info("stopping; flows go on (`turnpike gateway detach` ends them)");
+out:
+	daemon_close(&d);
+	return err;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* turnpike-gateway as a process: everything opened in order, run by one event loop, closed in
+ * reverse. */
+#ifndef GATEWAY_DAEMON_H
+#define GATEWAY_DAEMON_H
+
+#include "gateway/blocks.h"
+#include "gateway/config.h"
+#include "gateway/datapath.h"
+#include "gateway/links.h"
+#include "gateway/state.h"
+#include "gateway/sweep.h"
+
+struct gw_daemon_options {
+	const char *config_path;
+	bool detach_on_exit;
+};
+
+struct gw_daemon {
+	const struct gw_daemon_options *options;
+	struct gw_config *config;
+	struct gw_state state;
+	struct event_base *base;
+	struct gw_datapath *dp;
+	struct gw_blocks *blocks;
+	struct gw_sweeper *sweeper;
+	struct gw_links *links;
+	struct tp_control *control;
+	struct tp_metrics_server *metrics;
+	struct event *signals[3], *tick;
+	uint64_t started; /* tp_now() */
+	bool detach;
+	bool ready;
+};
+
+/* Runs until SIGTERM or SIGINT (0), or fails to start (-errno, logged). Takes the config over. */
+int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *config);
+
+/* Rereads the config file. 0, or -errno with nothing changed and the reason logged. */
+int gw_daemon_reload(struct gw_daemon *d);
+/* Ends the event loop; with `detach`, everything is taken off the devices on the way out, and all
+ * pins are removed. */
+void gw_daemon_stop(struct gw_daemon *d, bool detach);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the parts of the data path share among themselves; nobody else includes this. */
+#ifndef GATEWAY_DATAPATH_PRIVATE_H
+#define GATEWAY_DATAPATH_PRIVATE_H
+
+#include <net/if.h>
+
+#include "bpf_pins.h"
+#include "gateway/datapath.h"
+#include "bpf/gateway.skel.h" /* needs the ABI structs declared */
+
+struct gw_device {
+	char name[IFNAMSIZ];
+	enum gw_role role;
+	struct gateway_bpf *skel; /* its own instance, on the common maps */
+	int ifindex;		  /* 0: the device is away */
+	int l2_len;
+	int xdp_link; /* -1: none */
+};
+
+struct gw_datapath {
+	enum gw_attach attach; /* of XDP */
+	bool adopted;
+	struct gateway_bpf *skel; /* has the maps, and the program gw_sweep */
+	struct gw_knobs knobs;
+	struct tp_bpf_pins pins;
+	struct gw_device devices[TP_GW_OVERLAYS + TP_GW_UPLINKS];
+	size_t n_devices;
+	struct gw_nat_memory nat;
+	struct gw_sweep *sweep;
+};
+
+/* --- datapath_knobs.c ----------------------------------------------------------------------- */
+
+/* The programs' constants. 0 or -EINVAL. */
+int gw_knobs_make(struct gw_knobs *knobs, const struct gw_config *config);
+/* Sizes of maps, before load. 0 or -errno. */
+int gw_sizes_set(struct gateway_bpf *skel, const struct gw_config *config,
+		 const struct gw_knobs *knobs, uint32_t uplinks);
+
+/* --- datapath_pins.c ------------------------------------------------------------------------ */
+
+/* Loads dp->skel on pinned maps, or on new ones, into which an earlier run's entries are copied,
+ * without those of flows if `keep_flows` is not set. 0 or -errno, logged. */
+int gw_pins_load(struct gw_datapath *dp, const struct gw_config *config, bool keep_flows);
+
+/* --- datapath_devices.c --------------------------------------------------------------------- */
+
+void gw_devices_close(struct gw_datapath *dp);
+
+#endif

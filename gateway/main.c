@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* turnpike-gateway: options, then daemon.c. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto.h"
+#include "log.h"
+#include "gateway/config.h"
+#include "gateway/daemon.h"
+
+#define CONFIG_PATH "/etc/turnpike/gateway.conf"
+
+enum { OPT_CHECK = 256, OPT_VERSION, OPT_DETACH };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"check", no_argument, NULL, OPT_CHECK},
+	{"detach-on-exit", no_argument, NULL, OPT_DETACH},
+	{"verbose", no_argument, NULL, 'v'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static void usage(FILE *out)
+{
+	fputs("Usage: turnpike-gateway [-c FILE] [options]\n"
+	      "Lets overlay nodes reach the subnets beyond this host, as its policy allows.\n\n"
+	      "  -c, --config FILE   configuration (default " CONFIG_PATH ")\n"
+	      "      --check         check the configuration and exit\n"
+	      "      --detach-on-exit  on a clean stop, take all programs off and remove pinned "
+	      "state\n"
+	      "  -v, --verbose       say more\n"
+	      "      --version       print the version\n"
+	      "  -h, --help          print this\n\n"
+	      "SIGHUP rereads the configuration; SIGTERM stops. See turnpike-gateway(8).\n",
+	      out);
+}
+
+static int run(const struct gw_daemon_options *options, bool check)
+{
+	struct gw_config *config;
+	int err = gw_config_load(options->config_path, &config, stderr);
+
+	if (err)
+		return EXIT_FAILURE;
+	if (check) {
+		gw_config_free(config);
+		return EXIT_SUCCESS;
+	}
+	if (tp_crypto_init()) {
+		gw_config_free(config);
+		return EXIT_FAILURE;
+	}
+	return gw_daemon_run(options, config) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct gw_daemon_options options = {.config_path = CONFIG_PATH};
+	bool check = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:vh", long_options, NULL)) != -1) {
+		switch (opt) {
+		case 'c': options.config_path = optarg; break;
+		case 'v': tp_log_level(LOG_DEBUG); break;
+		case OPT_CHECK: check = true; break;
+		case OPT_DETACH: options.detach_on_exit = true; break;
+		case OPT_VERSION: puts("turnpike-gateway " TP_VERSION); return EXIT_SUCCESS;
+		case 'h': usage(stdout); return EXIT_SUCCESS;
+		default: usage(stderr); return 2;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return 2;
+	}
+	return run(&options, check);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "gateway/metrics_page.h"
+
+#include "clock.h"
+#include "gateway/report.h"
+
+static void write_reasons(struct tp_metrics *m, const struct gw_count *counts, const char *name,
+			  const char *help, enum gw_reason_kind kind)
+{
+	tp_metrics_family(m, TP_COUNTER, name, help);
+	for (int i = 0; i < GW_REASON_MAX; i++)
+		if (gw_reason_texts[i].kind == kind)
+			tp_metrics_u64(m, TP_LABELS({"reason", gw_reason_texts[i].name}),
+				       counts[i].packets);
+}
+
+static void write_forwarded(struct tp_metrics *m, const struct gw_count *counts)
+{
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_forwarded_packets_total",
+			  "Packets forwarded, by way.");
+	for (int i = 0; i < GW_REASON_MAX; i++)
+		if (gw_reason_texts[i].kind == GW_KIND_FORWARD)
+			tp_metrics_u64(m, TP_LABELS({"way", gw_reason_texts[i].name}),
+				       counts[i].packets);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_forwarded_bytes_total",
+			  "Bytes of IP forwarded, by way.");
+	for (int i = 0; i < GW_REASON_MAX; i++)
+		if (gw_reason_texts[i].kind == GW_KIND_FORWARD)
+			tp_metrics_u64(m, TP_LABELS({"way", gw_reason_texts[i].name}),
+				       counts[i].bytes);
+}
+
+static void write_counts(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	struct gw_count counts[GW_REASON_MAX];
+
+	gw_datapath_reasons(d->dp, counts);
+	write_forwarded(m, counts);
+	write_reasons(m, counts, "turnpike_gateway_dropped_packets_total",
+		      "Packets that ended at the gateway, by reason.", GW_KIND_DROP);
+	write_reasons(m, counts, "turnpike_gateway_passed_packets_total",
+		      "Packets left to the kernel, by reason.", GW_KIND_PASS);
+	write_reasons(m, counts, "turnpike_gateway_answered_packets_total",
+		      "Packets that an answer was sent to, by kind.", GW_KIND_ANSWER);
+}
+
+/* --- masquerading --------------------------------------------------------------------------- */
+
+struct slot_label {
+	uint32_t slot;
+	const char *uplink;
+	char address[TP_ADDR_STRLEN];
+	struct gw_nat_use use;
+};
+
+static size_t slots_in_use(const struct gw_daemon *d, struct slot_label *out)
+{
+	const struct gw_nat_memory *memory = gw_datapath_nat(d->dp);
+	uint32_t now = gw_ticks(tp_now());
+	size_t n = 0;
+
+	for (uint32_t slot = 0; slot < memory->slots; slot++) {
+		const struct gw_uplink *u = gw_links_uplink(d->links, slot / TP_GW_ADDRS);
+		struct in_addr v4 = {.s_addr = u->addr[slot % TP_GW_ADDRS]};
+		struct tp_addr a = tp_addr_from_v4(v4);
+
+		if (!v4.s_addr)
+			continue;
+		out[n].slot = slot;
+		out[n].uplink = gw_report_uplink(d, slot / TP_GW_ADDRS);
+		out[n].use = gw_nat_use_of(memory, slot, now);
+		tp_addr_format(&a, out[n++].address);
+	}
+	return n;
+}
+
+static void write_mappings(struct tp_metrics *m, const struct slot_label *slots, size_t n)
+{
+	static const char *const names[GW_NAT_PROTOS] = {"udp", "tcp", "icmp"};
+
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_mappings",
+			  "Ports in use, by address and protocol.");
+	for (size_t i = 0; i < n; i++)
+		for (int p = 0; p < GW_NAT_PROTOS; p++)
+			tp_metrics_u64(m,
+				       TP_LABELS({"uplink", slots[i].uplink},
+						 {"address", slots[i].address},
+						 {"protocol", names[p]}),
+				       slots[i].use.mappings[p]);
+}
+
+static void write_nat(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	const struct gw_nat_memory *memory = gw_datapath_nat(d->dp);
+	const struct gw_blocks_stats *s = gw_blocks_stats(d->blocks);
+	struct slot_label slots[TP_GW_UPLINKS * TP_GW_ADDRS];
+	size_t n = slots_in_use(d, slots);
+
+	write_mappings(m, slots, n);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_port_blocks",
+			  "Blocks of ports that nodes have, by address.");
+	for (size_t i = 0; i < n; i++)
+		tp_metrics_u64(
+			m, TP_LABELS({"uplink", slots[i].uplink}, {"address", slots[i].address}),
+			slots[i].use.blocks);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_port_blocks_limit",
+			  "Blocks of ports that each address has.");
+	tp_metrics_u64(m, NULL, memory->ports / memory->block);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_port_blocks_allocated_total",
+			  "Blocks of ports that nodes were given.");
+	tp_metrics_u64(m, NULL, s->allocated);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_port_blocks_released_total",
+			  "Blocks of ports that were given back.");
+	tp_metrics_u64(m, NULL, s->released);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_port_log_errors_total",
+			  "Records of port blocks that could not be written.");
+	tp_metrics_u64(m, NULL, s->log_errors);
+}
+
+/* --- the rest ------------------------------------------------------------------------------- */
+
+static void write_attached(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	const struct gw_config *c = d->config;
+
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_attached",
+			  "Whether the programs are on the device.");
+	for (size_t i = 0; i < c->n_overlays; i++)
+		tp_metrics_u64(m,
+			       TP_LABELS({"interface", c->overlays[i].name}, {"role", "overlay"}),
+			       gw_datapath_attached(d->dp, c->overlays[i].name));
+	for (size_t i = 0; i < c->egress.n_uplinks; i++)
+		tp_metrics_u64(m,
+			       TP_LABELS({"interface", c->egress.uplinks[i]}, {"role", "uplink"}),
+			       gw_datapath_attached(d->dp, c->egress.uplinks[i]));
+}
+
+static void write_state(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	const struct gw_sweep_stats *s = gw_sweeper_stats(d->sweeper);
+
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_flows",
+			  "Flows in the table, when it was last looked through.");
+	tp_metrics_u64(m, NULL, s->flows);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_flows_limit", "Flows the table may hold.");
+	tp_metrics_u64(m, NULL, d->config->egress.flows);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_swept_entries_total",
+			  "Dead entries removed from the tables.");
+	tp_metrics_u64(m, NULL, s->removed);
+	write_attached(m, d);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_uptime_seconds",
+			  "Time since the daemon started.");
+	tp_metrics_u64(m, NULL, (tp_now() - d->started) / TP_NS_PER_SEC);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_build_info", "Version, as a label.");
+	tp_metrics_u64(m, TP_LABELS({"version", TP_VERSION}), 1);
+}
+
+static void collect(void *arg, struct tp_metrics *m)
+{
+	const struct gw_daemon *d = arg;
+
+	write_counts(m, d);
+	write_nat(m, d);
+	write_state(m, d);
+}
+
+static const char *not_ready(void *arg)
+{
+	const struct gw_daemon *d = arg;
+	const struct gw_config *c = d->config;
+
+	if (!d->ready)
+		return "starting";
+	for (size_t i = 0; i < c->n_overlays; i++)
+		if (!gw_datapath_attached(d->dp, c->overlays[i].name))
+			return "an overlay is not there";
+	for (size_t i = 0; i < c->egress.n_uplinks; i++)
+		if (!gw_datapath_attached(d->dp, c->egress.uplinks[i]))
+			return "an uplink is not there";
+	return NULL;
+}
+
+const struct tp_metrics_ops gw_metrics_ops = {.collect = collect, .not_ready = not_ready};
