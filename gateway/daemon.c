@@ -37,8 +37,9 @@ static void on_links_changed(void *ctx)
 {
 	struct gw_daemon *d = ctx;
 
-	if (d->ready)
-		gw_datapath_reattach(d->dp);
+	if (!d->ready)
+		return;
+	gw_datapath_reattach(d->dp);
 }
 
 void gw_daemon_stop(struct gw_daemon *d, bool detach)
@@ -81,9 +82,19 @@ static int check_frozen(const struct gw_daemon *d, const struct gw_config *fresh
 	return -EPERM;
 }
 
+/* All or nothing: what was changed before something failed is changed back. */
 static int apply(struct gw_daemon *d, const struct gw_config *fresh)
 {
-	return gw_links_apply(d->links, fresh);
+	int err = gw_overlays_apply(d->overlays, fresh);
+
+	if (err)
+		return err;
+	err = gw_links_apply(d->links, fresh);
+	if (err) {
+		gw_links_apply(d->links, d->config);
+		gw_overlays_apply(d->overlays, d->config);
+	}
+	return err;
 }
 
 int gw_daemon_reload(struct gw_daemon *d)
@@ -99,6 +110,7 @@ int gw_daemon_reload(struct gw_daemon *d)
 	}
 	gw_config_free(d->config);
 	d->config = fresh;
+	gw_state_save(&d->state);
 	gw_blocks_reopen(d->blocks);
 	tp_info("reloaded %s", d->options->config_path);
 	return 0;
@@ -259,6 +271,7 @@ static int daemon_open(struct gw_daemon *d)
 	d->base = event_base_new();
 	err = d->base ? 0 : -ENOMEM;
 	err = err ?: open_state(d);
+	err = err ?: gw_overlays_open(&d->overlays, d->config, &d->state);
 	err = err ?: open_kernel_side(d);
 	err = err ?: start_events(d);
 	err = err ?: open_services(d);
@@ -292,6 +305,7 @@ static void daemon_close(struct gw_daemon *d)
 	gw_sweeper_free(d->sweeper);
 	gw_blocks_free(d->blocks);
 	gw_datapath_close(d->dp);
+	gw_overlays_free(d->overlays);
 	if (d->base)
 		event_base_free(d->base);
 	gw_state_fini(&d->state);

@@ -8,6 +8,7 @@
 #include "gateway/config.h"
 #include "gateway/datapath.h"
 #include "gateway/links.h"
+#include "gateway/overlay.h"
 #include "gateway/state.h"
 #include "gateway/sweep.h"
 
@@ -21,6 +22,7 @@ struct gw_daemon {
 	struct gw_config *config;
 	struct gw_state state;
 	struct event_base *base;
+	struct gw_overlays *overlays;
 	struct gw_datapath *dp;
 	struct gw_blocks *blocks;
 	struct gw_sweeper *sweeper;

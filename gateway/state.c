@@ -2,7 +2,6 @@
 #include "gateway/state.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +108,7 @@ int gw_state_load(struct gw_state *s, const struct gw_config *config)
 	json_t *root;
 
 	memset(s, 0, sizeof(*s));
+	s->wireguard = json_object();
 	if (asprintf(&s->path, "%s/%s.json", config->state_dir, config->instance) < 0) {
 		s->path = NULL;
 		return -ENOMEM;
@@ -125,6 +125,7 @@ int gw_state_load(struct gw_state *s, const struct gw_config *config)
 	s->nat_first = read_u16(root, "nat_first");
 	s->nat_ports = read_u16(root, "nat_ports");
 	s->nat_block = read_u16(root, "nat_block");
+	json_object_update(s->wireguard, json_object_get(root, "wireguard"));
 	reserved = json_string_value(json_object_get(root, "reserved_ports"));
 	s->reserved = reserved ? strdup(reserved) : NULL;
 	json_decref(root);
@@ -135,6 +136,7 @@ void gw_state_fini(struct gw_state *s)
 {
 	free(s->path);
 	free(s->reserved);
+	json_decref(s->wireguard);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -149,11 +151,11 @@ static json_t *names_json(device_name const *names, size_t n)
 
 static json_t *state_json(const struct gw_state *s)
 {
-	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?}", "overlays",
+	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?,s:O}", "overlays",
 			 names_json(s->overlays, TP_GW_OVERLAYS), "uplinks",
 			 names_json(s->uplinks, TP_GW_UPLINKS), "nat_first", s->nat_first,
 			 "nat_ports", s->nat_ports, "nat_block", s->nat_block, "reserved_ports",
-			 s->reserved);
+			 s->reserved, "wireguard", s->wireguard);
 }
 
 static int write_file(const char *path, const json_t *root)

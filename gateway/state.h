@@ -7,6 +7,7 @@
 #ifndef GATEWAY_STATE_H
 #define GATEWAY_STATE_H
 
+#include <jansson.h>
 #include <net/if.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct gw_state {
 	char overlays[TP_GW_OVERLAYS][IFNAMSIZ]; /* by number; "" is free */
 	char uplinks[TP_GW_UPLINKS][IFNAMSIZ];
 	uint16_t nat_first, nat_ports, nat_block; /* that the pinned maps are about; 0: unknown */
-	char *reserved; /* ports that were added to the kernel's reserved ones; NULL: none */
+	json_t *wireguard; /* by device: what tp_wireguard_save() gave; never NULL once loaded */
+	char *reserved;	   /* ports that were added to the kernel's reserved ones; NULL: none */
 };
 
 /* Reads the file, if there is one; one that makes no sense is as good as none, with a warning.

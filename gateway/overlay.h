@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The overlays' devices: made or adopted, given peers, addresses, MTU and routes. They stay when
+ * the daemon ends.
+ */
+#ifndef GATEWAY_OVERLAY_H
+#define GATEWAY_OVERLAY_H
+
+#include "gateway/config.h"
+#include "gateway/state.h"
+#include "wireguard.h"
+
+struct gw_overlays;
+
+/* Opens every device of the configuration and applies it. What was applied by an earlier run is in
+ * state->wireguard, where it is kept up to date; the caller saves it. Key files are read here, so
+ * before privileges are dropped. 0 or -errno, logged. */
+int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
+		     struct gw_state *state);
+void gw_overlays_free(struct gw_overlays *o);
+
+/* Another configuration with the same devices. 0; or -errno, logged, and then what had been changed
+ * was changed back as far as that was possible. */
+int gw_overlays_apply(struct gw_overlays *o, const struct gw_config *config);
+/* A device may have been made anew: gives it what it lacks. */
+void gw_overlays_restore(struct gw_overlays *o);
+
+/* "kernel", "wireguard-go" or "none". */
+const char *gw_overlays_backend(const struct gw_overlays *o, size_t overlay);
+/* Of the overlay at that place in the configuration: as tp_wireguard_stats; none with backend
+ * "none". */
+int gw_overlays_stats(struct gw_overlays *o, size_t overlay, uint16_t *listen_port,
+		      tp_wireguard_stats_fn *fn, void *ctx);
+
+/* The peers of one overlay for tp_wireguard_apply, allocated at once, with prefixes of length 0
+ * left out unless the overlay has full_tunnel. Public for tests. */
+struct gw_peers {
+	struct tp_wireguard_peer *peers;
+	struct tp_wireguard_prefix *prefixes;
+	size_t n;
+};
+int gw_peers_make(struct gw_peers *out, const struct gw_config_overlay *o);
+void gw_peers_fini(struct gw_peers *p);
+
+#endif
