@@ -9,12 +9,14 @@
 const char *cli_ask_error(const struct cli *cli, int err)
 {
 	static char text[512];
-	const char *path = cli->socket;
+	const char *path = cli->socket, *who = cli->daemon;
 
 	switch (-err) {
-	case ENOENT: snprintf(text, sizeof(text), "no relay is running: no socket %s", path); break;
+	case ENOENT:
+		snprintf(text, sizeof(text), "no %s is running: no socket %s", who, path);
+		break;
 	case ECONNREFUSED:
-		snprintf(text, sizeof(text), "no relay is running: nobody listens at %s", path);
+		snprintf(text, sizeof(text), "no %s is running: nobody listens at %s", who, path);
 		break;
 	case EACCES:
 	case EPERM:
@@ -22,18 +24,23 @@ const char *cli_ask_error(const struct cli *cli, int err)
 			 path);
 		break;
 	case ETIMEDOUT:
-		snprintf(text, sizeof(text), "the relay at %s does not answer", path);
+		snprintf(text, sizeof(text), "the %s at %s does not answer", who, path);
 		break;
 	case ECONNRESET:
-		snprintf(text, sizeof(text), "the relay at %s hung up without an answer", path);
+		snprintf(text, sizeof(text), "the %s at %s hung up without an answer", who, path);
 		break;
 	case EBADMSG:
-		snprintf(text, sizeof(text), "the answer from %s is not what a relay says", path);
+		snprintf(text, sizeof(text), "the answer from %s is not what a %s says", path, who);
 		break;
 	case EILSEQ: snprintf(text, sizeof(text), "a name that is not UTF-8"); break;
 	default: snprintf(text, sizeof(text), "%s: %s", path, strerror(-err)); break;
 	}
 	return text;
+}
+
+json_t *cli_command(const char *name)
+{
+	return json_pack("{s:s}", "command", name);
 }
 
 int cli_ask_quietly(const struct cli *cli, json_t *request, json_t **reply)

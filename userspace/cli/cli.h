@@ -13,6 +13,7 @@ enum cli_exit { CLI_OK = 0, CLI_FAILURE = 1, CLI_USAGE = 2 };
 
 struct cli {
 	const char *socket;
+	const char *daemon; /* whose it is, for messages: "relay" */
 	bool json;
 	bool all;	       /* drops -a */
 	unsigned int count;    /* top -n; 0: until told to stop */
@@ -33,10 +34,19 @@ int cli_relay_top(struct cli *cli, int argc, char **argv);
 int cli_relay_peer_config(struct cli *cli, int argc, char **argv);
 int cli_relay_detach(struct cli *cli, int argc, char **argv);
 int cli_explain_pair(struct cli *cli, int argc, char **argv);
+int cli_gateway_status(struct cli *cli, int argc, char **argv);
+int cli_gateway_acl(struct cli *cli, int argc, char **argv);
+int cli_gateway_nat(struct cli *cli, int argc, char **argv);
+int cli_gateway_flows(struct cli *cli, int argc, char **argv);
+int cli_gateway_drops(struct cli *cli, int argc, char **argv);
+int cli_gateway_detach(struct cli *cli, int argc, char **argv);
+int cli_explain_flow(struct cli *cli, int argc, char **argv);
 
 /* "turnpike: ..." on stderr; returns CLI_FAILURE. */
 __attribute__((format(printf, 1, 2))) int cli_fail(const char *fmt, ...);
 
+/* {"command": name}, a new reference. */
+json_t *cli_command(const char *name);
 /* Asks the daemon; takes over `request`. 0 with a new reference, or -errno. */
 int cli_ask_quietly(const struct cli *cli, json_t *request, json_t **reply);
 /* The same, and tells on stderr what went wrong, an {"error"} answer included; with --json the

@@ -45,3 +45,12 @@ int cli_explain_pair(struct cli *cli, int argc, char **argv)
 		cli, json_pack("{s:s,s:s,s:s}", "command", "explain", "a", argv[0], "b", argv[1]),
 		show_steps);
 }
+
+int cli_explain_flow(struct cli *cli, int argc, char **argv)
+{
+	(void)argc;
+	return cli_show(cli,
+			json_pack("{s:s,s:s,s:s,s:s,s:s}", "command", "explain", "source", argv[0],
+				  "destination", argv[1], "protocol", argv[2], "port", argv[3]),
+			show_steps);
+}

@@ -10,10 +10,11 @@
 
 #include "cli.h"
 
-#define DEFAULT_SOCKET "/run/turnpike/relay.sock"
+#define SOCKETS "/run/turnpike/"
 
 struct command {
-	const char *group; /* first word, or NULL */
+	const char *daemon; /* that it asks; NULL: none */
+	const char *group;  /* first word, or NULL */
 	const char *name;
 	const char *args;
 	int min_args, max_args;
@@ -23,20 +24,36 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{NULL, "genkey", "[FILE]", 0, 1, "", cli_genkey, "make a private key, into FILE if given"},
-	{NULL, "pubkey", "", 0, 0, "", cli_pubkey, "public key of the private key on stdin"},
-	{"relay", "status", "", 0, 0, "", cli_relay_status, "what the relay is and has done"},
-	{"relay", "nodes", "", 0, 0, "", cli_relay_nodes, "known nodes and their traffic"},
-	{"relay", "flows", "[NODE]", 0, 1, "", cli_relay_flows, "flows in force"},
-	{"relay", "drops", "[-a]", 0, 0, "a", cli_relay_drops, "packets not forwarded, by reason"},
-	{"relay", "top", "[-n COUNT] [-d SECONDS]", 0, 0, "nd", cli_relay_top,
+	{NULL, NULL, "genkey", "[FILE]", 0, 1, "", cli_genkey,
+	 "make a private key, into FILE if given"},
+	{NULL, NULL, "pubkey", "", 0, 0, "", cli_pubkey, "public key of the private key on stdin"},
+	{"relay", "relay", "status", "", 0, 0, "", cli_relay_status,
+	 "what the relay is and has done"},
+	{"relay", "relay", "nodes", "", 0, 0, "", cli_relay_nodes, "known nodes and their traffic"},
+	{"relay", "relay", "flows", "[NODE]", 0, 1, "", cli_relay_flows, "flows in force"},
+	{"relay", "relay", "drops", "[-a]", 0, 0, "a", cli_relay_drops,
+	 "packets not forwarded, by reason"},
+	{"relay", "relay", "top", "[-n COUNT] [-d SECONDS]", 0, 0, "nd", cli_relay_top,
 	 "live rates; q quits"},
-	{"relay", "peer-config", "NAME", 1, 1, "", cli_relay_peer_config,
+	{"relay", "relay", "peer-config", "NAME", 1, 1, "", cli_relay_peer_config,
 	 "wg-quick file for a node"},
-	{"relay", "detach", "", 0, 0, "", cli_relay_detach, "stop forwarding and the daemon"},
-	{"explain", "pair", "A B", 2, 2, "", cli_explain_pair,
+	{"relay", "relay", "detach", "", 0, 0, "", cli_relay_detach,
+	 "stop forwarding and the daemon"},
+	{"gateway", "gateway", "status", "", 0, 0, "", cli_gateway_status,
+	 "what the gateway is and has done"},
+	{"gateway", "gateway", "acl", "", 0, 0, "", cli_gateway_acl, "rules and what they decided"},
+	{"gateway", "gateway", "nat", "", 0, 0, "", cli_gateway_nat,
+	 "masquerade addresses, ports in use, blocks of nodes"},
+	{"gateway", "gateway", "flows", "[NODE]", 0, 1, "", cli_gateway_flows, "flows in force"},
+	{"gateway", "gateway", "drops", "[-a]", 0, 0, "a", cli_gateway_drops,
+	 "packets not forwarded, by reason"},
+	{"gateway", "gateway", "detach", "", 0, 0, "", cli_gateway_detach,
+	 "stop forwarding and the daemon"},
+	{"gateway", "explain", "flow", "SRC DST PROTO PORT", 4, 4, "", cli_explain_flow,
+	 "what the gateway does with a new flow, step by step"},
+	{"relay", "explain", "pair", "A B", 2, 2, "", cli_explain_pair,
 	 "why A and B can or can't talk, step by step"},
-	{NULL, "explain", "A B", 2, 2, "", cli_explain_pair, "the same"},
+	{"relay", NULL, "explain", "A B", 2, 2, "", cli_explain_pair, "the same"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -106,7 +123,7 @@ static void print_help(FILE *out, const char *group, const struct command *only)
 			print_synopsis(out, c);
 	}
 	fputs("\nOptions:\n"
-	      "  -s, --socket SOCKET   control socket of the daemon (" DEFAULT_SOCKET ")\n"
+	      "  -s, --socket SOCKET   control socket of the daemon (" SOCKETS "DAEMON.sock)\n"
 	      "  -j, --json            print JSON\n"
 	      "  -h, --help            print this\n"
 	      "  -V, --version         print the version\n",
@@ -200,6 +217,17 @@ static void look_at_stdout(struct cli *cli)
 		cli->width = ws.ws_col;
 }
 
+static void choose_daemon(struct cli *cli, const char *daemon)
+{
+	static char path[64];
+
+	cli->daemon = daemon;
+	if (cli->socket)
+		return;
+	snprintf(path, sizeof(path), SOCKETS "%s.sock", daemon);
+	cli->socket = path;
+}
+
 static int run_command(struct cli *cli, const struct request *req, int argc, char **argv)
 {
 	int words;
@@ -219,6 +247,8 @@ static int run_command(struct cli *cli, const struct request *req, int argc, cha
 	for (const char *o = req->special; *o; o++)
 		if (!strchr(c->options, *o))
 			return usage_error("%s does not know -%c", full_name(c), *o);
+	if (c->daemon)
+		choose_daemon(cli, c->daemon);
 	argc -= words;
 	argv += words;
 	if (argc < c->min_args || argc > c->max_args)
@@ -229,7 +259,7 @@ static int run_command(struct cli *cli, const struct request *req, int argc, cha
 
 int main(int argc, char **argv)
 {
-	struct cli cli = {.socket = DEFAULT_SOCKET, .delay_ms = 1000};
+	struct cli cli = {.delay_ms = 1000};
 	struct request req = {0};
 	int status = parse_options(argc, argv, &cli, &req);
 

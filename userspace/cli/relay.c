@@ -1,60 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike relay nodes, flows, drops, peer-config and detach. */
-#include <inttypes.h>
 #include <string.h>
 
-#include "cli.h"
-#include "table.h"
-#include "units.h"
+#include "cells.h"
 
 #define FLOWS_SHOWN 10000
-
-static json_t *command(const char *name)
-{
-	return json_pack("{s:s}", "command", name);
-}
-
-static void cell_str(struct table *t, const json_t *row, const char *key)
-{
-	table_cell(t, PLAIN, "%s", cli_str(row, key));
-}
-
-static void cell_count(struct table *t, const json_t *row, const char *key)
-{
-	char buf[UNIT_STRLEN];
-
-	table_cell(t, PLAIN, "%s", cli_has(row, key) ? unit_count(cli_num(row, key), buf) : "-");
-}
-
-static void cell_bytes(struct table *t, const json_t *row, const char *key)
-{
-	char buf[UNIT_STRLEN];
-
-	table_cell(t, PLAIN, "%s", cli_has(row, key) ? unit_bytes(cli_num(row, key), buf) : "-");
-}
-
-static void cell_duration(struct table *t, const json_t *row, const char *key)
-{
-	char buf[UNIT_STRLEN];
-	double seconds = json_number_value(json_object_get(row, key));
-
-	table_cell(t, PLAIN, "%s", cli_has(row, key) ? unit_duration(seconds, buf) : "-");
-}
-
-/* As it is: for what is compared with other output. */
-static void cell_number(struct table *t, const json_t *row, const char *key)
-{
-	if (cli_has(row, key))
-		table_cell(t, PLAIN, "%" PRIu64, cli_num(row, key));
-	else
-		table_cell(t, PLAIN, "-");
-}
-
-static void finish(struct cli *cli, struct table *t)
-{
-	table_print(t, stdout, cli->width, cli->colour);
-	table_free(t);
-}
 
 static void show_nodes(struct cli *cli, const json_t *reply)
 {
@@ -87,7 +37,7 @@ static void show_nodes(struct cli *cli, const json_t *reply)
 		cell_number(t, row, "path_mtu");
 		cell_str(t, row, "public_key");
 	}
-	finish(cli, t);
+	table_finish(cli, t);
 }
 
 static void show_flows(struct cli *cli, const json_t *reply)
@@ -119,7 +69,7 @@ static void show_flows(struct cli *cli, const json_t *reply)
 		cell_number(t, row, "mtu");
 		cell_str(t, row, "next_hop");
 	}
-	finish(cli, t);
+	table_finish(cli, t);
 	if (json_array_size(reply) >= FLOWS_SHOWN)
 		fprintf(stderr, "turnpike: only %d flows are shown; name a node\n", FLOWS_SHOWN);
 }
@@ -176,12 +126,12 @@ int cli_relay_nodes(struct cli *cli, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return cli_show(cli, command("nodes"), show_nodes);
+	return cli_show(cli, cli_command("nodes"), show_nodes);
 }
 
 int cli_relay_flows(struct cli *cli, int argc, char **argv)
 {
-	json_t *request = command("flows");
+	json_t *request = cli_command("flows");
 
 	if (argc)
 		json_object_set_new(request, "node", json_string(argv[0]));
@@ -193,7 +143,7 @@ int cli_relay_drops(struct cli *cli, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return cli_show(cli, command("drops"), show_drops);
+	return cli_show(cli, cli_command("drops"), show_drops);
 }
 
 int cli_relay_peer_config(struct cli *cli, int argc, char **argv)
@@ -207,5 +157,5 @@ int cli_relay_detach(struct cli *cli, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return cli_show(cli, command("detach"), show_detached);
+	return cli_show(cli, cli_command("detach"), show_detached);
 }

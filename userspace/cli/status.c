@@ -1,49 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike relay status */
 #include <inttypes.h>
-#include <stdarg.h>
 
-#include "cli.h"
-#include "table.h"
+#include "cells.h"
 #include "units.h"
-
-__attribute__((format(printf, 3, 4))) static void line(const struct cli *cli, const char *title,
-						       const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%s%-14s%s", paint_on(BOLD, cli->colour), title, paint_off(BOLD, cli->colour));
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-}
 
 static void show_attachment(const struct cli *cli, const json_t *s)
 {
 	const json_t *interface;
 	size_t i;
 
-	line(cli, "attach", "%s", cli_str(s, "attach"));
+	cli_line(cli, "attach", "%s", cli_str(s, "attach"));
 	json_array_foreach(json_object_get(s, "interfaces"), i, interface)
 	{
 		bool attached = json_is_true(json_object_get(interface, "attached"));
 		enum paint paint = attached ? GREEN : RED;
 
-		line(cli, i ? "" : "interfaces", "%s, %s%s%s", cli_str(interface, "name"),
-		     paint_on(paint, cli->colour), attached ? "attached" : "not attached",
-		     paint_off(paint, cli->colour));
+		cli_line(cli, i ? "" : "interfaces", "%s, %s%s%s", cli_str(interface, "name"),
+			 paint_on(paint, cli->colour), attached ? "attached" : "not attached",
+			 paint_off(paint, cli->colour));
 	}
 }
 
 static void show_addresses(const struct cli *cli, const json_t *s)
 {
 	if (cli_has(s, "stun_port"))
-		line(cli, "listens on", "UDP %" PRIu64 ", STUN also on %" PRIu64,
-		     cli_num(s, "listen_port"), cli_num(s, "stun_port"));
+		cli_line(cli, "listens on", "UDP %" PRIu64 ", STUN also on %" PRIu64,
+			 cli_num(s, "listen_port"), cli_num(s, "stun_port"));
 	else
-		line(cli, "listens on", "UDP %" PRIu64, cli_num(s, "listen_port"));
-	line(cli, "service addr", "%s", cli_str(s, "service_address"));
+		cli_line(cli, "listens on", "UDP %" PRIu64, cli_num(s, "listen_port"));
+	cli_line(cli, "service addr", "%s", cli_str(s, "service_address"));
 }
 
 static void show_traffic(const struct cli *cli, const json_t *s, const char *path,
@@ -52,30 +38,30 @@ static void show_traffic(const struct cli *cli, const json_t *s, const char *pat
 	const json_t *t = json_object_get(json_object_get(s, "forwarded"), path);
 	char packets[UNIT_STRLEN], bytes[UNIT_STRLEN];
 
-	line(cli, title, "%s packets, %s", unit_count(cli_num(t, "packets"), packets),
-	     unit_bytes(cli_num(t, "bytes"), bytes));
+	cli_line(cli, title, "%s packets, %s", unit_count(cli_num(t, "packets"), packets),
+		 unit_bytes(cli_num(t, "bytes"), bytes));
 }
 
 static void show_others(const struct cli *cli, const json_t *s)
 {
 	char dropped[UNIT_STRLEN], answered[UNIT_STRLEN], passed[UNIT_STRLEN];
 
-	line(cli, "other packets", "%s dropped, %s answered, %s passed to the kernel",
-	     unit_count(cli_num(s, "dropped"), dropped),
-	     unit_count(cli_num(s, "answered"), answered),
-	     unit_count(cli_num(s, "passed"), passed));
+	cli_line(cli, "other packets", "%s dropped, %s answered, %s passed to the kernel",
+		 unit_count(cli_num(s, "dropped"), dropped),
+		 unit_count(cli_num(s, "answered"), answered),
+		 unit_count(cli_num(s, "passed"), passed));
 }
 
 static void show_handshakes(const struct cli *cli, const json_t *s)
 {
 	const json_t *h = json_object_get(s, "handshakes");
 
-	line(cli, "handshakes",
-	     "%" PRIu64 " initiations, %" PRIu64 " responses, %" PRIu64 " cookies relayed",
-	     cli_num(h, "initiations"), cli_num(h, "responses"), cli_num(h, "cookies"));
-	line(cli, "", "%" PRIu64 " registrations, %" PRIu64 " probes, %" PRIu64 " challenges",
-	     cli_num(h, "registrations"), cli_num(h, "probes"), cli_num(h, "challenges"));
-	line(cli, "", "%" PRIu64 " pending", cli_num(s, "pending"));
+	cli_line(cli, "handshakes",
+		 "%" PRIu64 " initiations, %" PRIu64 " responses, %" PRIu64 " cookies relayed",
+		 cli_num(h, "initiations"), cli_num(h, "responses"), cli_num(h, "cookies"));
+	cli_line(cli, "", "%" PRIu64 " registrations, %" PRIu64 " probes, %" PRIu64 " challenges",
+		 cli_num(h, "registrations"), cli_num(h, "probes"), cli_num(h, "challenges"));
+	cli_line(cli, "", "%" PRIu64 " pending", cli_num(s, "pending"));
 }
 
 static void show_status(struct cli *cli, const json_t *s)
@@ -83,15 +69,16 @@ static void show_status(struct cli *cli, const json_t *s)
 	const json_t *nodes = json_object_get(s, "nodes");
 	char uptime[UNIT_STRLEN];
 
-	line(cli, "relay", "%s, turnpike %s, up %s", cli_str(s, "instance"), cli_str(s, "version"),
-	     unit_duration(json_number_value(json_object_get(s, "uptime_s")), uptime));
-	line(cli, "public key", "%s", cli_str(s, "public_key"));
+	cli_line(cli, "relay", "%s, turnpike %s, up %s", cli_str(s, "instance"),
+		 cli_str(s, "version"),
+		 unit_duration(json_number_value(json_object_get(s, "uptime_s")), uptime));
+	cli_line(cli, "public key", "%s", cli_str(s, "public_key"));
 	show_attachment(cli, s);
 	show_addresses(cli, s);
-	line(cli, "nodes", "%" PRIu64 " online of %" PRIu64, cli_num(nodes, "online"),
-	     cli_num(nodes, "known"));
-	line(cli, "flows", "%" PRIu64 " of at most %" PRIu64, cli_num(s, "flows"),
-	     cli_num(s, "flows_limit"));
+	cli_line(cli, "nodes", "%" PRIu64 " online of %" PRIu64, cli_num(nodes, "online"),
+		 cli_num(nodes, "known"));
+	cli_line(cli, "flows", "%" PRIu64 " of at most %" PRIu64, cli_num(s, "flows"),
+		 cli_num(s, "flows_limit"));
 	show_traffic(cli, s, "xdp", "by XDP");
 	show_traffic(cli, s, "user", "by daemon");
 	show_others(cli, s);
