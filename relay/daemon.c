@@ -317,6 +317,9 @@ static int drop_privileges(struct daemon *d)
 		err = tp_priv_chown(d->config->pin_path, TP_PRIV_USER);
 	if (!err)
 		err = tp_priv_chown(d->config->control_socket, TP_PRIV_USER);
+	/* The last that needs root, and the first that cannot be taken back. */
+	if (!err)
+		err = relay_datapath_settle(d->dp);
 	if (!err)
 		err = tp_priv_drop(TP_PRIV_USER, keep, 2);
 	if (!err)
@@ -337,18 +340,19 @@ static int daemon_open(struct daemon *d)
 	tp_public_key(public_key, secret);
 	d->base = event_base_new();
 	err = d->base ? 0 : -ENOMEM;
-	/* Sockets first: what XDP passes on must find them. */
+	/* First what touches nobody's packets; sockets too, which must be there for what XDP passes
+	 * on. Nothing is served before the loop runs. */
 	if (!err)
 		err = sockets_new(&d->sockets, d->config, own_index_tag(public_key));
+	if (!err)
+		err = start_events(d);
+	if (!err)
+		err = open_services(d);
 	if (!err)
 		err = open_kernel_side(d);
 	if (!err)
 		err = open_relay(d, secret);
 	tp_wipe(secret, sizeof(secret));
-	if (!err)
-		err = start_events(d);
-	if (!err)
-		err = open_services(d);
 	if (!err)
 		err = drop_privileges(d);
 	return err;

@@ -43,35 +43,55 @@ static int find_ports(struct relay_datapath *dp, const struct relay_config *conf
 	return 0;
 }
 
-/* Slots that already hold one of our devices stay as they are: next hops in use name them. */
-static void keep_slots(struct relay_datapath *dp, bool *taken)
+/* Slots that already hold one of our devices stay as they are: next hops in use name them. `used`
+ * tells which slots hold any device. */
+static void keep_slots(struct relay_datapath *dp, bool *used)
 {
 	for (uint32_t slot = 0; slot < TP_PORTS; slot++) {
 		struct bpf_devmap_val val = {0};
 
 		if (bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.tx_ports), &slot, &val))
 			continue;
-		for (size_t i = 0; i < dp->n_ports && !taken[slot]; i++) {
+		used[slot] = true;
+		for (size_t i = 0; i < dp->n_ports; i++) {
 			if (dp->ports[i].ifindex != (int)val.ifindex ||
 			    dp->ports[i].slot < TP_PORTS)
 				continue;
 			dp->ports[i].slot = slot;
-			taken[slot] = true;
+			break;
 		}
 	}
 }
 
-static void choose_slots(struct relay_datapath *dp, bool *taken)
+static bool slot_is_ours(const struct relay_datapath *dp, uint32_t slot)
 {
-	uint32_t next = 0;
+	for (size_t i = 0; i < dp->n_ports; i++)
+		if (dp->ports[i].slot == slot)
+			return true;
+	return false;
+}
 
+/* An empty one if there is any, else one whose device is not configured any more. */
+static uint32_t free_slot(const struct relay_datapath *dp, const bool *used)
+{
+	uint32_t slot = 0;
+
+	while (slot < TP_PORTS && used[slot])
+		slot++;
+	if (slot < TP_PORTS)
+		return slot;
+	for (slot = 0; slot_is_ours(dp, slot);) /* ends: no more ports than slots */
+		slot++;
+	return slot;
+}
+
+static void choose_slots(struct relay_datapath *dp, bool *used)
+{
 	for (size_t i = 0; i < dp->n_ports; i++) {
 		if (dp->ports[i].slot < TP_PORTS)
 			continue;
-		while (taken[next]) /* ends: no more ports than slots */
-			next++;
-		dp->ports[i].slot = next;
-		taken[next] = true;
+		dp->ports[i].slot = free_slot(dp, used);
+		used[dp->ports[i].slot] = true;
 	}
 }
 
@@ -88,13 +108,10 @@ static int write_slot(struct relay_datapath *dp, const struct relay_port *p)
 
 static int fill_slots(struct relay_datapath *dp)
 {
-	bool taken[TP_PORTS] = {false};
+	bool used[TP_PORTS] = {false};
 
-	keep_slots(dp, taken);
-	choose_slots(dp, taken);
-	for (uint32_t slot = 0; slot < TP_PORTS; slot++)
-		if (!taken[slot])
-			bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.tx_ports), &slot);
+	keep_slots(dp, used);
+	choose_slots(dp, used);
 	for (size_t i = 0; i < dp->n_ports; i++) {
 		int err = write_slot(dp, &dp->ports[i]);
 
@@ -106,8 +123,6 @@ static int fill_slots(struct relay_datapath *dp)
 
 /* --- links ---------------------------------------------------------------------------------- */
 
-/* A link whose device is no longer configured, or has changed its name, must go before others are
- * made: it may stand in their way. */
 static bool keep_link(void *arg, const char *ifname)
 {
 	const struct relay_datapath *dp = arg;
@@ -128,7 +143,7 @@ static int attach_port(struct relay_datapath *dp, struct relay_port *p)
 
 static int attach_links(struct relay_datapath *dp)
 {
-	int err = tp_xdp_detach(dp->pins.dir, keep_link, dp);
+	int err = 0;
 
 	for (size_t i = 0; !err && i < dp->n_ports; i++) {
 		/* coexist was true before? */
@@ -184,6 +199,14 @@ static int open_kernel_half(struct relay_datapath *dp, const struct relay_config
 	return err;
 }
 
+/* The program of an earlier run, which goes on forwarding until relay_datapath_settle(). */
+static int find_earlier(struct relay_datapath *dp, const struct relay_config *config)
+{
+	int err = tp_bpf_pins_find(&dp->pins, config->pin_path, config->instance);
+
+	return err == -ENOENT ? 0 : err;
+}
+
 int relay_datapath_open(struct relay_datapath **out, const struct relay_config *config)
 {
 	struct relay_datapath *dp = calloc(1, sizeof(*dp));
@@ -196,16 +219,27 @@ int relay_datapath_open(struct relay_datapath **out, const struct relay_config *
 	dp->attach = config->attach;
 	dp->coexist = config->coexist;
 	tp_bpf_pins_init(&dp->pins);
-	if (dp->attach ==
-	    RELAY_ATTACH_OFF) /* else an earlier run's program would go on forwarding */
-		err = relay_datapath_detach_pins(config->pin_path, config->instance);
-	else
-		err = open_kernel_half(dp, config);
+	err = dp->attach == RELAY_ATTACH_OFF ? find_earlier(dp, config)
+					     : open_kernel_half(dp, config);
 	if (err)
 		relay_datapath_close(dp);
 	else
 		*out = dp;
 	return err;
+}
+
+int relay_datapath_settle(struct relay_datapath *dp)
+{
+	if (dp->attach == RELAY_ATTACH_OFF) {
+		int err = relay_datapath_detach(dp);
+
+		tp_bpf_pins_fini(&dp->pins);
+		return err;
+	}
+	for (uint32_t slot = 0; slot < TP_PORTS; slot++)
+		if (!slot_is_ours(dp, slot))
+			bpf_map_delete_elem(bpf_map__fd(dp->skel->maps.tx_ports), &slot);
+	return tp_xdp_detach(dp->pins.dir, keep_link, dp);
 }
 
 void relay_datapath_close(struct relay_datapath *dp)

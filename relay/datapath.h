@@ -18,13 +18,18 @@ struct relay_datapath;
 
 /* Loads the program with what `config` says, adopts pinned maps (or carries entries over from an
  * older layout), and attaches to the configured interfaces, replacing a running program atomically.
+ * One process at a time has an instance: others get -EBUSY.
  * 0 with *out set, or -errno with the reason logged. RLIMIT_MEMLOCK failures are ignored. */
 int relay_datapath_open(struct relay_datapath **out, const struct relay_config *config);
+/* Once all else of a start has succeeded: lets go of what an earlier run had and this one has not,
+ * interfaces or, with attach = "off", everything. Until then it forwards as before. 0 or -errno,
+ * logged. */
+int relay_datapath_settle(struct relay_datapath *dp);
 /* Closes descriptors; pins and links stay, and so does forwarding. */
 void relay_datapath_close(struct relay_datapath *dp);
 /* Detaches from all interfaces and removes every pin of this instance. */
 int relay_datapath_detach(struct relay_datapath *dp);
-/* The same without a running daemon. 0 also when nothing was there. */
+/* The same without a daemon: -EBUSY when one runs. 0 also when nothing was there. */
 int relay_datapath_detach_pins(const char *pin_path, const char *instance);
 
 /* What was achieved, e.g. "native", "generic", "off". */

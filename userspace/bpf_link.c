@@ -132,30 +132,68 @@ static int create(int dir, const char *ifname, int ifindex, int prog_fd, enum tp
 	return 0;
 }
 
+/* The link pinned for the device under `pin`: 0 with the program replaced and *link_fd. -ENOENT:
+ * there is none, or none of use any more. */
+static int attach_pinned(int dir, const char *pin, const char *ifname, int ifindex, int prog_fd,
+			 enum tp_xdp_mode mode, int *link_fd)
+{
+	int fd, err = tp_bpf_get(dir, pin, &fd);
+
+	if (err)
+		return err;
+	err = take_over(fd, ifname, ifindex, prog_fd, mode);
+	if (!err) {
+		*link_fd = fd;
+		return 0;
+	}
+	if (err == -ESTALE) {
+		bpf_link_detach(fd); /* also when another process still holds it */
+		err = tp_bpf_unpin(dir, pin) ?: -ENOENT;
+	}
+	close(fd);
+	return err;
+}
+
+struct rename {
+	const char *pin;
+	int ifindex;
+};
+
+/* The device had another name when its link was pinned. */
+static int rename_one(void *arg, int dir, const char *name)
+{
+	const struct rename *r = arg;
+	char ifname[IFNAMSIZ];
+	bool on;
+	int fd;
+
+	if (!tp_bpf_pin_ifname(PIN_PREFIX, name, ifname) || tp_bpf_get(dir, name, &fd))
+		return 0;
+	on = tp_xdp_link_on(fd, r->ifindex);
+	close(fd);
+	if (!on)
+		return 0;
+	return renameat(dir, name, dir, r->pin) ? -errno : 1;
+}
+
 int tp_xdp_attach(int dir, const char *ifname, int ifindex, int prog_fd, enum tp_xdp_mode mode,
 		  int *link_fd)
 {
 	char pin[TP_BPF_PIN_NAME];
-	int fd, err;
+	struct rename r = {pin, ifindex};
+	int err;
 
 	*link_fd = -1;
 	tp_bpf_pin_name(PIN_PREFIX, ifname, pin);
-	err = tp_bpf_get(dir, pin, &fd);
-	if (!err) {
-		err = take_over(fd, ifname, ifindex, prog_fd, mode);
-		if (!err) {
-			*link_fd = fd;
-			return 0;
-		}
-		if (err == -ESTALE) {
-			bpf_link_detach(fd); /* also when another process still holds it */
-			err = tp_bpf_unpin(dir, pin);
-		}
-		close(fd);
-	} else if (err == -ENOENT) {
-		err = 0;
-	}
-	return err ?: create(dir, ifname, ifindex, prog_fd, mode, link_fd);
+	err = attach_pinned(dir, pin, ifname, ifindex, prog_fd, mode, link_fd);
+	if (err != -ENOENT)
+		return err;
+	err = tp_bpf_dir_each(dir, rename_one, &r);
+	if (err > 0)
+		err = attach_pinned(dir, pin, ifname, ifindex, prog_fd, mode, link_fd);
+	else if (!err)
+		err = -ENOENT;
+	return err == -ENOENT ? create(dir, ifname, ifindex, prog_fd, mode, link_fd) : err;
 }
 
 struct detach_args {

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bpf.h"
@@ -19,6 +21,7 @@
 
 #define NEXT	    "next"
 #define VERSION_MAX 1000000
+#define LOCK_TRIES  3
 
 uid_t tp_bpf_pins_owner(void)
 {
@@ -286,6 +289,43 @@ static int recover(struct tp_bpf_pins *p)
 	return err ?: tp_bpf_dir_remove(p->instance, NEXT);
 }
 
+/* --- one daemon an instance ----------------------------------------------------------------- */
+
+/* The lock is the open directory's: it needs no right to keep, and ends with the process. */
+static int lock_dir(int dir, const char *instance)
+{
+	struct stat st;
+
+	if (flock(dir, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		tp_err("pins of %s: another daemon runs on them; stop it, or set another "
+		       "`instance` or `pin_path` for this one",
+		       instance);
+		return -EBUSY;
+	}
+	if (fstat(dir, &st))
+		return -errno;
+	return st.st_nlink ? 0 : -ESTALE; /* its last owner has removed it meanwhile */
+}
+
+static int open_locked(int top, const char *instance, bool create, int *dir)
+{
+	int err = -ESTALE;
+
+	for (int i = 0; err == -ESTALE && i < LOCK_TRIES; i++) {
+		err = tp_bpf_subdir_open(top, instance, tp_bpf_pins_owner(), create, dir);
+		if (err)
+			return err;
+		err = lock_dir(*dir, instance);
+		if (!err)
+			return 0;
+		close(*dir);
+		*dir = -1;
+	}
+	return err;
+}
+
 /* --- opening, closing, removing ------------------------------------------------------------- */
 
 void tp_bpf_pins_init(struct tp_bpf_pins *p)
@@ -293,20 +333,27 @@ void tp_bpf_pins_init(struct tp_bpf_pins *p)
 	*p = (struct tp_bpf_pins){.top = -1, .instance = -1, .dir = -1};
 }
 
-int tp_bpf_pins_open(struct tp_bpf_pins *p, const char *pin_path, const char *instance,
-		     unsigned int version)
+static int open_dirs(struct tp_bpf_pins *p, const char *pin_path, const char *instance, bool create)
 {
-	int err = tp_bpf_dir_open(pin_path, tp_bpf_pins_owner(), true, &p->top);
+	int err = tp_bpf_dir_open(pin_path, tp_bpf_pins_owner(), create, &p->top);
 
 	if (err)
 		return err;
+	p->name = strdup(instance);
+	return p->name ? open_locked(p->top, instance, create, &p->instance) : -ENOMEM;
+}
+
+int tp_bpf_pins_open(struct tp_bpf_pins *p, const char *pin_path, const char *instance,
+		     unsigned int version)
+{
 	p->version = version;
 	snprintf(p->current, sizeof(p->current), "v%u", version);
-	p->name = strdup(instance);
-	if (!p->name)
-		return -ENOMEM;
-	err = tp_bpf_subdir_open(p->top, instance, tp_bpf_pins_owner(), true, &p->instance);
-	return err ?: recover(p);
+	return open_dirs(p, pin_path, instance, true) ?: recover(p);
+}
+
+int tp_bpf_pins_find(struct tp_bpf_pins *p, const char *pin_path, const char *instance)
+{
+	return open_dirs(p, pin_path, instance, false);
 }
 
 void tp_bpf_pins_fini(struct tp_bpf_pins *p)
@@ -363,20 +410,21 @@ int tp_bpf_pins_detach_open(const struct tp_bpf_pins *p, int (*empty)(void *arg,
 {
 	struct emptying e = {empty, arg};
 
-	return p->top < 0 || !p->name ? 0 : empty_instance(p->top, p->name, &e);
+	return p->instance < 0 ? 0 : empty_instance(p->top, p->name, &e);
 }
 
 int tp_bpf_pins_detach(const char *pin_path, const char *instance, int (*empty)(void *arg, int dir),
 		       void *arg)
 {
-	struct emptying e = {empty, arg};
-	int top, err = tp_bpf_dir_open(pin_path, tp_bpf_pins_owner(), false, &top);
+	struct tp_bpf_pins p;
+	int err;
 
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	err = empty_instance(top, instance, &e);
-	close(top);
-	if (!err)
-		rmdir(pin_path); /* stays when other instances live there */
-	return err;
+	tp_bpf_pins_init(&p);
+	err = tp_bpf_pins_find(&p, pin_path, instance);
+	err = err ?: tp_bpf_pins_detach_open(&p, empty, arg);
+	tp_bpf_pins_fini(&p);
+	if (err && err != -ENOENT)
+		return err;
+	rmdir(pin_path); /* stays when other instances live there */
+	return 0;
 }

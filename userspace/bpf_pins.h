@@ -40,10 +40,14 @@ uint32_t tp_bpf_pinned_entries(int dir, const char *name);
 void tp_bpf_pins_init(struct tp_bpf_pins *p);
 void tp_bpf_pins_fini(struct tp_bpf_pins *p);
 
-/* Opens the instance's directory, making it, and brings a start that was cut short to an end.
+/* Opens the instance's directory, making it, and brings a start that was cut short to an end. Until
+ * tp_bpf_pins_fini() or its end, this process is the only one to do so: others get -EBUSY.
  * 0 or -errno, logged. */
 int tp_bpf_pins_open(struct tp_bpf_pins *p, const char *pin_path, const char *instance,
 		     unsigned int version);
+/* Opens what is there of the instance, for tp_bpf_pins_detach_open(), and holds it as above.
+ * 0, -ENOENT when there is nothing (not logged), or -errno, logged. */
+int tp_bpf_pins_find(struct tp_bpf_pins *p, const char *pin_path, const char *instance);
 /* Opens the directory to take maps from: v<version>, else the newest other. 0 with *dir for the
  * caller to close, -ENOENT when there is none, or -errno. */
 int tp_bpf_pins_source(const struct tp_bpf_pins *p, unsigned int *version, int *dir);
@@ -66,7 +70,8 @@ int tp_bpf_pins_settle(struct tp_bpf_pins *p);
 void tp_bpf_pins_cleanup(const struct tp_bpf_pins *p);
 
 /* Detaches everything pinned and removes all directories of the instance; empty(), unless NULL, is
- * called for each before. 0, also when there was nothing, or -errno, logged. */
+ * called for each before. 0, also when there was nothing; -EBUSY when a daemon runs on them; or
+ * -errno, logged. */
 int tp_bpf_pins_detach(const char *pin_path, const char *instance, int (*empty)(void *arg, int dir),
 		       void *arg);
 /* The same for one that is open. */

@@ -82,6 +82,7 @@ static struct relay_datapath *must_open(const struct relay_config *c)
 
 	assert_int_equal(relay_datapath_open(&dp, c), 0);
 	assert_non_null(dp);
+	assert_int_equal(relay_datapath_settle(dp), 0);
 	return dp;
 }
 
