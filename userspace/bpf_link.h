@@ -13,10 +13,11 @@ enum tp_xdp_mode { TP_XDP_NATIVE, TP_XDP_GENERIC };
 
 const char *tp_xdp_mode_name(enum tp_xdp_mode mode);
 
-/* Runs prog_fd on the device, in that mode and no other. The link pinned in `dir` for ifname, or for
- * a name that the device had, is taken over when it is still on the device; a link in another mode, or left over from a device
- * that went away, is replaced. 0 with *link_fd for the caller to close (the pin keeps the program
- * running), or -errno with the reason, and what to do about it, logged. */
+/* Runs prog_fd on the device, in that mode and no other. The link pinned in `dir` for ifname, or
+ * for a name that the device had, is taken over when it is still on the device; a link in another
+ * mode, or left over from a device that went away, is replaced. 0 with *link_fd for the caller to
+ * close (the pin keeps the program running), or -errno with the reason, and what to do about it,
+ * logged. */
 int tp_xdp_attach(int dir, const char *ifname, int ifindex, int prog_fd, enum tp_xdp_mode mode,
 		  int *link_fd);
 /* Is there a pinned link for this interface, of whatever state? */
