@@ -5,127 +5,14 @@
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "netlink_parse.h"
+#include "netlink_talk.h"
 
 #ifndef NTF_EXT_MANAGED
 #define NTF_EXT_MANAGED (1 << 0)
 #endif
-
-struct tp_netlink {
-	struct mnl_socket *sock;
-	uint32_t seq;
-	_Alignas(NLMSG_ALIGNTO) char buf[TP_NETLINK_BUFFER];
-};
-
-typedef void reply_fn(void *arg, const struct nlmsghdr *nlh);
-
-int tp_netlink_open(struct tp_netlink **out)
-{
-	struct tp_netlink *nl;
-	int err;
-
-	*out = NULL;
-	nl = calloc(1, sizeof(*nl));
-	if (!nl)
-		return -ENOMEM;
-	/* The kernel has queued its answer when sendto returns, and makes the next part of a dump
-	 * when the one before is read: waiting could only be for something that was lost. */
-	nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!nl->sock || mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
-		err = -errno;
-		tp_netlink_close(nl);
-		return err;
-	}
-	*out = nl;
-	return 0;
-}
-
-void tp_netlink_close(struct tp_netlink *nl)
-{
-	if (!nl)
-		return;
-	if (nl->sock)
-		mnl_socket_close(nl->sock);
-	free(nl);
-}
-
-/* A fresh message, header of the family included. */
-static struct nlmsghdr *request(char *buf, size_t size, uint16_t type, uint16_t flags,
-				size_t header)
-{
-	struct nlmsghdr *nlh;
-
-	memset(buf, 0, size);
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	mnl_nlmsg_put_extra_header(nlh, header);
-	return nlh;
-}
-
-static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct tp_addr *a)
-{
-	struct in_addr v4;
-
-	if (tp_addr_is_v4(a)) {
-		v4 = tp_addr_to_v4(a);
-		mnl_attr_put(nlh, type, sizeof(v4), &v4);
-	} else {
-		mnl_attr_put(nlh, type, sizeof(a->b), a->b);
-	}
-}
-
-static int status(const struct nlmsghdr *nlh)
-{
-	int err;
-
-	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(err)))
-		return -EBADMSG;
-	memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
-	return err;
-}
-
-/* Handles a datagram's messages. 1: more will come, 0: that was all, or -errno. */
-static int replies(struct tp_netlink *nl, int len, reply_fn *fn, void *arg, bool *interrupted)
-{
-	const struct nlmsghdr *nlh = (const struct nlmsghdr *)nl->buf;
-
-	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-		if (nlh->nlmsg_seq != nl->seq)
-			continue; /* left over from a request that failed half-way */
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			*interrupted = true;
-		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE)
-			return status(nlh);
-		if (fn)
-			fn(arg, nlh);
-		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
-			return 0;
-	}
-	return 1;
-}
-
-/* A dump is read to its end even when interrupted: the kernel runs one a socket. */
-static int transact(struct tp_netlink *nl, struct nlmsghdr *nlh, reply_fn *fn, void *arg)
-{
-	bool interrupted = false;
-	ssize_t len;
-	int err = 1;
-
-	nlh->nlmsg_seq = ++nl->seq;
-	if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (err == 1) {
-		len = mnl_socket_recvfrom(nl->sock, nl->buf, sizeof(nl->buf));
-		if (len < 0)
-			return -errno;
-		err = replies(nl, (int)len, fn, arg, &interrupted);
-	}
-	return !err && interrupted ? -EINTR : err;
-}
 
 /* --- dumps --- */
 
@@ -146,11 +33,11 @@ static void dumped(void *arg, const struct nlmsghdr *nlh)
 static int dump_one(struct tp_netlink *nl, uint16_t type, size_t header, struct dump *dump)
 {
 	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 64];
-	struct nlmsghdr *nlh = request(buf, sizeof(buf), type, NLM_F_DUMP, header);
+	struct nlmsghdr *nlh = tp_netlink_request(buf, sizeof(buf), type, NLM_F_DUMP, header);
 
 	if (type == RTM_GETLINK)
 		mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return transact(nl, nlh, dumped, dump);
+	return tp_netlink_transact(nl, nlh, dumped, dump);
 }
 
 int tp_netlink_dump(struct tp_netlink *nl, tp_netlink_event_fn *fn, void *ctx)
@@ -208,7 +95,8 @@ int tp_netlink_route(struct tp_netlink *nl, const struct tp_addr *dst, const str
 		     int *ifindex, struct tp_addr *gateway)
 {
 	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 128];
-	struct nlmsghdr *nlh = request(buf, sizeof(buf), RTM_GETROUTE, 0, sizeof(struct rtmsg));
+	struct nlmsghdr *nlh =
+		tp_netlink_request(buf, sizeof(buf), RTM_GETROUTE, 0, sizeof(struct rtmsg));
 	struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct way way = {.gateway = *dst};
 	bool v4 = tp_addr_is_v4(dst);
@@ -218,15 +106,15 @@ int tp_netlink_route(struct tp_netlink *nl, const struct tp_addr *dst, const str
 	memset(gateway, 0, sizeof(*gateway));
 	rtm->rtm_family = v4 ? AF_INET : AF_INET6;
 	rtm->rtm_dst_len = v4 ? 32 : 128;
-	put_addr(nlh, RTA_DST, dst);
+	tp_netlink_put_addr(nlh, RTA_DST, dst);
 	if (!tp_addr_is_zero(src)) {
 		if (tp_addr_is_v4(src) != v4)
 			return -EAFNOSUPPORT;
 		rtm->rtm_src_len = rtm->rtm_dst_len;
-		put_addr(nlh, RTA_SRC, src);
+		tp_netlink_put_addr(nlh, RTA_SRC, src);
 	}
 	/* Routes that refuse (prohibit, blackhole, unreachable) make the lookup itself fail. */
-	err = transact(nl, nlh, routed, &way);
+	err = tp_netlink_transact(nl, nlh, routed, &way);
 	if (!err && !way.ifindex)
 		err = -ENETUNREACH;
 	if (err)
@@ -244,7 +132,7 @@ static void put_neighbour(struct nlmsghdr *nlh, int ifindex, const struct tp_add
 
 	ndm->ndm_family = tp_addr_is_v4(addr) ? AF_INET : AF_INET6;
 	ndm->ndm_ifindex = ifindex;
-	put_addr(nlh, NDA_DST, addr);
+	tp_netlink_put_addr(nlh, NDA_DST, addr);
 }
 
 static void neighbour_kept(void *arg, const struct nlmsghdr *nlh)
@@ -274,15 +162,16 @@ int tp_netlink_probe(struct tp_netlink *nl, int ifindex, const struct tp_addr *a
 	bool kept = false;
 	int err;
 
-	nlh = request(buf, sizeof(buf), RTM_GETNEIGH, 0, sizeof(*ndm));
+	nlh = tp_netlink_request(buf, sizeof(buf), RTM_GETNEIGH, 0, sizeof(*ndm));
 	put_neighbour(nlh, ifindex, addr);
-	err = transact(nl, nlh, neighbour_kept, &kept);
+	err = tp_netlink_transact(nl, nlh, neighbour_kept, &kept);
 	if (kept || (err && err != -ENOENT))
 		return err;
 
-	nlh = request(buf, sizeof(buf), RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_ACK, sizeof(*ndm));
+	nlh = tp_netlink_request(buf, sizeof(buf), RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_ACK,
+				 sizeof(*ndm));
 	put_neighbour(nlh, ifindex, addr);
 	ndm = mnl_nlmsg_get_payload(nlh);
 	ndm->ndm_flags = NTF_USE;
-	return transact(nl, nlh, NULL, NULL);
+	return tp_netlink_transact(nl, nlh, NULL, NULL);
 }

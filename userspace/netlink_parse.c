@@ -28,7 +28,7 @@ void tp_netlink_attrs(struct tp_netlink_attrs *attrs, const struct nlmsghdr *nlh
 	mnl_attr_parse(nlh, header, collect, attrs);
 }
 
-static void nested(struct tp_netlink_attrs *attrs, const struct nlattr *parent)
+void tp_netlink_attrs_nested(struct tp_netlink_attrs *attrs, const struct nlattr *parent)
 {
 	memset(attrs, 0, sizeof(*attrs));
 	if (parent)
@@ -55,7 +55,7 @@ bool tp_netlink_attr_addr(const struct nlattr *attr, int family, struct tp_addr 
 	return false;
 }
 
-static bool attr_u16(const struct nlattr *attr, uint16_t *out)
+bool tp_netlink_attr_u16(const struct nlattr *attr, uint16_t *out)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U16) < 0)
 		return false;
@@ -63,7 +63,7 @@ static bool attr_u16(const struct nlattr *attr, uint16_t *out)
 	return true;
 }
 
-static bool attr_u32(const struct nlattr *attr, uint32_t *out)
+bool tp_netlink_attr_u32(const struct nlattr *attr, uint32_t *out)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
 		return false;
@@ -81,7 +81,7 @@ static bool attr_mac(const struct nlattr *attr, uint8_t mac[6])
 	return memcmp(mac, none, 6) != 0;
 }
 
-static void attr_name(const struct nlattr *attr, char *out, size_t size)
+void tp_netlink_attr_name(const struct nlattr *attr, char *out, size_t size)
 {
 	size_t len;
 
@@ -91,6 +91,7 @@ static void attr_name(const struct nlattr *attr, char *out, size_t size)
 	if (len >= size)
 		len = size - 1;
 	memcpy(out, mnl_attr_get_payload(attr), len);
+	out[len] = '\0';
 }
 
 static bool kind_is(const struct nlattr *attr, const char *kind)
@@ -110,15 +111,16 @@ static void parse_vlan(const struct tp_netlink_attrs *attrs, struct tp_netlink_l
 	uint16_t proto = htons(0x8100);
 	uint32_t lower;
 
-	nested(&info, attrs->at[IFLA_LINKINFO]);
+	tp_netlink_attrs_nested(&info, attrs->at[IFLA_LINKINFO]);
 	if (!kind_is(info.at[IFLA_INFO_KIND], "vlan"))
 		return;
-	nested(&data, info.at[IFLA_INFO_DATA]);
+	tp_netlink_attrs_nested(&data, info.at[IFLA_INFO_DATA]);
 	link->lower = -1;
-	if (!attrs->at[IFLA_LINK_NETNSID] && attr_u32(attrs->at[IFLA_LINK], &lower) && lower)
+	if (!attrs->at[IFLA_LINK_NETNSID] && tp_netlink_attr_u32(attrs->at[IFLA_LINK], &lower) &&
+	    lower)
 		link->lower = (int)lower;
-	attr_u16(data.at[IFLA_VLAN_ID], &link->vlan);
-	attr_u16(data.at[IFLA_VLAN_PROTOCOL], &proto);
+	tp_netlink_attr_u16(data.at[IFLA_VLAN_ID], &link->vlan);
+	tp_netlink_attr_u16(data.at[IFLA_VLAN_PROTOCOL], &proto);
 	link->vlan_proto = ntohs(proto);
 }
 
@@ -137,8 +139,8 @@ static bool parse_link(const struct nlmsghdr *nlh, struct tp_netlink_event *even
 		return true;
 
 	tp_netlink_attrs(&attrs, nlh, sizeof(*ifi));
-	attr_name(attrs.at[IFLA_IFNAME], event->link.name, sizeof(event->link.name));
-	attr_u32(attrs.at[IFLA_MTU], &event->link.mtu);
+	tp_netlink_attr_name(attrs.at[IFLA_IFNAME], event->link.name, sizeof(event->link.name));
+	tp_netlink_attr_u32(attrs.at[IFLA_MTU], &event->link.mtu);
 	event->link.up = (ifi->ifi_flags & IFF_UP) && (ifi->ifi_flags & IFF_LOWER_UP);
 	if (ifi->ifi_type == ARPHRD_ETHER)
 		attr_mac(attrs.at[IFLA_ADDRESS], event->mac);
@@ -161,7 +163,7 @@ static bool parse_address(const struct nlmsghdr *nlh, struct tp_netlink_event *e
 		return false;
 	event->key.kind = TP_NETLINK_ADDRESS;
 	event->key.ifindex = (int)ifa->ifa_index;
-	if (!attr_u32(attrs.at[IFA_FLAGS], &flags))
+	if (!tp_netlink_attr_u32(attrs.at[IFA_FLAGS], &flags))
 		flags = ifa->ifa_flags;
 	/* An address that turned out to be someone else's (RFC 4862, 5.4) is not this host's. */
 	event->gone = nlh->nlmsg_type == RTM_DELADDR || (flags & IFA_F_DADFAILED);

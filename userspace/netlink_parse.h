@@ -20,6 +20,15 @@ struct tp_netlink_attrs {
 /* Collects the attributes behind the family's header of `header` bytes. */
 void tp_netlink_attrs(struct tp_netlink_attrs *attrs, const struct nlmsghdr *nlh, size_t header);
 
+/* Those inside another; none when it is NULL. */
+void tp_netlink_attrs_nested(struct tp_netlink_attrs *attrs, const struct nlattr *parent);
+
+/* Single attributes: false, or nothing written, when absent or of another length. A name is cut to
+ * what fits. */
+bool tp_netlink_attr_u16(const struct nlattr *attr, uint16_t *out);
+bool tp_netlink_attr_u32(const struct nlattr *attr, uint32_t *out);
+void tp_netlink_attr_name(const struct nlattr *attr, char *out, size_t size);
+
 /* An IPv4 or IPv6 address attribute. False when it is absent or of another length. */
 bool tp_netlink_attr_addr(const struct nlattr *attr, int family, struct tp_addr *out);
 
