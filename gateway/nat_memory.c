@@ -147,6 +147,35 @@ struct gw_node_key gw_block_owner(const struct gw_nat_memory *m, uint32_t block,
 	return key;
 }
 
+/* --- what is dead --------------------------------------------------------------------------- */
+
+bool gw_flow_dead(const struct gw_flow *flow, uint32_t now)
+{
+	return flow->until && flow->until <= now;
+}
+
+static bool mapping_dead(const struct gw_nat_memory *m, uint32_t mapping, uint32_t claim,
+			 uint32_t now)
+{
+	uint64_t word;
+
+	if (mapping >= gw_nat_words(m))
+		return true;
+	word = __atomic_load_n(&m->words[mapping], __ATOMIC_ACQUIRE);
+	return gw_word_claim(word) != claim || !gw_word_alive(word, now);
+}
+
+bool gw_forward_dead(const struct gw_nat_memory *m, const struct gw_forward *f, uint32_t now)
+{
+	return mapping_dead(m, f->mapping, f->claim, now);
+}
+
+bool gw_filter_dead(const struct gw_nat_memory *m, const struct gw_filter_key *key,
+		    const struct gw_filter *f, uint32_t now)
+{
+	return (f->until && f->until <= now) || mapping_dead(m, key->mapping, key->claim, now);
+}
+
 /* --- use ------------------------------------------------------------------------------------ */
 
 struct gw_nat_use gw_nat_use_of(const struct gw_nat_memory *m, uint32_t slot, uint32_t now)

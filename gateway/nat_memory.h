@@ -71,6 +71,12 @@ struct gw_node_key gw_block_owner(const struct gw_nat_memory *m, uint32_t block,
 /* Ends all mappings of an address slot: no packet keeps one alive any more. */
 void gw_nat_end_slot(const struct gw_nat_memory *m, uint32_t slot);
 
+/* Is this entry dead? A mapping is so with its word, or when that was taken by another. */
+bool gw_flow_dead(const struct gw_flow *flow, uint32_t now);
+bool gw_forward_dead(const struct gw_nat_memory *m, const struct gw_forward *f, uint32_t now);
+bool gw_filter_dead(const struct gw_nat_memory *m, const struct gw_filter_key *key,
+		    const struct gw_filter *f, uint32_t now);
+
 struct gw_nat_use {
 	uint32_t mappings[GW_NAT_PROTOS]; /* alive */
 	uint32_t resting;

@@ -30,10 +30,4 @@ struct gw_sweep_stats {
 };
 const struct gw_sweep_stats *gw_sweeper_stats(const struct gw_sweeper *s);
 
-/* Is this entry dead? */
-bool gw_flow_dead(const struct gw_flow *flow, uint32_t now);
-bool gw_forward_dead(const struct gw_nat_memory *m, const struct gw_forward *f, uint32_t now);
-bool gw_filter_dead(const struct gw_nat_memory *m, const struct gw_filter_key *key,
-		    const struct gw_filter *f, uint32_t now);
-
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The daemon's side of masquerading, on plain memory: words, blocks and their log, places of
- * addresses, and what the sweeper takes for dead. */
+ * addresses, and what is dead. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,6 @@
 
 #include "gateway/addresses.h"
 #include "gateway/blocks.h"
-#include "gateway/sweep.h"
 
 #define SLOTS	   2
 #define PORTS	   256
