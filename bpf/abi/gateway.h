@@ -39,6 +39,8 @@ struct gw_overlay {
 	__u32 l2_len;
 	__u32 mtu; /* IP bytes */
 	__u32 pad;
+	__u8 addr6[16]; /* of the device, for ICMP errors that it sends; zero: none */
+	__be32 addr4;
 	__u8 mac[6]; /* l2_len 14: of the device itself */
 	__u16 pad2;
 };
@@ -48,6 +50,9 @@ struct gw_uplink {
 	__u32 mtu;
 	__u32 n_addrs; /* places to look at; 0 in one of them: not in use */
 	__u32 pad;
+	__u8 addr6[16]; /* of the device, as above */
+	__be32 addr4;
+	__u32 pad2;
 	__be32 addr[TP_GW_ADDRS]; /* masquerade addresses; their slot is id * TP_GW_ADDRS + i */
 };
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Ports for a node: from its blocks, all on one address (RFC 4787 REQ-2), at random (RFC 6056), of
+ * the same parity as the node's own where there is one (RFC 4787 REQ-4). A further block when those
+ * are full, up to the node's maximum. Each search has a bound that follows from the configuration.
+ */
+#ifndef TP_BPF_GATEWAY_BLOCKS_H
+#define TP_BPF_GATEWAY_BLOCKS_H
+
+#include "flow.h"
+#include "nat_word.h"
+
+#define GW_BLOCKS_MAX 1024 /* of one address: 65536 ports by 64 */
+#define GW_PORTS_MAX  (TP_GW_NODE_BLOCKS * 256)
+
+/* A search for a port; what it found. */
+struct gw_port_search {
+	struct gw_node *node;
+	__u32 nat_proto;
+	__u32 now;
+	__u32 until;
+	__u32 start;  /* where in the node's ports the search begins */
+	__u32 n;      /* ports to look at */
+	__u32 parity; /* 0 or 1; 2: any */
+	__u32 per_slot;
+	__u32 index; /* of the word taken */
+	__u32 claim; /* 0: none */
+	__u32 port;  /* host order */
+};
+
+TP_INLINE __u32 gw_blocks_per_slot(void)
+{
+	return knobs.nat_range / knobs.nat_block;
+}
+
+static long gw_try_port(__u32 i, void *arg)
+{
+	struct gw_port_search *s = arg;
+	__u32 at = (s->start + i) % s->n, block, port;
+	__u32 place = at / knobs.nat_block;
+	__u64 *word;
+
+	if (place >= TP_GW_NODE_BLOCKS)
+		return 1;
+	block = s->node->blocks[place];
+	if (!block)
+		return 0;
+	block--;
+	port = knobs.nat_base + block % s->per_slot * knobs.nat_block + at % knobs.nat_block;
+	if (s->parity < 2 && (port & 1) != s->parity)
+		return 0;
+	s->index = gw_word_index(block / s->per_slot, s->nat_proto, port);
+	word = bpf_map_lookup_elem(&nat_words, &s->index);
+	if (!word)
+		return 0;
+	s->claim = gw_word_take(word, s->now, s->until);
+	s->port = port;
+	return s->claim != 0;
+}
+
+/* Any free port among the node's blocks? */
+TP_INLINE bool gw_port_find(struct gw_port_search *s, __u32 parity)
+{
+	s->n = (__u32)knobs.nat_blocks_per_node * knobs.nat_block;
+	s->parity = parity;
+	s->claim = 0;
+	s->per_slot = gw_blocks_per_slot();
+	if (!s->n || !s->per_slot)
+		return false;
+	s->start = bpf_get_prandom_u32() % s->n;
+	bpf_loop(s->n < GW_PORTS_MAX ? s->n : GW_PORTS_MAX, gw_try_port, s, 0);
+	return s->claim;
+}
+
+struct gw_block_search {
+	__u64 owner;
+	__u32 slot;
+	__u32 start;
+	__u32 per_slot;
+	__u32 block; /* taken, plus one; 0: none */
+};
+
+static long gw_try_block(__u32 i, void *arg)
+{
+	struct gw_block_search *s = arg;
+	__u32 block = s->slot * s->per_slot + (s->start + i) % s->per_slot;
+	__u64 *word = bpf_map_lookup_elem(&nat_blocks, &block);
+
+	if (!word || *(volatile __u64 *)word)
+		return 0;
+	if (__sync_val_compare_and_swap(word, 0, s->owner) != 0)
+		return 0;
+	s->block = block + 1;
+	return 1;
+}
+
+/* The block goes into the first free place of the node's list. False: the list is full. */
+TP_INLINE bool gw_block_list(struct gw_node *node, __u32 block)
+{
+	for (__u32 i = 0; i < TP_GW_NODE_BLOCKS && i < knobs.nat_blocks_per_node; i++)
+		if (!node->blocks[i] && !__sync_val_compare_and_swap(&node->blocks[i], 0, block))
+			return true;
+	return false;
+}
+
+TP_INLINE void gw_block_unlist(__u32 block, __u64 owner)
+{
+	__u32 at = block - 1;
+	__u64 *word = bpf_map_lookup_elem(&nat_blocks, &at);
+
+	if (word)
+		__sync_val_compare_and_swap(word, owner, 0);
+}
+
+/* Takes a block of this address slot for the node. */
+static __noinline bool gw_block_take(struct gw_node *node, __u64 owner, __u32 slot)
+{
+	struct gw_block_search s = {.owner = owner, .slot = slot};
+
+	s.per_slot = gw_blocks_per_slot();
+	if (!node || !s.per_slot)
+		return false;
+	s.start = bpf_get_prandom_u32() % s.per_slot;
+	bpf_loop(s.per_slot < GW_BLOCKS_MAX ? s.per_slot : GW_BLOCKS_MAX, gw_try_block, &s, 0);
+	if (!s.block)
+		return false;
+	if (gw_block_list(node, s.block))
+		return true;
+	gw_block_unlist(s.block, owner);
+	return false;
+}
+
+TP_INLINE bool gw_slot_in_use(const struct gw_uplink *uplink, __u32 i)
+{
+	return i < TP_GW_ADDRS && i < uplink->n_addrs && uplink->addr[i];
+}
+
+/* One more block: on the node's address, or, when it has none yet, on the first of the uplink's,
+ * from a random one on, that has a block free. */
+static __noinline bool gw_node_grow(struct gw_node *node, const struct gw_uplink *uplink,
+				    __u64 owner, __u32 uplink_id)
+{
+	__u32 first = uplink_id * TP_GW_ADDRS, slot, was, start;
+
+	if (!node || !uplink)
+		return false;
+	was = *(volatile __u32 *)&node->slot;
+	slot = was - 1 - first;
+	if (was && gw_slot_in_use(uplink, slot))
+		return gw_block_take(node, owner, first + slot);
+	start = bpf_get_prandom_u32();
+	for (__u32 i = 0; i < TP_GW_ADDRS; i++) {
+		slot = (start + i) % TP_GW_ADDRS;
+		if (!gw_slot_in_use(uplink, slot))
+			continue;
+		/* Another CPU may be choosing too: one address wins. */
+		if (__sync_val_compare_and_swap(&node->slot, was, first + slot + 1) != was)
+			return true;
+		if (gw_block_take(node, owner, first + slot))
+			return true;
+		__sync_val_compare_and_swap(&node->slot, first + slot + 1, was);
+	}
+	return false;
+}
+
+#endif

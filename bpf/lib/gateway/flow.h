@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Flows: found, ended, and kept alive. A flow's `until` is its life: who wants to end one exchanges
+ * it for 0 first, and whoever wins deletes the entry. So the sweeper, and packets on several CPUs
+ * that find the same dead flow, never undo each other's work.
+ */
+#ifndef TP_BPF_GATEWAY_FLOW_H
+#define TP_BPF_GATEWAY_FLOW_H
+
+#include "tcp.h"
+
+#define GW_NODE_OF_FLOWS 0xffff /* gw_node_key.uplink of the entry that counts a node's flows */
+
+TP_INLINE __u32 gw_flow_tag(const struct gw_flow_key *key)
+{
+	const __u64 *word = (const void *)key;
+	__u64 mix = word[0] ^ (word[1] << 1) ^ (word[2] << 2) ^ (word[3] << 3) ^ (word[4] << 4);
+
+	return mix ^ mix >> 32;
+}
+
+TP_INLINE void gw_node_key_of(struct gw_node_key *node, const struct gw_flow_key *key, __u16 uplink)
+{
+	tp_copy16(node->addr, key->node);
+	node->overlay = key->overlay;
+	node->uplink = uplink;
+}
+
+/* The entry of a node, made when it is not there. NULL: no room. */
+static __noinline struct gw_node *gw_node_get(const struct gw_node_key *key)
+{
+	static const struct gw_node fresh;
+	struct gw_node *node = bpf_map_lookup_elem(&gw_nodes, key);
+
+	if (node)
+		return node;
+	bpf_map_update_elem(&gw_nodes, key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&gw_nodes, key);
+}
+
+TP_INLINE void gw_count_down(__u32 *count)
+{
+	if (*count)
+		__sync_fetch_and_add(count, -1);
+}
+
+/* The live flow with this key. *dead: there is one that has ended, or is ending. */
+TP_INLINE struct gw_flow *gw_flow_find(const struct gw_flow_key *key, __u32 now, bool *dead)
+{
+	struct gw_flow *flow = bpf_map_lookup_elem(&gw_flows, key);
+
+	*dead = false;
+	if (!flow || flow->tag != gw_flow_tag(key))
+		return NULL;
+	*dead = now >= flow->until;
+	return *dead ? NULL : flow;
+}
+
+/* Ends the flow with this key, if it has not got another life meanwhile than `until`. */
+static __noinline bool gw_flow_end(const struct gw_flow_key *key, __u32 until)
+{
+	struct gw_flow *flow = bpf_map_lookup_elem(&gw_flows, key);
+	struct gw_node_key owner = {};
+	struct gw_node *node;
+
+	if (!until || !flow || flow->tag != gw_flow_tag(key))
+		return false;
+	if (__sync_val_compare_and_swap(&flow->until, until, 0) != until)
+		return false;
+	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
+	bpf_map_delete_elem(&gw_flows, key);
+	node = bpf_map_lookup_elem(&gw_nodes, &owner);
+	if (node)
+		gw_count_down(&node->flows);
+	return true;
+}
+
+/* Room for one more flow of its node? Counts it. */
+TP_INLINE int gw_flow_quota(const struct gw_flow_key *key)
+{
+	struct gw_node_key owner = {};
+	struct gw_node *node;
+
+	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
+	node = gw_node_get(&owner);
+	if (!node)
+		return GW_DROP_flows_full;
+	if (__sync_fetch_and_add(&node->flows, 1) < knobs.flows_per_node)
+		return CARRY_ON;
+	__sync_fetch_and_add(&node->flows, -1);
+	return GW_DROP_node_quota;
+}
+
+/* Adds a flow. CARRY_ON also when another CPU has just added the same. */
+static __noinline int gw_flow_add(const struct gw_flow_key *key, struct gw_flow *flow)
+{
+	struct gw_node_key owner = {};
+	struct gw_node *node;
+	int err, why = gw_flow_quota(key);
+
+	if (why != CARRY_ON)
+		return why;
+	flow->tag = gw_flow_tag(key);
+	err = bpf_map_update_elem(&gw_flows, key, flow, BPF_NOEXIST);
+	if (!err)
+		return CARRY_ON;
+	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
+	node = bpf_map_lookup_elem(&gw_nodes, &owner);
+	if (node)
+		gw_count_down(&node->flows);
+	return err == -EEXIST ? CARRY_ON : GW_DROP_flows_full;
+}
+
+/* A packet of the flow, in either direction: TCP's state, lifetime, counters. What comes in does
+ * not keep UDP or ICMP alive: the outside could hold a mapping open for ever (RFC 4787 REQ-6). */
+TP_INLINE void gw_flow_touch(struct gw_flow *flow, const struct gw_packet *p, bool out, __u32 now)
+{
+	bool first = flow->flags & GW_FLOW_FROM_REMOTE ? out : !out;
+	__u32 until;
+
+	if (first && !(flow->flags & GW_FLOW_REPLIED))
+		flow->flags |= GW_FLOW_REPLIED;
+	if (p->proto == IPPROTO_TCP && p->part != GW_LATER_FRAGMENT) {
+		__u8 next = gw_tcp_next(flow->tcp_state, p->tcp_flags, out,
+					flow->flags & GW_FLOW_REPLIED);
+
+		if (next != flow->tcp_state) {
+			flow->tcp_state = next;
+			flow->until = now + gw_lifetime(p->proto, next);
+		}
+	}
+	if (out || p->proto == IPPROTO_TCP || flow->kind != GW_FLOW_NAT) {
+		until = now + gw_lifetime(p->proto, flow->tcp_state);
+		if ((__s32)(until - flow->until) >= GW_TICKS_STEP)
+			flow->until = until;
+	}
+}
+
+TP_INLINE void gw_flow_count(struct gw_flow *flow, const struct gw_packet *p, bool out)
+{
+	struct gw_count *count = out ? &flow->out : &flow->in;
+
+	count->packets += p->segments;
+	count->bytes += p->ip_len;
+}
+
+#endif

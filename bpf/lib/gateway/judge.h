@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * May a new flow be? The policy of the generation that was read once for this packet: classes of
+ * both ends, then pairs of their selectors, then the pair's segments (bpf/abi/gateway.h). Asked on
+ * first packets only, and once a flow after a change of policy.
+ */
+#ifndef TP_BPF_GATEWAY_JUDGE_H
+#define TP_BPF_GATEWAY_JUDGE_H
+
+#include "packet.h"
+
+struct gw_question {
+	struct policy_node_key from; /* overlay GW_LOCAL_ELSEWHERE: not on an overlay */
+	struct policy_node_key to;
+	__u64 policy; /* the policy's word */
+	__u32 what;   /* proto << 16 | port, host order */
+	__u32 rule;   /* answer */
+	__u32 shadow;
+	__u32 pad;
+};
+
+TP_INLINE __u64 gw_policy_now(void)
+{
+	__u32 zero = 0;
+	const struct gw_policy *policy = bpf_map_lookup_elem(&gw_policy, &zero);
+
+	return policy ? *(const volatile __u64 *)&policy->word : 0;
+}
+
+TP_INLINE __u32 gw_policy_generation(__u64 word)
+{
+	return word;
+}
+
+TP_INLINE __u32 gw_policy_set(__u64 word)
+{
+	return word & (TP_POLICY_SETS - 1);
+}
+
+TP_INLINE bool gw_policy_flag(__u64 word, enum gw_policy_flags flag)
+{
+	return word >> 32 & flag;
+}
+
+/* Does a policy name this address as a node of that overlay? */
+static __noinline bool gw_is_node(const struct policy_node_key *key, __u32 set)
+{
+	void *nodes = bpf_map_lookup_elem(&policy_nodes, &set);
+
+	return nodes && bpf_map_lookup_elem(nodes, key);
+}
+
+static __noinline __u32 gw_class_of(const struct policy_node_key *key, __u32 set)
+{
+	void *nodes = bpf_map_lookup_elem(&policy_nodes, &set);
+	void *prefixes = bpf_map_lookup_elem(&policy_prefixes, &set);
+	struct policy_prefix_key prefix = {.bits = 128};
+	const __u32 *class = NULL;
+
+	if (nodes && key->overlay != GW_LOCAL_ELSEWHERE)
+		class = bpf_map_lookup_elem(nodes, key);
+	if (!class && prefixes) {
+		tp_copy16(prefix.addr, key->addr);
+		class = bpf_map_lookup_elem(prefixes, &prefix);
+	}
+	return class ? *class : TP_POLICY_CLASS_NONE;
+}
+
+TP_INLINE const struct policy_class *gw_class(__u32 set, __u32 number)
+{
+	void *classes = bpf_map_lookup_elem(&policy_classes, &set);
+
+	return classes ? bpf_map_lookup_elem(classes, &number) : NULL;
+}
+
+/* The segment of a pair that has q->what. */
+TP_INLINE const struct policy_segment *gw_segment(void *segments, const struct policy_pair *pair,
+						  __u32 what)
+{
+	__u32 low = pair->first, high = pair->first + pair->n;
+	const struct policy_segment *segment;
+
+	for (int i = 0; i < TP_POLICY_LOOKUPS; i++) {
+		__u32 middle = low + (high - low) / 2;
+
+		if (low >= high)
+			return NULL;
+		segment = bpf_map_lookup_elem(segments, &middle);
+		if (!segment)
+			return NULL;
+		if (what < segment->low)
+			high = middle;
+		else if (what > segment->high)
+			low = middle + 1;
+		else
+			return segment;
+	}
+	return NULL;
+}
+
+/* A global function: the verifier looks at it once, not once for each pair. 1: allowed. */
+__noinline int gw_judge_pair(struct gw_question *q, __u32 from, __u32 to)
+{
+	struct policy_pair_key key = {from, to};
+	const struct policy_segment *segment;
+	const struct policy_pair *pair;
+	void *pairs, *segments;
+	__u32 set;
+
+	if (!q)
+		return 0;
+	set = gw_policy_set(q->policy);
+	pairs = bpf_map_lookup_elem(&policy_pairs, &set);
+	segments = bpf_map_lookup_elem(&policy_segments, &set);
+	if (!pairs || !segments)
+		return 0;
+	pair = bpf_map_lookup_elem(pairs, &key);
+	if (!pair)
+		return 0;
+	segment = gw_segment(segments, pair, q->what);
+	if (!segment)
+		return 0;
+	if (!q->shadow)
+		q->shadow = segment->shadow;
+	q->rule = segment->rule;
+	return segment->rule != 0;
+}
+
+__noinline int gw_judge_classes(struct gw_question *q, __u32 from_class, __u32 to_class)
+{
+	const struct policy_class *from, *to;
+
+	if (!q)
+		return 0;
+	from = gw_class(gw_policy_set(q->policy), from_class);
+	to = gw_class(gw_policy_set(q->policy), to_class);
+	if (!from || !to)
+		return 0;
+	for (int i = 0; i < TP_POLICY_SELECTORS && i < from->n; i++)
+		for (int k = 0; k < TP_POLICY_SELECTORS && k < to->n; k++)
+			if (from->selector[i].reaches & policy_bit(to->selector[k].id) &&
+			    gw_judge_pair(q, from->selector[i].id, to->selector[k].id))
+				return 1;
+	return 0;
+}
+
+TP_INLINE void gw_hit(__u64 policy, __u32 rule, bool refused)
+{
+	__u32 set = gw_policy_set(policy);
+	void *hits = bpf_map_lookup_elem(&policy_hits, &set);
+	struct policy_hit *hit = hits ? bpf_map_lookup_elem(hits, &rule) : NULL;
+
+	if (!hit)
+		return;
+	if (refused)
+		hit->refused++;
+	else
+		hit->flows++;
+}
+
+/* CARRY_ON with q->rule, or GW_DROP_policy_denied. A refusal is `shadowed` when the policy only
+ * looks on: then it is counted as one and lets the flow pass. */
+static __noinline int gw_judge(struct gw_question *q, bool *shadowed)
+{
+	__u32 set = gw_policy_set(q->policy);
+	bool allow;
+
+	*shadowed = false;
+	q->rule = q->shadow = 0;
+	allow = gw_judge_classes(q, gw_class_of(&q->from, set), gw_class_of(&q->to, set));
+	if (!allow)
+		q->rule = 0;
+	if (!allow && q->shadow)
+		gw_hit(q->policy, q->shadow, false);
+	if (!allow && gw_policy_flag(q->policy, GW_POLICY_DEFAULT_ALLOW))
+		allow = true;
+	gw_hit(q->policy, q->rule, !allow);
+	if (!allow && gw_policy_flag(q->policy, GW_POLICY_SHADOW))
+		*shadowed = allow = true;
+	return allow ? CARRY_ON : GW_DROP_policy_denied;
+}
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From the skb to what is asked of a packet: addresses, ports, lengths. One parser for both kinds
+ * of devices; self.l2_len says where the IP header is. Offsets are constants to the verifier: IPv4
+ * options and IPv6 extension headers are not forwarded.
+ */
+#ifndef TP_BPF_GATEWAY_PACKET_H
+#define TP_BPF_GATEWAY_PACKET_H
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "../mapped.h"
+#include "reason.h"
+
+#define IPV4_LEN	  sizeof(struct iphdr)
+#define IPV6_LEN	  sizeof(struct ipv6hdr)
+#define IPV4_PLAIN	  0x45
+#define IPV4_DF		  0x4000
+#define IPV4_MORE	  0x2000
+#define IPV4_OFFSET	  0x1fff
+#define IPPROTO_FRAGMENT6 44
+
+#define TCP_FLAG(bit) (1 << (bit))
+#define TCP_FIN	      TCP_FLAG(0)
+#define TCP_SYN	      TCP_FLAG(1)
+#define TCP_RST	      TCP_FLAG(2)
+#define TCP_ACK	      TCP_FLAG(4)
+
+enum gw_part { GW_WHOLE, GW_FIRST_FRAGMENT, GW_LATER_FRAGMENT };
+
+struct gw_packet {
+	__u8 src[16];
+	__u8 dst[16];
+	__be16 src_port; /* ICMP query or reply: the identifier, in both */
+	__be16 dst_port;
+	__u8 proto;
+	__u8 ttl;
+	__u8 tcp_flags;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 part;	 /* enum gw_part */
+	__u8 icmp_error; /* boolean */
+	__u8 icmp_query; /* boolean: opens a flow; a reply does not */
+	__u64 v6;	 /* a whole word, which kernel 6.1's verifier remembers the value of */
+	__u32 ip_len;	 /* IP bytes of all of it */
+	__u32 wire_len;	 /* IP bytes of one segment */
+	__u32 segments;
+	__u32 fragment_id;
+	__u32 dont_fragment;
+};
+
+#define GW_L3	     (self.l2_len ? ETH_HLEN : 0)
+#define GW_L4_V4     (GW_L3 + IPV4_LEN)
+#define GW_L4_V6     (GW_L3 + IPV6_LEN)
+#define GW_L4_MIN    8 /* of TCP, UDP and ICMP: all that is read but TCP's flags */
+#define GW_TCP_FLAGS 13
+
+/* The first `len` bytes can be read directly, or the packet is shorter. */
+TP_INLINE bool gw_pull(struct __sk_buff *skb, __u32 len)
+{
+	if ((void *)(long)skb->data + len <= (void *)(long)skb->data_end)
+		return true;
+	return !bpf_skb_pull_data(skb, len < skb->len ? len : skb->len);
+}
+
+TP_INLINE int gw_parse_tcp(struct gw_packet *p, const void *l4, const void *end)
+{
+	const struct tcphdr *tcp = l4;
+
+	if ((void *)(tcp + 1) > end)
+		return p->part == GW_FIRST_FRAGMENT ? GW_DROP_fragment_bad : GW_DROP_malformed;
+	p->tcp_flags = ((const __u8 *)tcp)[GW_TCP_FLAGS];
+	return CARRY_ON;
+}
+
+TP_INLINE void gw_parse_icmp4(struct gw_packet *p, const struct icmphdr *icmp)
+{
+	p->icmp_type = icmp->type;
+	p->icmp_code = icmp->code;
+	switch (icmp->type) {
+	case ICMP_ECHO:
+	case ICMP_TIMESTAMP: p->icmp_query = true; break;
+	case ICMP_ECHOREPLY:
+	case ICMP_TIMESTAMPREPLY: break;
+	case ICMP_DEST_UNREACH:
+	case ICMP_TIME_EXCEEDED:
+	case ICMP_PARAMETERPROB: p->icmp_error = true; return;
+	default:
+		p->icmp_error = false;
+		p->icmp_type = 0xff;
+		return;
+	}
+	p->src_port = p->dst_port = icmp->un.echo.id;
+}
+
+TP_INLINE void gw_parse_icmp6(struct gw_packet *p, const struct icmp6hdr *icmp)
+{
+	p->icmp_type = icmp->icmp6_type;
+	p->icmp_code = icmp->icmp6_code;
+	if (icmp->icmp6_type < ICMPV6_ECHO_REQUEST) {
+		p->icmp_error = true;
+		return;
+	}
+	if (icmp->icmp6_type > ICMPV6_ECHO_REPLY) {
+		p->icmp_type = 0xff;
+		return;
+	}
+	p->icmp_query = icmp->icmp6_type == ICMPV6_ECHO_REQUEST;
+	p->src_port = p->dst_port = icmp->icmp6_dataun.u_echo.identifier;
+}
+
+TP_INLINE int gw_parse_l4(struct gw_packet *p, const void *l4, const void *end)
+{
+	if (p->part == GW_LATER_FRAGMENT)
+		return CARRY_ON;
+	switch (p->proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		if (l4 + GW_L4_MIN > end)
+			return GW_DROP_malformed;
+		p->src_port = tp_get16(l4);
+		p->dst_port = tp_get16(l4 + 2);
+		return p->proto == IPPROTO_TCP ? gw_parse_tcp(p, l4, end) : CARRY_ON;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (l4 + GW_L4_MIN > end)
+			return GW_DROP_malformed;
+		if (p->v6)
+			gw_parse_icmp6(p, l4);
+		else
+			gw_parse_icmp4(p, l4);
+		return p->icmp_type == 0xff ? GW_DROP_icmp_kind : CARRY_ON;
+	default: return CARRY_ON;
+	}
+}
+
+TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
+{
+	const void *end = (void *)(long)skb->data_end;
+	const struct iphdr *ip = (void *)(long)skb->data + GW_L3;
+	__u16 fragment;
+
+	if ((void *)(ip + 1) > end || ip->version != 4)
+		return GW_DROP_malformed;
+	if (*(__u8 *)ip != IPV4_PLAIN)
+		return GW_DROP_ip_options;
+	fragment = bpf_ntohs(ip->frag_off);
+	p->dont_fragment = fragment & IPV4_DF;
+	if (fragment & IPV4_OFFSET)
+		p->part = GW_LATER_FRAGMENT;
+	else if (fragment & IPV4_MORE)
+		p->part = GW_FIRST_FRAGMENT;
+	p->fragment_id = ip->id;
+	tp_map_v4(p->src, ip->saddr);
+	tp_map_v4(p->dst, ip->daddr);
+	p->proto = ip->protocol;
+	p->ttl = ip->ttl;
+	p->ip_len = bpf_ntohs(ip->tot_len);
+	if (p->ip_len < IPV4_LEN || p->ip_len > skb->len - GW_L3)
+		return GW_DROP_malformed;
+	return gw_parse_l4(p, ip + 1, end);
+}
+
+TP_INLINE int gw_parse_ipv6(struct __sk_buff *skb, struct gw_packet *p)
+{
+	const void *end = (void *)(long)skb->data_end;
+	const struct ipv6hdr *ip = (void *)(long)skb->data + GW_L3;
+
+	if ((void *)(ip + 1) > end || ip->version != 6)
+		return GW_DROP_malformed;
+	p->v6 = true;
+	p->dont_fragment = true;
+	tp_copy16(p->src, &ip->saddr);
+	tp_copy16(p->dst, &ip->daddr);
+	p->proto = ip->nexthdr;
+	p->ttl = ip->hop_limit;
+	p->ip_len = bpf_ntohs(ip->payload_len) + IPV6_LEN;
+	if (p->ip_len > skb->len - GW_L3)
+		return GW_DROP_malformed;
+	if (tp_is_mapped(p->src) || tp_is_mapped(p->dst))
+		return GW_DROP_spoofed_source; /* would alias an IPv4 address */
+	switch (p->proto) {
+	case 0:	 /* hop-by-hop options */
+	case 43: /* routing */
+	case 44: /* fragment */
+	case 51: /* authentication */
+	case 60: /* destination options */
+	case 135: /* mobility */ return GW_DROP_ip_options;
+	default: return gw_parse_l4(p, ip + 1, end);
+	}
+}
+
+TP_INLINE __u32 gw_l4_len(const struct __sk_buff *skb, const struct gw_packet *p)
+{
+	const void *doff = (void *)(long)skb->data + (p->v6 ? GW_L4_V6 : GW_L4_V4) + 12;
+
+	if (p->proto != IPPROTO_TCP || doff + 1 > (void *)(long)skb->data_end)
+		return sizeof(struct udphdr);
+	return (*(const __u8 *)doff >> 4) * 4;
+}
+
+/* A packet that GRO merged or a sender left to be cut goes on as segments. */
+TP_INLINE void gw_segments(const struct __sk_buff *skb, struct gw_packet *p)
+{
+	p->segments = 1;
+	p->wire_len = p->ip_len;
+	if (!skb->gso_size)
+		return;
+	p->segments = skb->gso_segs ? skb->gso_segs : 1;
+	p->wire_len = (p->v6 ? IPV6_LEN : IPV4_LEN) + gw_l4_len(skb, p) + skb->gso_size;
+}
+
+/* Fills *p, which is zero. CARRY_ON; GW_PASS_not_ip; or why the packet can't be forwarded, and then
+ * addresses are filled if there is a whole IP header. */
+TP_INLINE int gw_parse(struct __sk_buff *skb, struct gw_packet *p)
+{
+	int why;
+
+	if (!gw_pull(skb, GW_L4_V6 + sizeof(struct tcphdr)))
+		return GW_DROP_malformed;
+	switch (skb->protocol) {
+	case bpf_htons(ETH_P_IP): why = gw_parse_ipv4(skb, p); break;
+	case bpf_htons(ETH_P_IPV6): why = gw_parse_ipv6(skb, p); break;
+	default: return GW_PASS_not_ip;
+	}
+	gw_segments(skb, p);
+	return why;
+}
+
+/* Multicast, broadcast and link-local: never forwarded. */
+TP_INLINE bool gw_is_link_scope(const __u8 *addr)
+{
+	__u32 v4 = bpf_ntohl(tp_mapped_v4(addr));
+
+	if (tp_is_mapped(addr))
+		return v4 >> 28 == 0xe || v4 == 0xffffffff || v4 >> 16 == 0xa9fe;
+	return addr[0] == 0xff || (addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
+}
+
+#endif
