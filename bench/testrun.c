@@ -122,12 +122,13 @@ static int open_table(struct testrun_bpf *skel, struct relay_flow_table *table)
 	struct relay_flow_memory m = {
 		.buckets = memory_of(skel->maps.flow_index, sizeof(*m.buckets)),
 		.slots = memory_of(skel->maps.flow_slots, sizeof(*m.slots)),
+		.mask = memory_of(skel->maps.flow_mask, sizeof(*m.mask)),
 		.n_buckets = bpf_map__max_entries(skel->maps.flow_index),
 		.n_slots = bpf_map__max_entries(skel->maps.flow_slots),
 		.seed = skel->rodata->knobs.flow_seed,
 	};
 
-	return m.buckets && m.slots ? relay_flow_table_init(table, &m) : -ENOMEM;
+	return m.buckets && m.slots && m.mask ? relay_flow_table_init(table, &m) : -ENOMEM;
 }
 
 static void close_table(struct relay_flow_table *table)
@@ -137,6 +138,7 @@ static void close_table(struct relay_flow_table *table)
 	relay_flow_table_fini(table);
 	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
 	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	munmap(m->mask, sizeof(*m->mask));
 }
 
 /* Fills the flow table, and the list of keys in random order. */
@@ -227,7 +229,6 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, __u32 ta
 	bpf_map__set_max_entries(skel->maps.keys, flows);
 	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(table));
 	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(table));
-	skel->rodata->knobs.flow_mask = relay_flow_buckets(table) - 1;
 	for (int i = 0; i < 6; i++)
 		skel->rodata->knobs.flow_seed.word[i] = 0x9e3779b97f4a7c15 * (2 * i + 3);
 	err = testrun_bpf__load(skel) ?: fill_nexthop(skel) ?: fill_flows(skel, shape, flows);

@@ -78,7 +78,6 @@ int relay_flows_prepare(struct relay_datapath *dp, int pinned)
 {
 	struct relay_knobs *knobs = &dp->skel->rodata->knobs;
 
-	knobs->flow_mask = bpf_map__max_entries(dp->skel->maps.flow_index) - 1;
 	if (pinned >= 0)
 		return pinned_seed(pinned, &knobs->flow_seed);
 	return getrandom(&knobs->flow_seed, sizeof(knobs->flow_seed), 0) == sizeof(knobs->flow_seed)
@@ -92,7 +91,7 @@ int relay_flows_open(struct relay_datapath *dp)
 {
 	const struct relay_flow_seed seed = dp->skel->rodata->knobs.flow_seed;
 	const uint32_t zero = 0;
-	struct array index, slots = {0};
+	struct array index, slots = {0}, mask = {0};
 	int err = bpf_map_update_elem(MAP_FD(dp, flow_seed), &zero, &seed, BPF_ANY);
 
 	err = err ?: array_map(MAP_FD(dp, flow_index), PROT_READ | PROT_WRITE, &index);
@@ -101,15 +100,21 @@ int relay_flows_open(struct relay_datapath *dp)
 	err = array_map(MAP_FD(dp, flow_slots), PROT_READ | PROT_WRITE, &slots);
 	if (err)
 		goto out_index;
+	err = array_map(MAP_FD(dp, flow_mask), PROT_READ | PROT_WRITE, &mask);
+	if (err)
+		goto out_slots;
 	err = relay_flow_table_init(&dp->flows, &(struct relay_flow_memory){
 							.buckets = index.memory,
 							.slots = slots.memory,
+							.mask = mask.memory,
 							.n_buckets = index.n,
 							.n_slots = slots.n,
 							.seed = seed,
 						});
 	if (!err)
 		return 0;
+	array_unmap(&mask);
+out_slots:
 	array_unmap(&slots);
 out_index:
 	array_unmap(&index);
@@ -127,6 +132,7 @@ void relay_flows_close(struct relay_datapath *dp)
 	relay_flow_table_fini(&dp->flows);
 	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
 	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	munmap(m->mask, sizeof(*m->mask));
 	m->slots = NULL;
 }
 

@@ -10,6 +10,8 @@
 #include "bpf/lib/flow.h"
 #include "clock.h"
 
+#define START_BUCKETS 1024 /* of 64 bytes; grows when there are more than 4096 flows */
+
 uint32_t relay_flow_slots(uint32_t flows)
 {
 	return flows + flows / 4;
@@ -51,6 +53,11 @@ static uint64_t *entry_in(struct relay_flow_bucket *bucket, uint32_t fingerprint
 	return NULL;
 }
 
+static uint32_t buckets_in_use(const struct relay_flow_table *t)
+{
+	return *t->mem.mask + 1;
+}
+
 struct places {
 	struct relay_flow_bucket *first, *second;
 	uint32_t fingerprint;
@@ -59,7 +66,7 @@ struct places {
 static struct places places_of(const struct relay_flow_table *t, const struct relay_flow_key *key)
 {
 	uint64_t hash = tp_flow_hash(key, &t->mem.seed);
-	uint32_t mask = t->mem.n_buckets - 1;
+	uint32_t mask = *t->mem.mask;
 
 	return (struct places){
 		.first = &t->mem.buckets[tp_flow_bucket(hash, mask)],
@@ -87,7 +94,11 @@ static uint64_t *find(const struct relay_flow_table *t, const struct places *p,
 /* A bucket must not have the fingerprint twice: it would not tell the flows apart. */
 static uint64_t *room_in(struct relay_flow_bucket *bucket, uint32_t fingerprint)
 {
-	return entry_in(bucket, fingerprint) ? NULL : entry_in(bucket, 0);
+	__u64 *preferred = &bucket->entry[tp_flow_way(fingerprint)];
+
+	if (entry_in(bucket, fingerprint))
+		return NULL;
+	return *preferred ? entry_in(bucket, 0) : (uint64_t *)preferred;
 }
 
 static uint64_t *room_for(const struct places *p)
@@ -157,6 +168,81 @@ static bool take_slot(struct relay_flow_table *t, uint64_t now, uint32_t *slot)
 	return true;
 }
 
+/* --- growing -------------------------------------------------------------------------------- */
+
+static uint32_t live(const struct relay_flow_table *t)
+{
+	return t->mem.n_slots - t->n_free - t->n_resting;
+}
+
+/* Where an entry of bucket `at`, of n, belongs among twice as many: there, or n further on. */
+static uint32_t place_among_more(const struct relay_flow_table *t, uint64_t entry, uint32_t at,
+				 uint32_t n)
+{
+	uint64_t hash = tp_flow_hash(&t->mem.slots[slot_of(entry)].key, &t->mem.seed);
+	uint32_t mask = 2 * n - 1;
+
+	return tp_flow_bucket(hash, n - 1) == at ? tp_flow_bucket(hash, mask)
+						 : tp_flow_second_bucket(hash, mask);
+}
+
+/* Into the same way of the bucket n further on, which only entries of this one can come to. */
+static void copy_up(struct relay_flow_table *t, uint32_t at, uint32_t n)
+{
+	const struct relay_flow_bucket *from = &t->mem.buckets[at];
+	struct relay_flow_bucket *to = &t->mem.buckets[at + n];
+
+	for (int i = 0; i < TP_FLOW_WAYS; i++)
+		if (from->entry[i] && place_among_more(t, from->entry[i], at, n) != at)
+			publish((uint64_t *)&to->entry[i], from->entry[i]);
+}
+
+static void clear_copied(struct relay_flow_table *t, uint32_t at, uint32_t n)
+{
+	struct relay_flow_bucket *from = &t->mem.buckets[at];
+	const struct relay_flow_bucket *to = &t->mem.buckets[at + n];
+
+	for (int i = 0; i < TP_FLOW_WAYS; i++)
+		if (from->entry[i] && from->entry[i] == to->entry[i])
+			publish((uint64_t *)&from->entry[i], 0);
+}
+
+static void set_mask(struct relay_flow_table *t, uint32_t n)
+{
+	__atomic_store_n(t->mem.mask, n - 1, __ATOMIC_RELEASE);
+}
+
+/* Should the waiting fail, the copies stay: they lead nowhere else, and take up room. */
+static bool grow(struct relay_flow_table *t)
+{
+	uint32_t n = buckets_in_use(t);
+
+	if (n == t->mem.n_buckets)
+		return false;
+	for (uint32_t at = 0; at < n; at++)
+		copy_up(t, at, n);
+	set_mask(t, 2 * n);
+	if (wait_for_readers())
+		return true;
+	for (uint32_t at = 0; at < n; at++)
+		clear_copied(t, at, n);
+	return true;
+}
+
+/* A place for a new flow. The index grows when half of it is filled; also when both buckets are
+ * full, unless there are so few flows that this is no matter of room. */
+static uint64_t *make_place(struct relay_flow_table *t, struct places *p,
+			    const struct relay_flow_key *key)
+{
+	uint64_t *entry = NULL;
+
+	if (live(t) >= buckets_in_use(t) * TP_FLOW_WAYS / 2 && grow(t))
+		*p = places_of(t, key);
+	while (!(entry = room_for(p)) && live(t) >= buckets_in_use(t) && grow(t))
+		*p = places_of(t, key);
+	return entry;
+}
+
 /* --- flows ---------------------------------------------------------------------------------- */
 
 struct relay_flow *relay_flow_table_find(const struct relay_flow_table *t,
@@ -177,7 +263,7 @@ int relay_flow_table_put(struct relay_flow_table *t, const struct relay_flow *fl
 	uint32_t slot, old = 0;
 
 	if (is_new)
-		entry = room_for(&p);
+		entry = make_place(t, &p, &flow->key);
 	if (!entry || !take_slot(t, now, &slot))
 		return -E2BIG;
 	if (!is_new) {
@@ -213,7 +299,7 @@ void relay_flow_table_del(struct relay_flow_table *t, const struct relay_flow_ke
 void relay_flow_table_each(const struct relay_flow_table *t,
 			   int (*fn)(void *arg, const struct relay_flow *flow), void *arg)
 {
-	for (uint32_t b = 0; b < t->mem.n_buckets; b++) {
+	for (uint32_t b = 0; b < buckets_in_use(t); b++) {
 		for (int i = 0; i < TP_FLOW_WAYS; i++) {
 			uint64_t entry = t->mem.buckets[b].entry[i];
 
@@ -252,6 +338,31 @@ static void adopt_bucket(struct relay_flow_table *t, struct relay_flow_bucket *b
 	}
 }
 
+/* Of a growth that was cut short. */
+static void clear_bucket(struct relay_flow_bucket *bucket)
+{
+	for (int i = 0; i < TP_FLOW_WAYS; i++)
+		if (bucket->entry[i])
+			publish((uint64_t *)&bucket->entry[i], 0);
+}
+
+/* Can the kernel be asked to wait for readers? Not with CPUs that are kept free of its ticks. */
+static bool can_wait(void)
+{
+	int commands = (int)syscall(__NR_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	return commands > 0 && commands & MEMBARRIER_CMD_GLOBAL;
+}
+
+static void adopt_size(struct relay_flow_table *t)
+{
+	uint32_t room = t->mem.n_buckets, n = buckets_in_use(t);
+
+	if (*t->mem.mask && n && n <= room && !(n & (n - 1)))
+		return;
+	set_mask(t, room < START_BUCKETS || !can_wait() ? room : START_BUCKETS);
+}
+
 int relay_flow_table_init(struct relay_flow_table *t, const struct relay_flow_memory *mem)
 {
 	bool *used = calloc(mem->n_slots, sizeof(*used));
@@ -264,7 +375,10 @@ int relay_flow_table_init(struct relay_flow_table *t, const struct relay_flow_me
 		relay_flow_table_fini(t);
 		return -ENOMEM;
 	}
-	for (uint32_t b = 0; b < mem->n_buckets; b++)
+	adopt_size(t);
+	for (uint32_t b = buckets_in_use(t); b < mem->n_buckets; b++)
+		clear_bucket(&mem->buckets[b]);
+	for (uint32_t b = 0; b < buckets_in_use(t); b++)
 		adopt_bucket(t, &mem->buckets[b], used);
 	for (uint32_t slot = mem->n_slots; slot-- > 0;)
 		if (!used[slot])

@@ -7,6 +7,10 @@
  *   - A flow that changes gets another slot, and its entry is switched over, again by one store.
  *   - A slot given up rests for FLOW_REST_SEC before it is used again, so whoever found it before
  *     is done with it. When none is left to use, the kernel is asked to wait for all who read.
+ *   - The index grows with the flows, by doubling. Entries that belong in the new half are copied
+ *     there, where nobody looks yet; one store of the mask lets readers look; when the last of
+ *     those who read the old mask is done, the entries that have moved are cleared. A daemon that
+ *     dies in between leaves copies that the next one removes.
  */
 #ifndef RELAY_FLOW_TABLE_H
 #define RELAY_FLOW_TABLE_H
@@ -23,7 +27,8 @@ typedef void relay_flow_late_fn(void *arg, const struct relay_flow *flow, struct
 struct relay_flow_memory {
 	struct relay_flow_bucket *buckets;
 	struct relay_flow *slots;
-	uint32_t n_buckets; /* power of two */
+	uint32_t *mask;	    /* buckets in use, less one; 0 in a table never used */
+	uint32_t n_buckets; /* what there is room for; power of two */
 	uint32_t n_slots;
 	struct relay_flow_seed seed;
 };
@@ -44,8 +49,8 @@ struct relay_flow_table {
 	void *late_arg;
 };
 
-/* Slots and buckets for this many flows: a quarter more slots, for flows that change, and buckets
- * of which at most a quarter is in use. */
+/* Slots and buckets to have room for this many flows: a quarter more slots, for flows that change,
+ * and buckets of which at most a quarter is filled. */
 uint32_t relay_flow_slots(uint32_t flows);
 uint32_t relay_flow_buckets(uint32_t flows);
 

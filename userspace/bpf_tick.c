@@ -15,8 +15,7 @@ static uint64_t resolution(clockid_t id)
 {
 	struct timespec t;
 
-	return clock_getres(id, &t) ? 0
-				    : (uint64_t)t.tv_sec * TP_NS_PER_SEC + (uint64_t)t.tv_nsec;
+	return clock_getres(id, &t) ? 0 : (uint64_t)t.tv_sec * TP_NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
 static int read_both(struct tick_bpf *skel, uint64_t *ticks, uint64_t *ns)

@@ -17,9 +17,9 @@
 #include "reasons.h"
 
 #ifdef TP_RELAY_ABI_NEXT /* a build with a changed layout, for the migration test */
-#define TP_RELAY_ABI 2
+#define TP_RELAY_ABI 3
 #else
-#define TP_RELAY_ABI 1
+#define TP_RELAY_ABI 2
 #endif
 
 #define TP_VLAN_MAX    2
@@ -76,7 +76,8 @@ _Static_assert(__builtin_offsetof(struct relay_flow, src) == 64, "the rewrite in
 
 /* Where flows are found (bpf/lib/flow.h): entries of {fingerprint, slot}, 0 for none. A flow is in
  * one of two buckets, and no bucket has a fingerprint twice. One aligned store makes, changes or
- * removes an entry. */
+ * removes an entry. In use are as many buckets as flow_mask says, plus one: a power of two that
+ * follows the number of flows, so that what is read for each packet stays in the caches. */
 #define TP_FLOW_WAYS 8
 struct relay_flow_bucket {
 	__u64 entry[TP_FLOW_WAYS];
@@ -142,10 +143,8 @@ struct relay_knobs {
 	__u32 site_rate;      /* handshake messages a second from one prefix that nodes are at */
 	__u32 handshake_rate; /* the same from all other sources, per CPU */
 	__u32 seed;	      /* of the source hash */
-	__u32 flow_mask;      /* buckets in flow_index, less one */
-	__u32 pad;
-	__u64 tick_ns;	   /* CLOCK_MONOTONIC from the kernel's ticks (userspace/bpf_tick.h); */
-	__u64 tick_origin; /* tick_ns 0: ask its clock */
+	__u64 tick_ns;	      /* CLOCK_MONOTONIC from the kernel's ticks (userspace/bpf_tick.h); */
+	__u64 tick_origin;    /* tick_ns 0: ask its clock */
 	struct relay_flow_seed flow_seed;
 };
 

@@ -27,6 +27,15 @@ struct {
 	__uint(max_entries, TP_DEFAULT_ENTRIES);
 } flow_slots SEC(".maps");
 
+/* Buckets of flow_index in use, less one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} flow_mask SEC(".maps");
+
 /* For the next daemon; the program has it in its knobs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -47,7 +47,6 @@ static void shrink(struct relay_bpf *skel)
 {
 	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(TEST_ENTRIES));
 	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(TEST_ENTRIES));
-	skel->rodata->knobs.flow_mask = relay_flow_buckets(TEST_ENTRIES) - 1;
 	skel->rodata->knobs.flow_seed =
 		(struct relay_flow_seed){{0x5eed, 0xfeed, 0xdeed, 0xbeed, 0xceed, 0xaeed}};
 	bpf_map__set_max_entries(skel->maps.own_sessions, TEST_ENTRIES);
@@ -69,6 +68,7 @@ static void open_flows(struct harness *h)
 	struct relay_flow_memory m = {
 		.buckets = memory_of(h->skel->maps.flow_index, sizeof(*m.buckets)),
 		.slots = memory_of(h->skel->maps.flow_slots, sizeof(*m.slots)),
+		.mask = memory_of(h->skel->maps.flow_mask, sizeof(*m.mask)),
 		.n_buckets = bpf_map__max_entries(h->skel->maps.flow_index),
 		.n_slots = bpf_map__max_entries(h->skel->maps.flow_slots),
 		.seed = h->skel->rodata->knobs.flow_seed,
@@ -103,6 +103,7 @@ void harness_close(struct harness *h)
 
 	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
 	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	munmap(m->mask, sizeof(*m->mask));
 	relay_flow_table_fini(&h->flows);
 	relay_bpf__destroy(h->skel);
 	free(h);

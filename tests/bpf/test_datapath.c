@@ -26,7 +26,7 @@
 #include "relay/datapath.h"
 
 #define FLOWS 2000u
-#define ABI   (TP_RELAY_ABI == 1 ? "v1" : "v2")
+#define ABI   (TP_RELAY_ABI == 2 ? "v2" : "v3")
 
 static char top[] = "/tmp/tp-datapath-XXXXXX";
 static char pins[64];

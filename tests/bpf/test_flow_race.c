@@ -2,7 +2,8 @@
 /*
  * A flow is re-pointed as fast as can be, in a table of two slots, so that each is filled anew with
  * every other change, while packets run through it: every packet goes whole to the one place or to
- * the other.
+ * the other. And the index grows as fast as can be, while packets of flows in it run: each is
+ * found.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -116,10 +117,99 @@ static void test_never_half(void **state)
 	harness_close(h);
 }
 
+/* --- growth --------------------------------------------------------------------------------- */
+
+#define PROBES 8
+#define ROUNDS 10
+#define CROWD  3000
+
+static struct relay_flow numbered(uint32_t index)
+{
+	struct flow_spec spec = specs[0];
+
+	spec.index = index;
+	return flow_make(&spec);
+}
+
+static void *add_flows(void *arg)
+{
+	struct writer *w = arg;
+
+	for (uint32_t i = 0; i < CROWD; i++) {
+		struct relay_flow flow = numbered(INDEX + PROBES + i);
+
+		w->failed += relay_flow_table_put(&w->table, &flow, 0) != 0;
+	}
+	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Two buckets again, and in them the flows that packets will come for. */
+static void start_small(struct writer *w, const struct relay_flow_memory *m)
+{
+	*w = (struct writer){0};
+	memset(m->buckets, 0, m->n_buckets * sizeof(*m->buckets));
+	*m->mask = 1;
+	assert_int_equal(relay_flow_table_init(&w->table, m), 0);
+	for (uint32_t i = 0; i < PROBES; i++) {
+		struct relay_flow flow = numbered(INDEX + i);
+
+		assert_int_equal(relay_flow_table_put(&w->table, &flow, 0), 0);
+	}
+}
+
+static void probe_frames(struct frame *frames)
+{
+	for (uint32_t i = 0; i < PROBES; i++) {
+		struct packet_spec spec = {.src = specs[0].src,
+					   .dst = specs[0].local,
+					   .sport = 40000,
+					   .dport = RELAY_PORT,
+					   .payload = wg_data(INDEX + i, WG_DATA_LEN),
+					   .payload_len = WG_DATA_LEN};
+
+		frame_build(&frames[i], &spec);
+	}
+}
+
+static void grow_once(struct harness *h, const struct frame *frames)
+{
+	const struct relay_flow_memory *m = &harness_flows(h)->mem;
+	struct frame out;
+	struct writer w;
+	pthread_t thread;
+
+	start_small(&w, m);
+	assert_int_equal(pthread_create(&thread, NULL, add_flows, &w), 0);
+	for (uint32_t i = 0; !__atomic_load_n(&w.done, __ATOMIC_ACQUIRE); i++)
+		if (harness_run(h, &frames[i % PROBES], &out) != TX)
+			fail_msg("packet %u found no flow, mask now %u", i, *m->mask);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(w.failed, 0);
+	assert_true(*m->mask >= CROWD / TP_FLOW_WAYS);
+	relay_flow_table_fini(&w.table);
+}
+
+static void test_always_found(void **state)
+{
+	struct relay_knobs knobs = harness_knobs();
+	struct harness *h = harness_open(&knobs);
+	struct frame frames[PROBES];
+
+	(void)state;
+	harness_local(h, specs[0].local);
+	harness_nexthop(h, 1, LOOPBACK, 1500, 0);
+	probe_frames(frames);
+	for (int i = 0; i < ROUNDS; i++)
+		grow_once(h, frames);
+	harness_close(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_never_half),
+		cmocka_unit_test(test_always_found),
 	};
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {

@@ -27,11 +27,12 @@ static void make_memory(uint32_t buckets, uint32_t slots)
 	memory = (struct relay_flow_memory){
 		.buckets = calloc(buckets, sizeof(*memory.buckets)),
 		.slots = calloc(slots, sizeof(*memory.slots)),
+		.mask = calloc(1, sizeof(*memory.mask)),
 		.n_buckets = buckets,
 		.n_slots = slots,
 		.seed = {{11, 22, 33, 44, 0x9e3779b97f4a7c15, 66}},
 	};
-	assert_true(memory.buckets && memory.slots);
+	assert_true(memory.buckets && memory.slots && memory.mask);
 }
 
 static int setup(void **state)
@@ -41,12 +42,22 @@ static int setup(void **state)
 	return relay_flow_table_init(&table, &memory);
 }
 
+/* Two buckets in use of BUCKETS. */
+static int setup_small(void **state)
+{
+	(void)state;
+	make_memory(BUCKETS, SLOTS);
+	*memory.mask = 1;
+	return relay_flow_table_init(&table, &memory);
+}
+
 static int teardown(void **state)
 {
 	(void)state;
 	relay_flow_table_fini(&table);
 	free(memory.buckets);
 	free(memory.slots);
+	free(memory.mask);
 	return 0;
 }
 
@@ -215,6 +226,17 @@ static uint32_t second_bucket(uint32_t n)
 	return tp_flow_second_bucket(tp_flow_hash(&flow.key, &memory.seed), BUCKETS - 1);
 }
 
+static bool in_bucket(uint32_t bucket, uint32_t n)
+{
+	uint64_t slot = (uint64_t)(find(n) - memory.slots);
+
+	for (int i = 0; i < TP_FLOW_WAYS; i++)
+		if (memory.buckets[bucket].entry[i] &&
+		    (uint32_t)memory.buckets[bucket].entry[i] == slot)
+			return true;
+	return false;
+}
+
 static void test_second_choice(void **state)
 {
 	uint32_t ways[TP_FLOW_WAYS + 1], n = 0;
@@ -230,7 +252,7 @@ static void test_second_choice(void **state)
 		assert_int_equal(find(ways[i])->session, ways[i]);
 	for (int i = 0; i < TP_FLOW_WAYS; i++)
 		assert_true(memory.buckets[0].entry[i]);
-	assert_true(memory.buckets[second_bucket(ways[TP_FLOW_WAYS])].entry[0]);
+	assert_true(in_bucket(second_bucket(ways[TP_FLOW_WAYS]), ways[TP_FLOW_WAYS]));
 	del(ways[0], 0); /* it leaves a place; who is in the second bucket stays there */
 	assert_int_equal(find(ways[TP_FLOW_WAYS])->session, ways[TP_FLOW_WAYS]);
 }
@@ -298,6 +320,127 @@ static void test_adopts(void **state)
 	assert_int_equal(table.n_free, SLOTS - 50);
 	assert_int_equal(find(3)->count.packets, 33);
 	assert_int_equal(find(9)->session, 9);
+}
+
+/* --- growing -------------------------------------------------------------------------------- */
+
+static uint32_t entries_anywhere(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t b = 0; b < memory.n_buckets; b++)
+		for (int i = 0; i < TP_FLOW_WAYS; i++)
+			n += memory.buckets[b].entry[i] != 0;
+	return n;
+}
+
+static void all_there(uint32_t flows)
+{
+	for (uint32_t n = 0; n < flows; n++)
+		assert_int_equal(find(n)->session, n);
+	assert_int_equal(count_all(), flows);
+	assert_int_equal(entries_anywhere(), flows); /* and nothing is left where it was */
+}
+
+static void test_grows(void **state)
+{
+	const uint32_t flows = 10000, buckets = relay_flow_buckets(flows);
+	uint32_t mask = 1, sizes = 0;
+
+	(void)state;
+	teardown(NULL);
+	make_memory(buckets, flows);
+	*memory.mask = mask;
+	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+	for (uint32_t n = 0; n < flows; n++) {
+		put(n);
+		if (*memory.mask == mask)
+			continue;
+		mask = *memory.mask;
+		sizes++;
+		all_there(n + 1);
+	}
+	assert_true(sizes >= 9 && mask < buckets);
+	all_there(flows);
+	for (uint32_t n = 0; n < flows; n++)
+		del(n, 0);
+	assert_int_equal(entries_anywhere(), 0);
+}
+
+/* An index of n buckets, half full: the next flow makes it grow. Returns the buckets as they are.
+ */
+static struct relay_flow_bucket *about_to_grow(uint32_t n)
+{
+	const uint32_t flows = n * TP_FLOW_WAYS / 2;
+	size_t size = n * sizeof(*memory.buckets);
+	struct relay_flow_bucket *before = malloc(size);
+
+	assert_non_null(before);
+	teardown(NULL);
+	make_memory(4 * n, 2 * flows);
+	*memory.mask = n - 1;
+	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+	for (uint32_t i = 0; i < flows; i++)
+		put(i);
+	assert_int_equal(*memory.mask, n - 1);
+	memcpy(before, memory.buckets, size);
+	return before;
+}
+
+/* Killed before the mask was switched: some are in the upper half already, where nobody looks. */
+static void test_killed_before_the_switch(void **state)
+{
+	const uint32_t n = 64, flows = n * TP_FLOW_WAYS / 2;
+	struct relay_flow_bucket *before = about_to_grow(n);
+
+	(void)state;
+	put(flows);
+	assert_int_equal(*memory.mask, 2 * n - 1);
+	relay_flow_table_fini(&table);
+	memcpy(memory.buckets, before, n * sizeof(*before));
+	memset(memory.buckets + n + n / 2, 0, n / 2 * sizeof(*before));
+	*memory.mask = n - 1;
+	assert_true(entries_anywhere() > flows);
+	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+	all_there(flows);
+	put(flows); /* grows again */
+	all_there(flows + 1);
+	free(before);
+}
+
+/* Killed after it: those that have moved are still where they were, too. */
+static void test_killed_after_the_switch(void **state)
+{
+	const uint32_t n = 64, flows = n * TP_FLOW_WAYS / 2;
+	struct relay_flow_bucket *before = about_to_grow(n);
+	struct relay_flow extra = flow_of(flows);
+
+	(void)state;
+	put(flows);
+	relay_flow_table_del(&table, &extra.key, NULL, 0);
+	relay_flow_table_fini(&table);
+	memcpy(memory.buckets, before, n * sizeof(*before));
+	assert_true(entries_anywhere() > flows);
+	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+	assert_int_equal(*memory.mask, 2 * n - 1);
+	all_there(flows);
+	assert_int_equal(table.n_free, memory.n_slots - flows);
+	free(before);
+}
+
+static void test_senseless_size(void **state)
+{
+	const uint32_t senseless[] = {2, 4 * BUCKETS - 1, UINT32_MAX};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		relay_flow_table_fini(&table);
+		*memory.mask = senseless[i];
+		assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+		assert_int_equal(*memory.mask, BUCKETS - 1);
+		put(1);
+		assert_int_equal(find(1)->session, 1);
+	}
 }
 
 /* --- against a plain array ------------------------------------------------------------------ */
@@ -391,7 +534,11 @@ int main(void)
 		CASE(test_buckets_full),
 		CASE(test_same_fingerprint),
 		CASE(test_adopts),
-		CASE(test_random),
+		cmocka_unit_test_setup_teardown(test_random, setup_small, teardown),
+		CASE(test_grows),
+		CASE(test_killed_before_the_switch),
+		CASE(test_killed_after_the_switch),
+		CASE(test_senseless_size),
 		CASE(test_a_full_table_takes_all),
 	};
 
