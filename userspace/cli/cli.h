@@ -39,6 +39,7 @@ int cli_gateway_acl(struct cli *cli, int argc, char **argv);
 int cli_gateway_nat(struct cli *cli, int argc, char **argv);
 int cli_gateway_flows(struct cli *cli, int argc, char **argv);
 int cli_gateway_drops(struct cli *cli, int argc, char **argv);
+int cli_gateway_top(struct cli *cli, int argc, char **argv);
 int cli_gateway_detach(struct cli *cli, int argc, char **argv);
 int cli_explain_flow(struct cli *cli, int argc, char **argv);
 

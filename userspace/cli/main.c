@@ -47,6 +47,8 @@ static const struct command commands[] = {
 	{"gateway", "gateway", "flows", "[NODE]", 0, 1, "", cli_gateway_flows, "flows in force"},
 	{"gateway", "gateway", "drops", "[-a]", 0, 0, "a", cli_gateway_drops,
 	 "packets not forwarded, by reason"},
+	{"gateway", "gateway", "top", "[-n COUNT] [-d SECONDS]", 0, 0, "nd", cli_gateway_top,
+	 "live rates; q quits"},
 	{"gateway", "gateway", "detach", "", 0, 0, "", cli_gateway_detach,
 	 "stop forwarding and the daemon"},
 	{"gateway", "explain", "flow", "SRC DST PROTO PORT", 4, 4, "", cli_explain_flow,

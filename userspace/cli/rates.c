@@ -11,7 +11,7 @@
 void sample_free(struct sample *s)
 {
 	json_decref(s->status);
-	json_decref(s->nodes);
+	json_decref(s->rows);
 	json_decref(s->drops);
 	*s = (struct sample){0};
 }
@@ -24,8 +24,8 @@ static json_t *rate(uint64_t old, uint64_t new, double factor, double seconds)
 }
 
 /* Adds out[name] from the counter `key` of two objects, `old` NULL when there is none. */
-static void add_rate(json_t *out, const char *name, const json_t *old, const json_t *new,
-		     const char *key, double factor, double seconds)
+void rates_add(json_t *out, const char *name, const json_t *old, const json_t *new, const char *key,
+	       double factor, double seconds)
 {
 	json_object_set_new(out, name,
 			    old ? rate(cli_num(old, key), cli_num(new, key), factor, seconds)
@@ -39,8 +39,8 @@ static json_t *path_rates(const struct sample *old, const struct sample *new, co
 	const json_t *b = json_object_get(json_object_get(new->status, "forwarded"), path);
 	json_t *out = json_object();
 
-	add_rate(out, "packets_s", a, b, "packets", 1, seconds);
-	add_rate(out, "bits_s", a, b, "bytes", 8, seconds);
+	rates_add(out, "packets_s", a, b, "packets", 1, seconds);
+	rates_add(out, "bits_s", a, b, "bytes", 8, seconds);
 	return out;
 }
 
@@ -59,7 +59,7 @@ static const char *drop_key(const json_t *drop)
 }
 
 /* {key: element}, to find the earlier values without a search for each. */
-static json_t *index_by(const json_t *array, const char *(*key)(const json_t *element))
+json_t *rates_index(const json_t *array, const char *(*key)(const json_t *element))
 {
 	json_t *index = json_object(), *element;
 	size_t i;
@@ -81,7 +81,7 @@ static int heavier_first(const void *a, const void *b)
 }
 
 /* The array in descending order of a number, null being the least. Takes over `array`. */
-static json_t *sorted(json_t *array, double (*weight)(const json_t *element))
+json_t *rates_sorted(json_t *array, double (*weight)(const json_t *element))
 {
 	size_t n = json_array_size(array);
 	struct weighed *w = calloc(n + 1, sizeof(*w));
@@ -114,7 +114,7 @@ static double drop_weight(const json_t *drop)
 
 static json_t *node_rates(const json_t *old, const json_t *new, double seconds)
 {
-	json_t *index = index_by(old, node_key), *out = json_array();
+	json_t *index = rates_index(old, node_key), *out = json_array();
 	const json_t *node;
 	size_t i;
 
@@ -126,24 +126,24 @@ static json_t *node_rates(const json_t *old, const json_t *new, double seconds)
 				  cli_str(node, "network"), "state", cli_str(node, "state"),
 				  "flows", (json_int_t)cli_num(node, "flows"));
 
-		add_rate(row, "rx_packets_s", before, node, "rx_packets", 1, seconds);
-		add_rate(row, "rx_bits_s", before, node, "rx_bytes", 8, seconds);
-		add_rate(row, "tx_packets_s", before, node, "tx_packets", 1, seconds);
-		add_rate(row, "tx_bits_s", before, node, "tx_bytes", 8, seconds);
+		rates_add(row, "rx_packets_s", before, node, "rx_packets", 1, seconds);
+		rates_add(row, "rx_bits_s", before, node, "rx_bytes", 8, seconds);
+		rates_add(row, "tx_packets_s", before, node, "tx_packets", 1, seconds);
+		rates_add(row, "tx_bits_s", before, node, "tx_bytes", 8, seconds);
 		json_array_append_new(out, row);
 	}
 	json_decref(index);
-	return sorted(out, node_weight);
+	return rates_sorted(out, node_weight);
 }
 
 static uint64_t drop_total(const json_t *drop)
 {
-	return cli_num(drop, "xdp") + cli_num(drop, "user");
+	return cli_num(drop, "xdp") + cli_num(drop, "user") + cli_num(drop, "packets");
 }
 
-static json_t *drop_rates(const json_t *old, const json_t *new, double seconds)
+json_t *rates_drops(const json_t *old, const json_t *new, double seconds)
 {
-	json_t *index = index_by(old, drop_key), *out = json_array();
+	json_t *index = rates_index(old, drop_key), *out = json_array();
 	const json_t *drop;
 	size_t i;
 
@@ -152,7 +152,7 @@ static json_t *drop_rates(const json_t *old, const json_t *new, double seconds)
 		const json_t *before = json_object_get(index, drop_key(drop));
 		uint64_t total = drop_total(drop);
 
-		if (!total)
+		if (!total || !strcmp(cli_str(drop, "kind"), "forward"))
 			continue;
 		json_array_append_new(out,
 				      json_pack("{s:s,s:s,s:o,s:I}", "kind", cli_str(drop, "kind"),
@@ -162,7 +162,7 @@ static json_t *drop_rates(const json_t *old, const json_t *new, double seconds)
 						"total", (json_int_t)total));
 	}
 	json_decref(index);
-	return sorted(out, drop_weight);
+	return rates_sorted(out, drop_weight);
 }
 
 json_t *rates_between(const struct sample *old, const struct sample *new)
@@ -172,8 +172,8 @@ json_t *rates_between(const struct sample *old, const struct sample *new)
 				path_rates(old, new, "xdp", seconds), "user",
 				path_rates(old, new, "user", seconds));
 
-	add_rate(out, "dropped_s", old->status, new->status, "dropped", 1, seconds);
-	json_object_set_new(out, "nodes", node_rates(old->nodes, new->nodes, seconds));
-	json_object_set_new(out, "drops", drop_rates(old->drops, new->drops, seconds));
+	rates_add(out, "dropped_s", old->status, new->status, "dropped", 1, seconds);
+	json_object_set_new(out, "nodes", node_rates(old->rows, new->rows, seconds));
+	json_object_set_new(out, "drops", rates_drops(old->drops, new->drops, seconds));
 	return out;
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* turnpike relay top */
+/* Live rates: asking again and again, and the screen that shows them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "clock.h"
-#include "rates.h"
 #include "screen.h"
-#include "table.h"
-#include "units.h"
+#include "top.h"
 
 #define DROPS_SHOWN 8
 
@@ -24,7 +21,7 @@ static int ask_into(const struct cli *cli, const char *command, json_t **out)
 }
 
 /* 0, -EINTR, or -errno; *s is empty then. */
-static int take_sample(const struct cli *cli, struct sample *s)
+static int take_sample(const struct cli *cli, const struct top *top, struct sample *s)
 {
 	int err;
 
@@ -32,7 +29,7 @@ static int take_sample(const struct cli *cli, struct sample *s)
 	err = ask_into(cli, "status", &s->status);
 	s->at = tp_now();
 	if (!err)
-		err = ask_into(cli, "nodes", &s->nodes);
+		err = ask_into(cli, top->rows, &s->rows);
 	if (!err)
 		err = ask_into(cli, "drops", &s->drops);
 	if (err)
@@ -40,8 +37,8 @@ static int take_sample(const struct cli *cli, struct sample *s)
 	return err;
 }
 
-static void cell_rate(struct table *t, const json_t *row, const char *key,
-		      const char *(*unit)(double n, char *buf))
+void top_rate(struct table *t, const json_t *row, const char *key,
+	      const char *(*unit)(double n, char *buf))
 {
 	char buf[UNIT_STRLEN];
 
@@ -50,50 +47,14 @@ static void cell_rate(struct table *t, const json_t *row, const char *key,
 				     : "-");
 }
 
-struct view {
-	FILE *out;
-	unsigned int columns;
-	bool colour;
-};
-
-static void print_table(const struct view *v, struct table *t)
+void top_table(const struct view *v, struct table *t)
 {
 	table_print(t, v->out, v->columns, v->colour);
 	table_free(t);
 	fputc('\n', v->out);
 }
 
-static void print_head(const struct view *v, const json_t *status)
-{
-	const json_t *nodes = json_object_get(status, "nodes");
-	char up[UNIT_STRLEN];
-
-	fprintf(v->out, "%s%s%s  %s  up %s  nodes %" PRIu64 "/%" PRIu64 "  flows %" PRIu64 "\n\n",
-		paint_on(BOLD, v->colour), cli_str(status, "instance"), paint_off(BOLD, v->colour),
-		cli_str(status, "attach"),
-		unit_duration(json_number_value(json_object_get(status, "uptime_s")), up),
-		cli_num(nodes, "online"), cli_num(nodes, "known"), cli_num(status, "flows"));
-}
-
-static void print_totals(const struct view *v, const json_t *rates)
-{
-	static const struct column columns[] = {
-		{"FORWARDED", false, 0},
-		{"PKT/S", true, 0},
-		{"BIT/S", true, 0},
-	};
-	struct table *t = table_new(columns, 3);
-
-	table_cell(t, PLAIN, "by XDP");
-	cell_rate(t, json_object_get(rates, "xdp"), "packets_s", unit_count);
-	cell_rate(t, json_object_get(rates, "xdp"), "bits_s", unit_bits);
-	table_cell(t, PLAIN, "by daemon");
-	cell_rate(t, json_object_get(rates, "user"), "packets_s", unit_count);
-	cell_rate(t, json_object_get(rates, "user"), "bits_s", unit_bits);
-	print_table(v, t);
-}
-
-static void print_drops(const struct view *v, const json_t *rates)
+void top_drops(const struct view *v, const json_t *rates)
 {
 	static const struct column columns[] = {
 		{"NOT FORWARDED", false, 0},
@@ -115,49 +76,14 @@ static void print_drops(const struct view *v, const json_t *rates)
 			break;
 		table_cell(t, PLAIN, "%s", cli_str(row, "kind"));
 		table_cell(t, PLAIN, "%s", cli_str(row, "reason"));
-		cell_rate(t, row, "per_s", unit_count);
+		top_rate(t, row, "per_s", unit_count);
 		table_cell(t, PLAIN, "%s", unit_count(cli_num(row, "total"), buf));
 	}
-	print_table(v, t);
+	top_table(v, t);
 }
 
-static void print_nodes(const struct view *v, const json_t *rates)
-{
-	static const struct column columns[] = {
-		{"NODE", false, 0},    {"NETWORK", false, 3}, {"STATE", false, 2},
-		{"RX PKT/S", true, 0}, {"RX BIT/S", true, 0}, {"TX PKT/S", true, 0},
-		{"TX BIT/S", true, 0}, {"FLOWS", true, 1},
-	};
-	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(json_object_get(rates, "nodes"), i, row)
-	{
-		const char *state = cli_str(row, "state");
-
-		table_cell(t, PLAIN, "%s", cli_str(row, "name"));
-		table_cell(t, PLAIN, "%s", cli_str(row, "network"));
-		table_cell(t, strcmp(state, "online") == 0 ? GREEN : YELLOW, "%s", state);
-		cell_rate(t, row, "rx_packets_s", unit_count);
-		cell_rate(t, row, "rx_bits_s", unit_bits);
-		cell_rate(t, row, "tx_packets_s", unit_count);
-		cell_rate(t, row, "tx_bits_s", unit_bits);
-		table_cell(t, PLAIN, "%" PRIu64, cli_num(row, "flows"));
-	}
-	print_table(v, t);
-}
-
-/* What is most wanted comes first, because a low terminal cuts the end off. */
-static void print_frame(const struct view *v, const struct sample *s, const json_t *rates)
-{
-	print_head(v, s->status);
-	print_totals(v, rates);
-	print_drops(v, rates);
-	print_nodes(v, rates);
-}
-
-static void draw_frame(const struct cli *cli, const struct sample *s, const json_t *rates)
+static void draw_frame(const struct cli *cli, const struct top *top, const struct sample *s,
+		       const json_t *rates)
 {
 	struct view v = {.colour = cli->colour};
 	unsigned int rows;
@@ -168,13 +94,14 @@ static void draw_frame(const struct cli *cli, const struct sample *s, const json
 	v.out = open_memstream(&text, &len);
 	if (!v.out)
 		return;
-	print_frame(&v, s, rates);
+	top->frame(&v, s, rates);
 	fclose(v.out);
 	screen_draw(text, rows);
 	free(text);
 }
 
-static void show_frame(const struct cli *cli, const struct sample *s, const json_t *rates)
+static void show_frame(const struct cli *cli, const struct top *top, const struct sample *s,
+		       const json_t *rates)
 {
 	struct view v = {.out = stdout};
 
@@ -183,56 +110,56 @@ static void show_frame(const struct cli *cli, const struct sample *s, const json
 		putchar('\n');
 		fflush(stdout);
 	} else if (screen_active()) {
-		draw_frame(cli, s, rates);
+		draw_frame(cli, top, s, rates);
 	} else {
-		print_frame(&v, s, rates);
+		top->frame(&v, s, rates);
 		fflush(stdout);
 	}
 }
 
 /* Waits, redrawing when the terminal changes. True to go on. */
-static bool wait_next(const struct cli *cli, uint64_t deadline, const struct sample *s,
-		      const json_t *rates)
+static bool wait_next(const struct cli *cli, const struct top *top, uint64_t deadline,
+		      const struct sample *s, const json_t *rates)
 {
 	enum screen_event event;
 
 	while ((event = screen_wait(deadline)) == SCREEN_RESIZED)
 		if (screen_active())
-			show_frame(cli, s, rates);
+			show_frame(cli, top, s, rates);
 	return event == SCREEN_TIMEOUT;
 }
 
 /* A signal interrupts the asking; unless it was to quit, ask again. */
-static int sample_again(const struct cli *cli, struct sample *s)
+static int sample_again(const struct cli *cli, const struct top *top, struct sample *s)
 {
 	int err;
 
 	do
-		err = take_sample(cli, s);
+		err = take_sample(cli, top, s);
 	while (err == -EINTR && !screen_quit_asked());
 	return err;
 }
 
-static int run_top(const struct cli *cli)
+static int run_top(const struct cli *cli, const struct top *top)
 {
 	struct sample old = {0}, new = {0};
 	json_t *rates = NULL;
 	unsigned int shown = 0;
-	int err = sample_again(cli, &new);
+	int err = sample_again(cli, top, &new);
 
 	while (!err) {
 		json_decref(rates);
-		rates = rates_between(&old, &new);
+		rates = top->rates(&old, &new);
 		/* Without an earlier sample there is no rate to show but on a screen. */
 		if (old.status || screen_active())
-			show_frame(cli, &new, rates);
+			show_frame(cli, top, &new, rates);
 		if (ferror(stdout) || (old.status && cli->count && ++shown == cli->count))
 			break;
-		if (!wait_next(cli, new.at + TP_MS(cli->delay_ms), &new, rates))
+		if (!wait_next(cli, top, new.at + TP_MS(cli->delay_ms), &new, rates))
 			break;
 		sample_free(&old);
 		old = new;
-		err = sample_again(cli, &new);
+		err = sample_again(cli, top, &new);
 	}
 	json_decref(rates);
 	sample_free(&old);
@@ -240,15 +167,13 @@ static int run_top(const struct cli *cli)
 	return screen_quit_asked() ? 0 : err;
 }
 
-int cli_relay_top(struct cli *cli, int argc, char **argv)
+int cli_top(struct cli *cli, const struct top *top)
 {
 	int err;
 
-	(void)argc;
-	(void)argv;
 	if (!cli->json)
 		screen_enter();
-	err = run_top(cli);
+	err = run_top(cli, top);
 	screen_leave();
 	return err ? cli_fail("%s", cli_ask_error(cli, err)) : CLI_OK;
 }
