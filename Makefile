@@ -72,7 +72,7 @@ SIM := $(B)/tests/unit/libsim.a
 LIBBENCH := $(B)/bench/libbench.a
 
 PROGRAMS := $(B)/turnpike $(B)/turnpike-relay \
-	$(if $(wildcard bpf/gateway.bpf.c),$(B)/turnpike-gateway)
+	$(if $(and $(wildcard bpf/gateway.bpf.c),$(wildcard userspace/wireguard.c)),$(B)/turnpike-gateway)
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 BPFT := $(BPFT_SRC:%.c=$(B)/%)
 TOOLS := $(TOOL_SRC:%.c=$(B)/%)
