@@ -13,6 +13,9 @@
 #define PROBE_RATE     20   /* probes per source prefix */
 #define SITE_RATE      5000 /* handshake messages of one prefix where nodes are registered */
 #define HANDSHAKE_RATE 20000 /* those of all other sources together */
+#define ODD_SITE_RATE \
+	10000 /* fragments and other packets that XDP leaves to the kernel, likewise */
+#define ODD_RATE 20000
 
 /* Room for nodes to be added by a reload. */
 #define NODES_MIN 16384u
@@ -50,11 +53,11 @@ static int set_sizes(struct relay_bpf *skel, const struct relay_config *config)
 }
 
 /* The daemon is one thread, however many queues the NICs have. */
-static uint32_t strangers_per_cpu(void)
+static uint32_t per_cpu(uint32_t rate)
 {
 	int cpus = libbpf_num_possible_cpus();
 
-	return cpus > 0 ? HANDSHAKE_RATE / (uint32_t)cpus + 1 : HANDSHAKE_RATE;
+	return cpus > 0 ? rate / (uint32_t)cpus + 1 : rate;
 }
 
 int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
@@ -80,7 +83,9 @@ int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config)
 		.session_rate = SESSION_RATE,
 		.probe_rate = PROBE_RATE,
 		.site_rate = SITE_RATE,
-		.handshake_rate = strangers_per_cpu(),
+		.handshake_rate = per_cpu(HANDSHAKE_RATE),
+		.odd_site_rate = ODD_SITE_RATE,
+		.odd_rate = per_cpu(ODD_RATE),
 		.seed = seed,
 		.tick_ns = tick.ns,
 		.tick_origin = tick.origin,

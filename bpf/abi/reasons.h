@@ -66,7 +66,9 @@
 	X(DROP, session_unknown,   "own-session packet without a keypair")                         \
 	X(DROP, session_invalid,   "own-session packet that does not authenticate")                \
 	X(DROP, session_replay,    "own-session packet whose counter was seen before")             \
-	X(DROP, send_failed,       "the kernel refused to send the packet")
+	X(DROP, send_failed,       "the kernel refused to send the packet")                        \
+	/* later: pinned counters are known by their number */                                     \
+	X(DROP, odd_flood,         "IP options, fragments, extension headers above their budget")
 /* clang-format on */
 
 #define TP_REASON_ENUM(kind, name, text) TP_##kind##_##name,

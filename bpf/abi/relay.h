@@ -142,6 +142,8 @@ struct relay_knobs {
 	__u32 probe_rate;     /* probes a second per source prefix */
 	__u32 site_rate;      /* handshake messages a second from one prefix that nodes are at */
 	__u32 handshake_rate; /* the same from all other sources, per CPU */
+	__u32 odd_site_rate;  /* fragments and the like a second from a prefix that nodes are at */
+	__u32 odd_rate;	      /* the same from all other sources, per CPU */
 	__u32 seed;	      /* of the source hash */
 	__u64 tick_ns;	      /* CLOCK_MONOTONIC from the kernel's ticks (userspace/bpf_tick.h); */
 	__u64 tick_origin;    /* tick_ns 0: ask its clock */

@@ -28,7 +28,7 @@ TP_INLINE int limit_node(__u32 node, __u16 ip_len, __u64 now)
 }
 
 /* What a source prefix spends, each from a budget of its own. */
-enum purpose { PURPOSE_STUN = 1, PURPOSE_SESSION, PURPOSE_PROBE, PURPOSE_HANDSHAKE };
+enum purpose { PURPOSE_STUN = 1, PURPOSE_SESSION, PURPOSE_PROBE, PURPOSE_HANDSHAKE, PURPOSE_ODD };
 
 /* The source's network in one word: an IPv4 /24 or IPv6 /56 when `wide`, else /32 or /64. */
 TP_INLINE __u64 source_prefix(const struct packet *p, bool wide)
@@ -70,18 +70,17 @@ TP_INLINE bool at_site(const struct packet *p)
 	return bpf_map_lookup_elem(&sites, &prefix);
 }
 
-/* Handshake messages of strangers, on this CPU. */
-TP_INLINE bool limit_strangers(void)
+/* On this CPU. */
+TP_INLINE bool limit_strangers(__u32 what, __u32 rate)
 {
-	__u32 zero = 0;
 	__u64 cost, granted, *word;
 
-	if (!knobs.handshake_rate)
+	if (!rate)
 		return true;
-	word = bpf_map_lookup_elem(&hs_bucket, &zero);
+	word = bpf_map_lookup_elem(&cpu_buckets, &what);
 	if (!word)
 		return true;
-	cost = TP_NS_A_SECOND / knobs.handshake_rate;
+	cost = TP_NS_A_SECOND / rate;
 	if (!tp_bucket_grant(*word, coarse_now(), cost, tp_burst_ns(TP_BURST_PACKETS * cost),
 			     &granted))
 		return false;
@@ -92,7 +91,15 @@ TP_INLINE bool limit_strangers(void)
 /* A flood of strangers, or in one node's name, leaves the others' handshakes alone. */
 TP_INLINE bool limit_handshake(const struct packet *p)
 {
-	return at_site(p) ? limit_source(p, PURPOSE_HANDSHAKE, knobs.site_rate) : limit_strangers();
+	return at_site(p) ? limit_source(p, PURPOSE_HANDSHAKE, knobs.site_rate)
+			  : limit_strangers(STRANGERS_HANDSHAKE, knobs.handshake_rate);
+}
+
+/* The same for what the kernel has to reassemble or to look through. */
+TP_INLINE bool limit_odd(const struct packet *p)
+{
+	return at_site(p) ? limit_source(p, PURPOSE_ODD, knobs.odd_site_rate)
+			  : limit_strangers(STRANGERS_ODD, knobs.odd_rate);
 }
 
 #endif

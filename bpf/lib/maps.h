@@ -7,6 +7,9 @@
 
 #define TP_DEFAULT_ENTRIES 65536
 
+/* What each CPU has a budget for, from all sources where no node is. */
+enum strangers { STRANGERS_HANDSHAKE, STRANGERS_ODD, STRANGERS_MAX };
+
 /* Set before the program is loaded; the verifier takes out what is switched off. */
 const volatile struct relay_knobs knobs;
 
@@ -127,8 +130,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
 	__type(value, __u64);
-	__uint(max_entries, 1);
-} hs_bucket SEC(".maps");
+	__uint(max_entries, STRANGERS_MAX);
+} cpu_buckets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

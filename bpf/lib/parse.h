@@ -79,11 +79,11 @@ TP_INLINE int parse_ipv4(struct packet *p, void *end)
 	first = *(__u8 *)ip;
 	if (first >> 4 != 4 || ip->protocol != IPPROTO_UDP)
 		return TP_PASS_not_ours;
-	if (first != IPV4_PLAIN || ip->frag_off & bpf_htons(IPV4_FRAGMENT))
-		return TP_PASS_odd;
 	tp_map_v4(p->key.addr, ip->saddr);
 	tp_map_v4(p->local.addr, ip->daddr);
 	p->v6 = false;
+	if (first != IPV4_PLAIN || ip->frag_off & bpf_htons(IPV4_FRAGMENT))
+		return TP_PASS_odd;
 	p->ip_len = bpf_ntohs(ip->tot_len);
 	return CARRY_ON;
 }
@@ -109,11 +109,11 @@ TP_INLINE int parse_ipv6(struct packet *p, void *end)
 
 	if ((void *)(ip + 1) > end || *(__u8 *)ip >> 4 != 6)
 		return TP_PASS_not_ours;
-	if (ip->nexthdr != IPPROTO_UDP)
-		return is_extension(ip->nexthdr) ? TP_PASS_odd : TP_PASS_not_ours;
 	tp_copy16(p->key.addr, &ip->saddr);
 	tp_copy16(p->local.addr, &ip->daddr);
 	p->v6 = true;
+	if (ip->nexthdr != IPPROTO_UDP)
+		return is_extension(ip->nexthdr) ? TP_PASS_odd : TP_PASS_not_ours;
 	p->ip_len = bpf_ntohs(ip->payload_len) + IPV6_LEN;
 	return CARRY_ON;
 }
@@ -148,8 +148,8 @@ TP_INLINE int parse_udp(struct xdp_md *ctx, struct packet *p, void *end)
 	return CARRY_ON;
 }
 
-/* Fills *p for a UDP packet to one of our ports. It may still be for another host: whoever goes on
- * asks whether `local` is ours, by its flow or by the address. */
+/* Fills *p for a UDP packet to one of our ports; of an odd one, the addresses. It may still be for
+ * another host: whoever goes on asks whether `local` is ours, by its flow or by the address. */
 TP_INLINE int parse_packet(struct xdp_md *ctx, struct packet *p)
 {
 	void *end = (void *)(long)ctx->data_end;

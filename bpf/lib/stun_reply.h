@@ -47,7 +47,9 @@ TP_INLINE int read_request(struct xdp_md *ctx, const struct packet *p, struct tp
 	case TP_STUN_UNKNOWN:
 	case TP_STUN_COMPLEX:
 		/* For the daemon, like a handshake. */
-		return limit_strangers() ? TP_PASS_stun_error : TP_DROP_stun_rate;
+		return limit_strangers(STRANGERS_HANDSHAKE, knobs.handshake_rate)
+			       ? TP_PASS_stun_error
+			       : TP_DROP_stun_rate;
 	default: return TP_DROP_stun_malformed;
 	}
 }

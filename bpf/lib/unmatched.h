@@ -35,16 +35,24 @@ TP_INLINE int judge_handshake(const struct packet *p, __u32 type)
 	return limit_handshake(p) ? TP_PASS_handshake : TP_DROP_handshake_flood;
 }
 
+/* Which port it is for, and often which protocol's it is, only the kernel can tell. */
+TP_INLINE int judge_odd(const struct packet *p)
+{
+	return limit_odd(p) ? TP_PASS_odd : TP_DROP_odd_flood;
+}
+
 static __noinline int unmatched(struct xdp_md *ctx)
 {
 	struct packet packet, *p = &packet;
 	int why = parse_packet(ctx, p);
 	__u32 type;
 
-	if (why != CARRY_ON)
+	if (why != CARRY_ON && why != TP_PASS_odd)
 		return leave(ctx, why);
 	if (!bpf_map_lookup_elem(&locals, &p->local))
 		return leave(ctx, TP_PASS_not_ours);
+	if (why == TP_PASS_odd)
+		return leave(ctx, judge_odd(p));
 	if (!p->sound)
 		return leave(ctx, TP_DROP_malformed);
 	if (p->local_port != knobs.listen_port)

@@ -37,6 +37,8 @@ struct relay_knobs harness_knobs(void)
 		.session_rate = 1000,
 		.probe_rate = 1000,
 		.handshake_rate = 1000,
+		.odd_site_rate = 1000,
+		.odd_rate = 1000,
 		.seed = 0x5eed,
 		.tick_ns = tick.ns,
 		.tick_origin = tick.origin,
@@ -201,6 +203,15 @@ void harness_session(struct harness *h, uint32_t index)
 	uint32_t node = 7;
 
 	put(h->skel->maps.own_sessions, &index, &node);
+}
+
+void harness_site(struct harness *h, const char *prefix)
+{
+	struct relay_addr key;
+	uint8_t one = 1;
+
+	addr_make(key.addr, prefix);
+	put(h->skel->maps.sites, &key, &one);
 }
 
 void harness_index_known(struct harness *h, uint32_t index)

@@ -74,6 +74,8 @@ struct relay_nexthop harness_nexthop_via(struct harness *h, uint32_t id, int ifi
 					 uint16_t mtu, int vlans);
 void harness_port(struct harness *h, uint32_t slot, int ifindex);
 void harness_session(struct harness *h, uint32_t index);
+/* A host prefix where a node is. */
+void harness_site(struct harness *h, const char *prefix);
 void harness_index_known(struct harness *h, uint32_t index);
 
 /* Runs the program on `in`; the frame afterwards is in *out. `meta` bytes of metadata (multiple of

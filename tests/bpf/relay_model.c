@@ -94,35 +94,45 @@ static int read_ethernet(struct view *v, struct model_result *r)
 	return v->len < v->l2 + v->l3 ? stop(r, PASS, TP_PASS_not_ours) : 0;
 }
 
-static int read_ipv4(struct view *v, struct model_result *r)
+static bool is_local(const struct model *m, const struct view *v)
+{
+	for (int i = 0; i < m->n_locals; i++) {
+		if (!memcmp(m->locals[i], v->dst, 16))
+			return true;
+	}
+	return false;
+}
+
+static int stop_odd(const struct model *m, const struct view *v, struct model_result *r)
+{
+	return stop(r, PASS, is_local(m, v) ? TP_PASS_odd : TP_PASS_not_ours);
+}
+
+static int read_ipv4(const struct model *m, struct view *v, struct model_result *r)
 {
 	const uint8_t *ip = v->frame + v->l2;
 
 	if (ip[0] / 16 != 4 || ip[9] != UDP)
 		return stop(r, PASS, TP_PASS_not_ours);
-	if (ip[0] % 16 != 5 || get16(ip + 6) % 0x4000)
-		return stop(r, PASS, TP_PASS_odd);
 	map(v->src, ip + 12);
 	map(v->dst, ip + 16);
 	v->ip_len = get16(ip + 2);
-	return 0;
+	return ip[0] % 16 != 5 || get16(ip + 6) % 0x4000 ? stop_odd(m, v, r) : 0;
 }
 
-static int read_ipv6(struct view *v, struct model_result *r)
+static int read_ipv6(const struct model *m, struct view *v, struct model_result *r)
 {
 	static const uint8_t extensions[] = {0, 43, 44, 51, 60, 135, 139, 140};
 	const uint8_t *ip = v->frame + v->l2;
 
 	if (ip[0] / 16 != 6)
 		return stop(r, PASS, TP_PASS_not_ours);
-	if (memchr(extensions, ip[6], sizeof(extensions)))
-		return stop(r, PASS, TP_PASS_odd);
-	if (ip[6] != UDP)
-		return stop(r, PASS, TP_PASS_not_ours);
 	memcpy(v->src, ip + 8, 16);
 	memcpy(v->dst, ip + 24, 16);
 	v->ip_len = 40 + get16(ip + 4);
-	return 0;
+	if (memchr(extensions, ip[6], sizeof(extensions)))
+		return stop_odd(m, v, r);
+	return ip[6] != UDP ? stop(r, PASS, TP_PASS_not_ours) : 0;
 }
 
 static int read_udp(const struct model *m, struct view *v, struct model_result *r)
@@ -344,15 +354,6 @@ static int forward(const struct model *m, int flow, const struct view *v, struct
 	return stop(r, nh->ifindex == LOOPBACK ? TX : REDIRECT, NO_REASON);
 }
 
-static bool is_local(const struct model *m, const struct view *v)
-{
-	for (int i = 0; i < m->n_locals; i++) {
-		if (!memcmp(m->locals[i], v->dst, 16))
-			return true;
-	}
-	return false;
-}
-
 static int judge_data(const struct model *m, const struct view *v, struct model_result *r)
 {
 	uint32_t index = get_le32(v->payload + 4);
@@ -414,7 +415,7 @@ void model_run(const struct model *m, const struct frame *in, struct model_resul
 	memcpy(out->frame.data, in->data, in->len);
 	if (read_ethernet(&v, out))
 		return;
-	if (v.v6 ? read_ipv6(&v, out) : read_ipv4(&v, out))
+	if (v.v6 ? read_ipv6(m, &v, out) : read_ipv4(m, &v, out))
 		return;
 	if (read_udp(m, &v, out))
 		return;

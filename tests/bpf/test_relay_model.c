@@ -93,6 +93,7 @@ static struct harness *prepare(struct model *m)
 	m->knobs.session_rate = UNLIMITED;
 	m->knobs.probe_rate = UNLIMITED;
 	m->knobs.handshake_rate = UNLIMITED;
+	m->knobs.odd_rate = UNLIMITED;
 	h = harness_open(&m->knobs);
 	add_local(h, m, locals[0]);
 	add_local(h, m, locals[1]);

@@ -147,6 +147,10 @@ static void test_odd_v4(void **state)
 	in.data[14 + 6] = 0x00;
 	in.data[14 + 7] = 0x08; /* a later one */
 	left_alone(*state, &in, PASS, TP_PASS_odd);
+	spec.dst = "203.0.113.1"; /* transit */
+	frame_build(&in, &spec);
+	in.data[14 + 6] = 0x20;
+	left_alone(*state, &in, PASS, TP_PASS_not_ours);
 }
 
 static void test_odd_v6(void **state)
@@ -160,6 +164,10 @@ static void test_odd_v6(void **state)
 		in.data[14 + 6] = extensions[i];
 		left_alone(*state, &in, PASS, TP_PASS_odd);
 	}
+	spec.dst = "2001:db8:ffff::1";
+	frame_build(&in, &spec);
+	in.data[14 + 6] = 44;
+	left_alone(*state, &in, PASS, TP_PASS_not_ours);
 }
 
 /* One frame cut at every length: nothing reads past its end, nothing is forwarded. */
@@ -284,14 +292,11 @@ static void test_probe(void **state)
 	check_payload(*state, wg_data(INDEX ^ 1u << 31, 32), 32, PASS, TP_PASS_probe);
 }
 
-/* How many of 200 like packets pass before the first `refusal`. */
-static int passed(struct harness *h, const struct packet_spec *spec, int refusal)
+/* How many of 200 like frames pass before the first `refusal`. */
+static int passed_frames(struct harness *h, const struct frame *in, int refusal)
 {
-	struct frame in;
-
-	frame_build(&in, spec);
 	for (int i = 0; i < 200; i++) {
-		enum verdict verdict = harness_run(h, &in, NULL);
+		enum verdict verdict = harness_run(h, in, NULL);
 		int why = harness_reason(h, NULL);
 
 		if (verdict == PASS)
@@ -303,6 +308,14 @@ static int passed(struct harness *h, const struct packet_spec *spec, int refusal
 	return 200;
 }
 
+static int passed(struct harness *h, const struct packet_spec *spec, int refusal)
+{
+	struct frame in;
+
+	frame_build(&in, spec);
+	return passed_frames(h, &in, refusal);
+}
+
 /* Budgets of 20 a second: a burst of 20, and what trickles in meanwhile. */
 static struct harness *open_tight(void **state)
 {
@@ -312,6 +325,8 @@ static struct harness *open_tight(void **state)
 	knobs.session_rate = 20;
 	knobs.probe_rate = 20;
 	knobs.handshake_rate = 20;
+	knobs.odd_site_rate = 20;
+	knobs.odd_rate = 20;
 	*state = open_with(&knobs);
 	return *state;
 }
@@ -358,10 +373,50 @@ static void test_handshake_flood(void **state)
 	assert_in_range(passed(open_tight(state), &spec, TP_DROP_handshake_flood), 64, 199);
 }
 
+/* Fragments of strangers have a budget for each CPU; prefixes where nodes are have their own. */
+static void test_odd_flood(void **state)
+{
+	struct harness *h = open_tight(state);
+	struct packet_spec spec = packet_v4(wg_data(INDEX, 64), 64), other = spec;
+	struct frame in, site, transit;
+
+	frame_build(&in, &spec);
+	in.data[14 + 6] = 0x20;
+	other.src = "198.51.100.8";
+	frame_build(&site, &other);
+	site.data[14 + 6] = 0x20;
+	other.dst = "203.0.113.1";
+	frame_build(&transit, &other);
+	transit.data[14 + 6] = 0x20;
+	harness_site(h, "198.51.100.8");
+	assert_in_range(passed_frames(h, &in, TP_DROP_odd_flood), 64, 199);
+	assert_in_range(passed_frames(h, &site, TP_DROP_odd_flood), 20, 60);
+	assert_int_equal(passed_frames(h, &transit, TP_DROP_odd_flood), 200);
+	spec.dst = LOCAL_V4;
+	assert_in_range(passed(h, &spec, TP_DROP_no_flow), 0, 0);
+}
+
+static void test_odd_flood_v6(void **state)
+{
+	struct harness *h = open_tight(state);
+	struct packet_spec spec = packet_v6(wg_data(INDEX, 64), 64);
+	struct frame in;
+
+	harness_site(h, "2001:db8:1::");
+	frame_build(&in, &spec);
+	in.data[14 + 6] = 44;
+	assert_in_range(passed_frames(h, &in, TP_DROP_odd_flood), 20, 60);
+	spec.src = "2001:db8:1::8"; /* the same /64 */
+	frame_build(&in, &spec);
+	in.data[14 + 6] = 60;
+	assert_in_range(passed_frames(h, &in, TP_DROP_odd_flood), 0, 19);
+}
+
 static void test_no_limits(void **state)
 {
 	struct relay_knobs knobs = {.listen_port = htons(RELAY_PORT)};
 	struct packet_spec spec = packet_v4(wg_data(INDEX, 32), 32);
+	struct frame in;
 
 	harness_close(*state);
 	*state = open_with(&knobs);
@@ -370,6 +425,9 @@ static void test_no_limits(void **state)
 	spec.payload = wg_message(1, 148);
 	spec.payload_len = 148;
 	assert_int_equal(passed(*state, &spec, TP_DROP_handshake_flood), 200);
+	frame_build(&in, &spec);
+	in.data[14 + 6] = 0x20;
+	assert_int_equal(passed_frames(*state, &in, TP_DROP_odd_flood), 200);
 }
 
 int main(void)
@@ -392,6 +450,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_probe_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_probe_budget_is_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_handshake_flood, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_odd_flood, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_odd_flood_v6, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_limits, setup, teardown),
 	};
 
