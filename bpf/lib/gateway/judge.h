@@ -60,7 +60,7 @@ static __noinline __u32 gw_class_of(const struct policy_node_key *key, __u32 set
 	if (nodes && key->overlay != GW_LOCAL_ELSEWHERE)
 		class = bpf_map_lookup_elem(nodes, key);
 	if (!class && prefixes) {
-		tp_copy16(prefix.addr, key->addr);
+		__builtin_memcpy(prefix.addr, key->addr, sizeof(prefix.addr)); /* aligned to 4 */
 		class = bpf_map_lookup_elem(prefixes, &prefix);
 	}
 	return class ? *class : TP_POLICY_CLASS_NONE;
@@ -136,8 +136,8 @@ __noinline int gw_judge_classes(struct gw_question *q, __u32 from_class, __u32 t
 	to = gw_class(gw_policy_set(q->policy), to_class);
 	if (!from || !to)
 		return 0;
-	for (int i = 0; i < TP_POLICY_SELECTORS && i < from->n; i++)
-		for (int k = 0; k < TP_POLICY_SELECTORS && k < to->n; k++)
+	for (__u32 i = 0; i < TP_POLICY_SELECTORS && i < from->n; i++)
+		for (__u32 k = 0; k < TP_POLICY_SELECTORS && k < to->n; k++)
 			if (from->selector[i].reaches & policy_bit(to->selector[k].id) &&
 			    gw_judge_pair(q, from->selector[i].id, to->selector[k].id))
 				return 1;
