@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The gateway's maps and its judge alone, asked one question a run. */
+/* linux/icmp.h includes linux/if.h, and that wants a C library. */
+#define _LINUX_IF_H
+#define IFNAMSIZ 16
+#include "bpf/lib/gateway/judge.h"
+
+struct policy_node_key from, to;
+__u32 what;
+__u32 rule, shadow; /* the answer */
+bool passes;
+bool is_node; /* the source */
+
+SEC("xdp")
+int policy_ask(struct xdp_md *ctx)
+{
+	struct gw_question q = {.from = from, .to = to, .what = what, .policy = gw_policy_now()};
+	bool shadowed;
+
+	passes = gw_judge(&q, &shadowed) == CARRY_ON;
+	is_node = gw_is_node(&q.from, gw_policy_set(q.policy));
+	rule = q.rule;
+	shadow = q.shadow;
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
