@@ -196,15 +196,16 @@ format-check:
 	clang-format --dry-run -Werror $(FORMAT_SRC)
 
 install: all
-	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(B)/turnpike-relay
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(filter %-relay %-gateway,$(PROGRAMS))
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(B)/turnpike
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system configs/turnpike-relay.service
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(wildcard configs/*.service)
 	install -Dm644 configs/turnpike.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/turnpike.conf
 	install -Dm644 configs/turnpike.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/turnpike.conf
 	install -Dm644 configs/relay.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/relay.conf.example
+	install -Dm644 configs/gateway.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/gateway.conf.example
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/turnpike.1
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/relay.conf.5
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/turnpike-relay.8
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 $(wildcard docs/man/*.5)
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(wildcard docs/man/*.8)
 
 # What is made from the code's tables.
 docs:

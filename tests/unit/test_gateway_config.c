@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "gateway/config.h"
+#include "gateway/ruleset.h"
 
 #define KEY_A "eDWGUVGk4WVlyNPDR9BQVHQ0YUmdOSeJ6o+GMW8xgQs="
 #define KEY_B "RbeHzRPmNRfLTTwYPACkFVDx+PxTy04BgswD0mymSXI="
@@ -73,6 +74,20 @@ static void values_and_defaults(void **state)
 	assert_int_equal(c->attach, GW_ATTACH_NATIVE);
 	assert_int_equal(ntohs(c->metrics_listen.port), 9587);
 	assert_string_equal(c->instance, "gateway");
+	gw_config_free(c);
+}
+
+/* What is documented is right, its rules included. */
+static void the_example(void **state)
+{
+	struct gw_policy_tables *policy;
+	struct gw_config *c;
+
+	(void)state;
+	assert_int_equal(gw_config_load("configs/gateway.conf", &c, stderr), 0);
+	assert_int_equal(gw_ruleset_compile(c, NULL, NULL, 0, "gateway.conf", &policy, stderr), 0);
+	assert_int_equal(gw_policy_rules(policy), 2);
+	gw_policy_free(policy);
 	gw_config_free(c);
 }
 
@@ -201,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_and_defaults),
+		cmocka_unit_test(the_example),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(whole_blocks_of_ports),
 		cmocka_unit_test(wrong_ports),
