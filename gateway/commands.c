@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "gateway/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -14,9 +15,11 @@ static json_t *overlay_json(const struct gw_daemon *d, const struct gw_config_ov
 	const struct gw_overlay *o =
 		gw_links_overlay(d->links, (uint32_t)gw_state_overlay(&d->state, c->name));
 
-	return json_pack("{s:s,s:b,s:i,s:i,s:s,s:b}", "name", c->name, "up", o->ifindex != 0, "mtu",
-			 o->mtu, "peers", (int)c->n_peers, "tc", gw_datapath_tc(d->dp, c->name),
-			 "attached", gw_datapath_attached(d->dp, c->name));
+	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b}", "name", c->name, "backend",
+			 gw_overlays_backend(d->overlays, (size_t)(c - d->config->overlays)), "up",
+			 o->ifindex != 0, "mtu", o->mtu, "peers", (int)c->n_peers, "tc",
+			 gw_datapath_tc(d->dp, c->name), "attached",
+			 gw_datapath_attached(d->dp, c->name));
 }
 
 static json_t *addresses_json(const struct gw_uplink *u)
@@ -69,6 +72,19 @@ static json_t *devices_json(const struct gw_daemon *d)
 			 subnets);
 }
 
+static json_t *policy_json(const struct gw_daemon *d)
+{
+	const struct gw_config_acl *acl = &d->config->acl;
+	struct gw_policy_size size = gw_policy_size(d->policy);
+
+	return json_pack(
+		"{s:i,s:s,s:b,s:I,s:i,s:i,s:i,s:i,s:I,s:f}", "rules", (int)acl->n_rules, "default",
+		acl->verdict == GW_ALLOW ? "allow" : "deny", "shadow", acl->shadow, "generation",
+		(json_int_t)gw_datapath_policy_generation(d->published), "nodes", (int)size.nodes,
+		"classes", (int)size.classes, "pairs", (int)size.pairs, "segments",
+		(int)size.segments, "memory", (json_int_t)size.memory, "compile_ms", d->compile_ms);
+}
+
 static json_t *count_json(struct gw_count c)
 {
 	return json_pack("{s:I,s:I}", "packets", (json_int_t)c.packets, "bytes",
@@ -86,6 +102,7 @@ json_t *gw_command_status(struct gw_daemon *d)
 	gw_report_totals(d, &t);
 	json_object_update(out, devices);
 	json_decref(devices);
+	json_object_set_new(out, "policy", policy_json(d));
 	json_object_set_new(out, "uptime_s",
 			    json_integer((json_int_t)((tp_now() - d->started) / TP_NS_PER_SEC)));
 	json_object_set_new(out, "flows", json_integer(gw_sweeper_stats(d->sweeper)->flows));
@@ -95,6 +112,46 @@ json_t *gw_command_status(struct gw_daemon *d)
 	json_object_set_new(out, "answered",
 			    json_integer((json_int_t)t.of[GW_KIND_ANSWER].packets));
 	json_object_set_new(out, "passed", json_integer((json_int_t)t.of[GW_KIND_PASS].packets));
+	return out;
+}
+
+/* --- acl ------------------------------------------------------------------------------------ */
+
+static json_t *texts_json(char *const *texts, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(texts[i]));
+	return list;
+}
+
+static json_t *rule_json(const struct gw_config_rule *r, size_t number, uint64_t flows)
+{
+	return json_pack("{s:i,s:s,s:o,s:o,s:s,s:o,s:b,s:I}", "rule", (int)number, "name", r->name,
+			 "from", texts_json(r->from, r->n_from), "to", texts_json(r->to, r->n_to),
+			 "protocol", r->protocol, "ports", texts_json(r->ports, r->n_ports),
+			 "shadow", r->shadow, "flows", (json_int_t)flows);
+}
+
+json_t *gw_command_acl(struct gw_daemon *d)
+{
+	const struct gw_config_acl *acl = &d->config->acl;
+	struct policy_hit *hits = calloc(acl->n_rules + 1, sizeof(*hits));
+	json_t *out = policy_json(d), *rules = json_array();
+
+	if (!hits || gw_datapath_policy_hits(d->published, hits, acl->n_rules + 1)) {
+		json_decref(rules);
+		json_decref(out);
+		free(hits);
+		return tp_control_error("the counters of rules cannot be read");
+	}
+	for (size_t i = 0; i < acl->n_rules; i++)
+		json_array_append_new(rules, rule_json(&acl->rules[i], i + 1, hits[i + 1].flows));
+	json_object_set_new(out, "rules", rules);
+	json_object_set_new(out, "default_flows", json_integer((json_int_t)hits[0].flows));
+	json_object_set_new(out, "default_refused", json_integer((json_int_t)hits[0].refused));
+	free(hits);
 	return out;
 }
 
@@ -265,16 +322,24 @@ static json_t *run_flows(struct gw_daemon *d, const json_t *request)
 				limit ? (size_t)json_integer_value(limit) : GW_FLOWS_LISTED);
 }
 
+static json_t *run_explain(struct gw_daemon *d, const json_t *request)
+{
+	const char *src, *dst, *proto, *port;
+
+	if (json_unpack((json_t *)request, "{s:s,s:s,s:s,s:s}", "source", &src, "destination", &dst,
+			"protocol", &proto, "port", &port))
+		return tp_control_error("source, destination, protocol and port are needed");
+	return gw_command_explain(d, src, dst, proto, port);
+}
+
 json_t *gw_command(void *arg, const json_t *request)
 {
 	static const struct {
 		const char *name;
 		json_t *(*run)(struct gw_daemon *d);
 	} plain[] = {
-		{"status", gw_command_status},
-		{"nat", gw_command_nat},
-		{"drops", gw_command_drops},
-		{"detach", run_detach},
+		{"status", gw_command_status}, {"acl", gw_command_acl}, {"nat", gw_command_nat},
+		{"drops", gw_command_drops},   {"detach", run_detach},
 	};
 	const char *command = json_string_value(json_object_get(request, "command"));
 	struct gw_daemon *d = arg;
@@ -286,5 +351,7 @@ json_t *gw_command(void *arg, const json_t *request)
 			return plain[i].run(d);
 	if (!strcmp(command, "flows"))
 		return run_flows(d, request);
+	if (!strcmp(command, "explain"))
+		return run_explain(d, request);
 	return tp_control_error("unknown command %s", command);
 }

@@ -16,8 +16,12 @@ json_t *gw_command(void *arg, const json_t *request);
 /* Each returns a new reference. */
 json_t *gw_command_status(struct gw_daemon *d);
 json_t *gw_command_nat(struct gw_daemon *d);
+json_t *gw_command_acl(struct gw_daemon *d);
 json_t *gw_command_drops(struct gw_daemon *d);
 /* Of the node with this address or name, NULL: all. */
 json_t *gw_command_flows(struct gw_daemon *d, const char *node, size_t limit);
+/* What becomes of a new flow, step by step; ends are addresses or names of nodes. */
+json_t *gw_command_explain(struct gw_daemon *d, const char *src, const char *dst, const char *proto,
+			   const char *port);
 
 #endif

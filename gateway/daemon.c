@@ -15,12 +15,68 @@
 #include "gateway/commands.h"
 #include "gateway/metrics_page.h"
 #include "gateway/ports.h"
+#include "gateway/ruleset.h"
 #include "log.h"
 #include "metrics.h"
 #include "priv.h"
 #include "sdnotify.h"
 
 #define ADDRESSES_MAX (TP_GW_UPLINKS * TP_GW_ADDRS)
+
+/* --- the policy ----------------------------------------------------------------------------- */
+
+static int compile(struct gw_daemon *d, const struct gw_config *config,
+		   struct gw_policy_tables **out)
+{
+	size_t size, n_locals;
+	const struct tp_addr *locals = gw_links_locals(d->links, &n_locals);
+	char *text = NULL;
+	FILE *messages = open_memstream(&text, &size);
+	int err = -ENOMEM;
+
+	*out = NULL;
+	if (messages) {
+		err = gw_ruleset_compile(config, &d->state, locals, n_locals,
+					 d->options->config_path, out, messages);
+		fclose(messages);
+	}
+	tp_log_lines(err ? LOG_ERR : LOG_WARNING, text);
+	free(text);
+	return err;
+}
+
+/* What was in force before stays so unless all went well. */
+static int enforce(struct gw_daemon *d, const struct gw_config *config)
+{
+	struct gw_policy_tables *fresh;
+	uint64_t begin = tp_now();
+	int err = compile(d, config, &fresh);
+
+	err = err ?: gw_datapath_policy_publish(d->published, fresh);
+	if (err) {
+		gw_policy_free(fresh);
+		return err;
+	}
+	gw_policy_free(d->policy);
+	d->policy = fresh;
+	d->compile_ms = (double)(tp_now() - begin) / (double)TP_NS_PER_MS;
+	return 0;
+}
+
+static int open_policy(struct gw_daemon *d)
+{
+	const struct gw_policy_maps maps = {
+		.policy = gw_datapath_map(d->dp, "gw_policy"),
+		.nodes = gw_datapath_map(d->dp, "policy_nodes"),
+		.prefixes = gw_datapath_map(d->dp, "policy_prefixes"),
+		.classes = gw_datapath_map(d->dp, "policy_classes"),
+		.pairs = gw_datapath_map(d->dp, "policy_pairs"),
+		.segments = gw_datapath_map(d->dp, "policy_segments"),
+		.hits = gw_datapath_map(d->dp, "policy_hits"),
+	};
+
+	return gw_datapath_policy_open(&d->published, &maps) ?: enforce(d, d->config);
+}
 
 /* --- time, devices, signals ----------------------------------------------------------------- */
 
@@ -33,13 +89,16 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	gw_sweeper_tick(d->sweeper, tp_now());
 }
 
-static void on_links_changed(void *ctx)
+/* The host's own addresses stand in the policy, as "gateway". */
+static void on_links_changed(void *ctx, bool locals)
 {
 	struct gw_daemon *d = ctx;
 
 	if (!d->ready)
 		return;
 	gw_datapath_reattach(d->dp);
+	if (locals)
+		enforce(d, d->config);
 }
 
 void gw_daemon_stop(struct gw_daemon *d, bool detach)
@@ -82,14 +141,15 @@ static int check_frozen(const struct gw_daemon *d, const struct gw_config *fresh
 	return -EPERM;
 }
 
-/* All or nothing: what was changed before something failed is changed back. */
+/* All or nothing: what was changed before something failed is changed back. The policy last: it is
+ * what most often fails, and a node is never admitted by the new one before it is there. */
 static int apply(struct gw_daemon *d, const struct gw_config *fresh)
 {
 	int err = gw_overlays_apply(d->overlays, fresh);
 
 	if (err)
 		return err;
-	err = gw_links_apply(d->links, fresh);
+	err = gw_links_apply(d->links, fresh) ?: enforce(d, fresh);
 	if (err) {
 		gw_links_apply(d->links, d->config);
 		gw_overlays_apply(d->overlays, d->config);
@@ -210,6 +270,7 @@ static int open_kernel_side(struct gw_daemon *d)
 	err = err ?: open_blocks(d);
 	err = err ?: gw_sweeper_new(&d->sweeper, d->dp, d->blocks);
 	err = err ?: open_links(d);
+	err = err ?: open_policy(d);
 	return err ?: gw_datapath_attach(d->dp, d->config, &d->state);
 }
 
@@ -301,6 +362,8 @@ static void daemon_close(struct gw_daemon *d)
 		event_free(d->tick);
 	if (d->detach && d->dp)
 		detach(d);
+	gw_datapath_policy_close(d->published);
+	gw_policy_free(d->policy);
 	gw_links_free(d->links);
 	gw_sweeper_free(d->sweeper);
 	gw_blocks_free(d->blocks);

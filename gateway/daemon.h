@@ -7,8 +7,10 @@
 #include "gateway/blocks.h"
 #include "gateway/config.h"
 #include "gateway/datapath.h"
+#include "gateway/datapath_policy.h"
 #include "gateway/links.h"
 #include "gateway/overlay.h"
+#include "gateway/policy.h"
 #include "gateway/state.h"
 #include "gateway/sweep.h"
 
@@ -27,6 +29,9 @@ struct gw_daemon {
 	struct gw_blocks *blocks;
 	struct gw_sweeper *sweeper;
 	struct gw_links *links;
+	struct gw_policy_tables *policy; /* in force */
+	struct gw_datapath_policy *published;
+	double compile_ms; /* that the policy took, publishing included */
 	struct tp_control *control;
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick;

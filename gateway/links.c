@@ -22,8 +22,9 @@ struct gw_links {
 	struct gw_overlay overlays[TP_GW_OVERLAYS];
 	struct gw_uplink uplinks[TP_GW_UPLINKS];
 	struct gw_subnet_entry *subnets;
-	struct gw_local *locals;
+	struct tp_addr *locals;
 	size_t n_subnets, n_locals;
+	bool locals_changed; /* since setup.changed was called */
 };
 
 static int failed(int err, const char *what)
@@ -31,6 +32,29 @@ static int failed(int err, const char *what)
 	if (err)
 		tp_err("%s cannot be written: %s", what, strerror(-err));
 	return err;
+}
+
+static bool is_link_local(const struct tp_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* The addresses from which the device sends: the first of each family. */
+static void sender_addresses(const struct gw_snapshot *s, int ifindex, __be32 *v4, uint8_t v6[16])
+{
+	bool have_v6 = false;
+
+	for (size_t i = 0; i < s->n_addrs; i++) {
+		const struct tp_addr *a = &s->addrs[i].addr;
+
+		if (s->addrs[i].ifindex != ifindex || is_link_local(a))
+			continue;
+		if (!tp_addr_is_v4(a) && !have_v6)
+			memcpy(v6, a->b, sizeof(a->b));
+		else if (tp_addr_is_v4(a) && !*v4)
+			*v4 = tp_addr_to_v4(a).s_addr;
+		have_v6 = have_v6 || !tp_addr_is_v4(a);
+	}
 }
 
 /* --- overlays ------------------------------------------------------------------------------- */
@@ -48,6 +72,7 @@ static int write_overlay(struct gw_links *l, const struct gw_snapshot *s, const 
 		o->l2_len = (uint32_t)l2_len;
 		o->mtu = link->link.mtu;
 		memcpy(o->mac, link->mac, sizeof(o->mac));
+		sender_addresses(s, link->ifindex, &o->addr4, o->addr6);
 	}
 	return failed(gw_datapath_overlay_put(l->setup.dp, id, o), name);
 }
@@ -104,8 +129,12 @@ static int write_uplink(struct gw_links *l, const struct gw_snapshot *s, const c
 
 	gw_datapath_uplink_get(l->setup.dp, id, &u); /* also those of an earlier run */
 	note_places(l, id, &u);
-	if (link)
+	u.addr4 = 0;
+	memset(u.addr6, 0, sizeof(u.addr6));
+	if (link) {
 		n = masquerade_addresses(&l->config->egress, s, link->ifindex, now);
+		sender_addresses(s, link->ifindex, &u.addr4, u.addr6);
+	}
 	gone = gw_addresses_update(&u, now, n);
 	u.ifindex = link && link->link.up ? (uint32_t)link->ifindex : 0;
 	u.mtu = link ? link->link.mtu : 0;
@@ -129,24 +158,43 @@ static uint32_t overlay_on(const struct gw_links *l, int ifindex)
 	return GW_LOCAL_ELSEWHERE;
 }
 
-static int write_locals(struct gw_links *l, const struct gw_snapshot *s)
+static void fill_locals(const struct gw_links *l, const struct gw_snapshot *s,
+			struct gw_local *locals, struct tp_addr *addrs)
 {
-	struct gw_local *locals = calloc(s->n_addrs + 1, sizeof(*locals));
-
-	if (!locals)
-		return -ENOMEM;
 	for (size_t i = 0; i < s->n_addrs; i++) {
 		uint32_t overlay = overlay_on(l, s->addrs[i].ifindex);
 
 		memcpy(locals[i].key.addr, s->addrs[i].addr.b, sizeof(locals[i].key.addr));
 		locals[i].key.overlay = overlay;
 		locals[i].overlay = overlay;
+		addrs[i] = s->addrs[i].addr;
 	}
+}
+
+static void keep_locals(struct gw_links *l, struct tp_addr **addrs, size_t n)
+{
+	if (n != l->n_locals || (n && memcmp(l->locals, *addrs, n * sizeof(**addrs))))
+		l->locals_changed = true;
 	free(l->locals);
-	l->locals = locals;
-	l->n_locals = s->n_addrs;
-	return failed(gw_datapath_locals_set(l->setup.dp, locals, l->n_locals),
-		      "the host's addresses");
+	l->locals = *addrs;
+	l->n_locals = n;
+	*addrs = NULL;
+}
+
+static int write_locals(struct gw_links *l, const struct gw_snapshot *s)
+{
+	struct gw_local *locals = calloc(s->n_addrs + 1, sizeof(*locals));
+	struct tp_addr *addrs = calloc(s->n_addrs + 1, sizeof(*addrs));
+	int err = -ENOMEM;
+
+	if (locals && addrs) {
+		fill_locals(l, s, locals, addrs);
+		keep_locals(l, &addrs, s->n_addrs);
+		err = gw_datapath_locals_set(l->setup.dp, locals, l->n_locals);
+	}
+	free(addrs);
+	free(locals);
+	return failed(err, "the host's addresses");
 }
 
 /* --- subnets -------------------------------------------------------------------------------- */
@@ -220,8 +268,9 @@ static void on_gathered(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	l->locals_changed = false;
 	gw_links_apply(l, l->config);
-	l->setup.changed(l->setup.ctx);
+	l->setup.changed(l->setup.ctx, l->locals_changed);
 }
 
 static void on_event(void *ctx, const struct tp_netlink_event *event)
@@ -314,10 +363,16 @@ int gw_links_route(const struct gw_links *l, const struct tp_addr *dst, int *ifi
 	return tp_netlink_route(l->nl, dst, &any, ifindex, gateway);
 }
 
+const struct tp_addr *gw_links_locals(const struct gw_links *l, size_t *n)
+{
+	*n = l->n_locals;
+	return l->locals;
+}
+
 bool gw_links_local(const struct gw_links *l, const struct tp_addr *addr)
 {
 	for (size_t i = 0; i < l->n_locals; i++)
-		if (!memcmp(l->locals[i].key.addr, addr->b, sizeof(addr->b)))
+		if (tp_addr_equal(&l->locals[i], addr))
 			return true;
 	return false;
 }

@@ -18,8 +18,9 @@ struct gw_links_setup {
 	struct gw_datapath *dp;
 	struct gw_blocks *blocks;
 	const struct gw_state *state;
-	/* Devices came, went or changed; the maps say so already. */
-	void (*changed)(void *ctx);
+	/* Devices or addresses came, went or changed; the maps say so already. locals: the list of
+	 * the host's own addresses is another one. */
+	void (*changed)(void *ctx, bool locals);
 	void *ctx;
 };
 
@@ -38,6 +39,8 @@ const struct gw_uplink *gw_links_uplink(const struct gw_links *l, uint32_t id);
 /* The uplink that serves the address: 0 with *id and whether it is masqueraded, or -ENETUNREACH. */
 int gw_links_serving(const struct gw_links *l, const struct tp_addr *addr, uint32_t *id,
 		     bool *masquerade);
+/* All addresses of the host; good until the next apply. */
+const struct tp_addr *gw_links_locals(const struct gw_links *l, size_t *n);
 /* Is this an address of the host? */
 bool gw_links_local(const struct gw_links *l, const struct tp_addr *addr);
 /* The route that the host would take: 0 with the device and the neighbour, or -errno. */

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "gateway/config.h"
 #include "gateway/daemon.h"
+#include "gateway/ruleset.h"
 
 #define CONFIG_PATH "/etc/turnpike/gateway.conf"
 
@@ -39,6 +40,16 @@ static void usage(FILE *out)
 	      out);
 }
 
+/* The file and its rules; whatever is wrong with either is told. */
+static int check_config(const struct gw_config *config, const char *path)
+{
+	struct gw_policy_tables *policy;
+	int err = gw_ruleset_compile(config, NULL, NULL, 0, path, &policy, stderr);
+
+	gw_policy_free(policy);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int run(const struct gw_daemon_options *options, bool check)
 {
 	struct gw_config *config;
@@ -47,8 +58,9 @@ static int run(const struct gw_daemon_options *options, bool check)
 	if (err)
 		return EXIT_FAILURE;
 	if (check) {
+		err = check_config(config, options->config_path);
 		gw_config_free(config);
-		return EXIT_SUCCESS;
+		return err;
 	}
 	if (tp_crypto_init()) {
 		gw_config_free(config);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "gateway/metrics_page.h"
 
+#include <stdlib.h>
+
 #include "clock.h"
+#include "crypto.h"
 #include "gateway/report.h"
 
 static void write_reasons(struct tp_metrics *m, const struct gw_count *counts, const char *name,
@@ -117,6 +120,89 @@ static void write_nat(struct tp_metrics *m, const struct gw_daemon *d)
 	tp_metrics_u64(m, NULL, s->log_errors);
 }
 
+/* --- the policy and the peers --------------------------------------------------------------- */
+
+static void write_hits(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	size_t n = d->config->acl.n_rules + 1;
+	struct policy_hit *hits = calloc(n, sizeof(*hits));
+
+	if (!hits || gw_datapath_policy_hits(d->published, hits, n)) {
+		free(hits);
+		return;
+	}
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_rule_flows_total",
+			  "Flows that a rule decided; of one in shadow mode, would have.");
+	for (size_t i = 0; i < n; i++)
+		tp_metrics_u64(m, TP_LABELS({"rule", gw_report_rule(d, (uint32_t)i)}),
+			       hits[i].flows);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_default_refused_total",
+			  "Flows that no rule allowed.");
+	tp_metrics_u64(m, NULL, hits[0].refused);
+	free(hits);
+}
+
+static void write_policy(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	struct gw_policy_size size = gw_policy_size(d->policy);
+
+	write_hits(m, d);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_policy_generation",
+			  "Number of the policy in force.");
+	tp_metrics_u64(m, NULL, gw_datapath_policy_generation(d->published));
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_policy_compile_seconds",
+			  "Time that it took to compile and publish the policy.");
+	tp_metrics_real(m, NULL, d->compile_ms / 1000);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_policy_memory_bytes",
+			  "Memory of the policy's tables.");
+	tp_metrics_u64(m, NULL, size.memory);
+}
+
+#define PEER_FAMILIES 3
+
+struct peers_page {
+	struct tp_metrics *m;
+	const char *overlay;
+	int family;
+};
+
+static void write_peer(void *ctx, const struct tp_wireguard_stats *peer)
+{
+	const struct peers_page *p = ctx;
+	char key[TP_KEY_STRLEN];
+	const struct tp_metric_label *labels = TP_LABELS(
+		{"network_id", p->overlay}, {"peer_pubkey", tp_key_format(peer->public_key, key)});
+
+	if (p->family == 0)
+		tp_metrics_u64(p->m, labels, peer->rx_bytes);
+	else if (p->family == 1)
+		tp_metrics_u64(p->m, labels, peer->tx_bytes);
+	else
+		tp_metrics_real(p->m, labels, (double)peer->last_handshake / TP_NS_PER_SEC);
+}
+
+/* The names are those that networks of this kind have always had; so none ends in _total. */
+static void write_peers(struct tp_metrics *m, const struct gw_daemon *d)
+{
+	static const struct {
+		const char *name, *help;
+	} families[PEER_FAMILIES] = {
+		{"wg_peer_bytes_rx", "Bytes received from the peer."},
+		{"wg_peer_bytes_tx", "Bytes sent to the peer."},
+		{"wg_peer_last_handshake", "Unix time of the last handshake; 0: none."},
+	};
+	struct peers_page page = {.m = m};
+
+	for (page.family = 0; page.family < PEER_FAMILIES; page.family++) {
+		tp_metrics_family(m, TP_GAUGE, families[page.family].name,
+				  families[page.family].help);
+		for (size_t i = 0; i < d->config->n_overlays; i++) {
+			page.overlay = d->config->overlays[i].name;
+			gw_overlays_stats(d->overlays, i, NULL, write_peer, &page);
+		}
+	}
+}
+
 /* --- the rest ------------------------------------------------------------------------------- */
 
 static void write_attached(struct tp_metrics *m, const struct gw_daemon *d)
@@ -161,6 +247,8 @@ static void collect(void *arg, struct tp_metrics *m)
 
 	write_counts(m, d);
 	write_nat(m, d);
+	write_policy(m, d);
+	write_peers(m, d);
 	write_state(m, d);
 }
 
