@@ -30,6 +30,11 @@ struct flow *flow_find(const struct relay *r, const struct tp_endpoint *from, ui
 	return f;
 }
 
+bool flow_comes_from(const struct flow *f, const struct tp_endpoint *at)
+{
+	return f->key.port == at->port && !memcmp(f->key.addr, &at->addr, sizeof(f->key.addr));
+}
+
 bool flow_live(const struct flow *f, uint64_t now)
 {
 	return now < f->value.expires_at;
@@ -158,6 +163,29 @@ void flow_unresolve(struct relay *r, struct flow *f)
 	relay_nexthop_put(r->nexthops, &dst, &src);
 }
 
+static struct flow_list *place_of(const struct relay *r, const void *addr, uint16_t port)
+{
+	struct {
+		uint8_t addr[16];
+		uint64_t port;
+	} key = {.port = port};
+
+	memcpy(key.addr, addr, sizeof(key.addr));
+	return &r->flows->by_place[tp_siphash(&key, sizeof(key)) % PLACE_BUCKETS];
+}
+
+void flow_key_add(struct relay *r, struct flow *f)
+{
+	HASH_ADD(hh, r->flows->by_key, key, sizeof(f->key), f);
+	LIST_INSERT_HEAD(place_of(r, f->key.addr, f->key.port), f, in_place);
+}
+
+void flow_key_remove(struct relay *r, struct flow *f)
+{
+	LIST_REMOVE(f, in_place);
+	HASH_DELETE(hh, r->flows->by_key, f);
+}
+
 void flow_enter(struct relay *r, struct flow *f, struct session *s)
 {
 	f->session = s;
@@ -165,14 +193,14 @@ void flow_enter(struct relay *r, struct flow *f, struct session *s)
 	LIST_INSERT_HEAD(&f->from->sends, f, in_sends);
 	LIST_INSERT_HEAD(&f->to->receives, f, in_receives);
 	f->from->n_sends++;
-	HASH_ADD(hh, r->flows->by_key, key, sizeof(f->key), f);
+	flow_key_add(r, f);
 	index_add(r, f);
 }
 
 void flow_leave(struct relay *r, struct flow *f)
 {
 	index_remove(r, f);
-	HASH_DELETE(hh, r->flows->by_key, f);
+	flow_key_remove(r, f);
 	f->from->n_sends--;
 	LIST_REMOVE(f, in_receives);
 	LIST_REMOVE(f, in_sends);
@@ -350,22 +378,23 @@ void flows_drop_node(struct relay *r, struct node *n, uint64_t now)
 	pairs_drop_node(r, n);
 }
 
-static bool sends_from(const struct flow *f, const struct tp_endpoint *at)
+static struct flow *stranger_at(const struct relay *r, const struct node *n,
+				const struct tp_endpoint *at)
 {
-	return f->key.port == at->port && !memcmp(f->key.addr, &at->addr, sizeof(f->key.addr));
+	struct flow *f;
+
+	LIST_FOREACH (f, place_of(r, &at->addr, at->port), in_place)
+		if (f->from != n && flow_comes_from(f, at))
+			return f;
+	return NULL;
 }
 
-void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at, uint64_t now)
+void flows_claim(struct relay *r, const struct node *n, const struct tp_endpoint *at, uint64_t now)
 {
-	struct flow *f, *next;
+	struct flow *f;
 
-	for (f = LIST_FIRST(&n->sends); f; f = next) {
-		next = LIST_NEXT(f, in_sends);
-		if (!sends_from(f, at))
-			continue;
+	while ((f = stranger_at(r, n, at)))
 		session_end(r, f->session, now);
-		next = LIST_FIRST(&n->sends); /* the session held more of them */
-	}
 }
 
 void flows_tick(struct relay *r, uint64_t now)

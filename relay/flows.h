@@ -28,7 +28,7 @@ struct flow {
 	struct relay_count user;    /* passed on by the daemon */
 	struct relay_count earlier; /* counted by XDP under earlier keys; booked to the nodes */
 	uint64_t probe_budget;
-	LIST_ENTRY(flow) in_session, in_sends, in_receives, in_index;
+	LIST_ENTRY(flow) in_session, in_sends, in_receives, in_index, in_place;
 	UT_hash_handle hh;
 };
 
@@ -91,7 +91,8 @@ void flows_move(struct relay *r, struct node *n, const struct session *only,
 		const struct tp_endpoint *old, const struct tp_endpoint *to,
 		const struct tp_addr *local, uint64_t now);
 void flows_drop_node(struct relay *r, struct node *n, uint64_t now);
-void flows_drop_at(struct relay *r, struct node *n, const struct tp_endpoint *at, uint64_t now);
+/* The address is n's now: the sessions that any other node had there end. */
+void flows_claim(struct relay *r, const struct node *n, const struct tp_endpoint *at, uint64_t now);
 /* A route moved: every flow asks for its next hop again. */
 void flows_refresh_nexthops(struct relay *r);
 /* The path of f takes no more than mtu bytes (an ICMP error that quoted it), for all flows from the

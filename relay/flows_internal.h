@@ -6,6 +6,9 @@
 #include "relay/flows.h"
 
 #define INDEX_BUCKETS 65536
+#define PLACE_BUCKETS 65536
+
+LIST_HEAD(flow_list, flow);
 
 struct flows {
 	struct flow *by_key;
@@ -16,6 +19,7 @@ struct flows {
 	uint32_t next_session;
 	uint8_t *index_uses; /* per bit of the index filter */
 	LIST_HEAD(, flow) by_index[INDEX_BUCKETS];
+	struct flow_list by_place[PLACE_BUCKETS]; /* by the address and port that they come from */
 };
 
 /* Takes the flow out of the map, where it is by `key`, and books what it counted there. */
@@ -23,6 +27,11 @@ void flow_withdraw(struct relay *r, struct flow *f, const struct relay_flow_key 
 /* relay_flow_late_fn; arg: the relay. */
 void book_late(void *arg, const struct relay_flow *flow, struct relay_count late);
 
+bool flow_comes_from(const struct flow *f, const struct tp_endpoint *at);
+
+/* Into and out of the tables that go by f->key: around each change of it. */
+void flow_key_add(struct relay *r, struct flow *f);
+void flow_key_remove(struct relay *r, struct flow *f);
 void index_add(struct relay *r, struct flow *f);
 void index_remove(struct relay *r, struct flow *f);
 

@@ -34,11 +34,6 @@ static bool leads_to(const struct flow *f, const struct tp_endpoint *at)
 	       !memcmp(f->value.dst, &at->addr, sizeof(f->value.dst));
 }
 
-static bool comes_from(const struct flow *f, const struct tp_endpoint *at)
-{
-	return f->key.port == at->port && !memcmp(f->key.addr, &at->addr, sizeof(f->key.addr));
-}
-
 static void redirect(struct relay *r, struct flow *f, const struct tp_endpoint *to,
 		     const struct tp_addr *local)
 {
@@ -53,13 +48,13 @@ static void redirect(struct relay *r, struct flow *f, const struct tp_endpoint *
 static void rekey(struct relay *r, struct flow *f, const struct tp_endpoint *to,
 		  const struct tp_addr *local)
 {
-	HASH_DELETE(hh, r->flows->by_key, f);
+	flow_key_remove(r, f);
 	memcpy(f->key.addr, &to->addr, sizeof(f->key.addr));
 	f->key.port = to->port;
 	memcpy(f->value.local, local, sizeof(f->value.local));
 	flow_unresolve(r, f);
 	flow_resolve(r, f);
-	HASH_ADD(hh, r->flows->by_key, key, sizeof(f->key), f);
+	flow_key_add(r, f);
 }
 
 /* Another node's flow may hold the key that f is to get, from a time when the address was its. */
@@ -82,12 +77,12 @@ static void move_sends(struct relay *r, struct node *n, const struct move *m)
 	struct flow *f;
 
 	LIST_FOREACH (f, &n->sends, in_sends)
-		if (concerns(m, f) && comes_from(f, m->old))
+		if (concerns(m, f) && flow_comes_from(f, m->old))
 			make_way(r, f, m);
 	LIST_FOREACH (f, &n->sends, in_sends) {
 		struct relay_flow_key was = f->key;
 
-		if (!concerns(m, f) || !comes_from(f, m->old))
+		if (!concerns(m, f) || !flow_comes_from(f, m->old))
 			continue;
 		rekey(r, f, m->to, m->local);
 		put(r, f);

@@ -139,7 +139,6 @@ void node_place(struct relay *r, struct node *n, const struct tp_endpoint *e,
 
 	if (owner && owner != n) {
 		tp_info("%s is now where %s was", n->name, owner->name);
-		flows_drop_at(r, owner, &at, now);
 		node_unplace(r, owner);
 	}
 	n->last_seen = now;

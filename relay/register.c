@@ -109,6 +109,7 @@ void register_adopt(struct relay *r, struct node *n, const struct tp_endpoint *a
 	n->last_seen = now;
 	if (!moved)
 		return;
+	flows_claim(r, n, at, now);
 	if (n->site) {
 		tp_debug("%s moved from %s to %s", n->name, tp_endpoint_format(&old, was),
 			 tp_endpoint_format(at, is));

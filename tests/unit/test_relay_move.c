@@ -121,6 +121,43 @@ static void test_address_taken_over(void **state)
 	cast_assert_both_pass(&ea, &eb);
 }
 
+/* What alice sent from a second address of hers, too, which is now carol's; the rest stays. */
+static void test_second_address_taken_over(void **state)
+{
+	struct sim_peer second = alice;
+
+	(void)state;
+	second.at.port = htons(7777);
+	sim_connect(&sim, &alice, &ea, &bob, &eb);
+	sim_connect(&sim, &second, &ec, &bob, &ed);
+	sim_peer_move(&carol, "198.51.100.1:7777");
+	sim_register(&sim, &carol, &own);
+	assert_true(sim_node(&sim, &alice)->site != NULL);
+	assert_int_equal(flows_total(sim.relay), 2);
+	assert_all_gone(&ec, &ed);
+	cast_assert_both_pass(&ea, &eb);
+	sim_connect(&sim, &carol, &ec, &bob, &ed);
+	cast_assert_both_pass(&ec, &ed);
+}
+
+/* Alice has a session at her second address already when she registers there. */
+static void test_own_second_address(void **state)
+{
+	struct sim_peer second = alice;
+
+	(void)state;
+	second.at.port = htons(7777);
+	sim_connect(&sim, &second, &ec, &bob, &ed);
+	cast_roam(&alice, &alice_own, "198.51.100.1:7777");
+	cast_assert_both_pass(&ec, &ed);
+	/* And after she moved on, what she had there has gone with her: nothing is left to end. */
+	cast_roam(&alice, &alice_own, "198.51.100.1:7778");
+	sim_peer_move(&carol, "198.51.100.1:7777");
+	sim_register(&sim, &carol, &own);
+	ec.self = &alice;
+	cast_assert_both_pass(&ec, &ed);
+}
+
 /* --- healing under traffic --- */
 
 static void test_data_from_new_port(void **state)
@@ -226,6 +263,8 @@ int main(void)
 		REGISTERED(test_roaming_to_other_local),
 		REGISTERED(test_roaming_into_a_held_key),
 		REGISTERED(test_address_taken_over),
+		REGISTERED(test_second_address_taken_over),
+		REGISTERED(test_own_second_address),
 		REGISTERED(test_data_from_new_port),
 		REGISTERED(test_data_from_a_stranger),
 		REGISTERED(test_flood_with_an_index),
