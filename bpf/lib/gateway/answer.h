@@ -21,7 +21,9 @@
 struct gw_error {
 	__u8 type;
 	__u8 code;
-	__u16 mtu; /* host order; 0: none */
+	__u16 mtu;     /* host order; 0: none */
+	__u16 told;    /* enum gw_reason, when it is sent ... */
+	__u16 quietly; /* ... and when it is not */
 };
 
 /* No more than one a tick to each node, whatever is the matter. */
@@ -94,7 +96,7 @@ TP_INLINE int gw_answer_ipv4(struct __sk_buff *skb, const struct gw_packet *p,
 	icmp->type = e->type;
 	icmp->code = e->code;
 	icmp->checksum = 0;
-	icmp->un.frag.__unused = 0;
+	icmp->un.frag.unused = 0;
 	icmp->un.frag.mtu = bpf_htons(e->mtu);
 	header = gw_sum_bytes(skb, GW_L4_V4, GW_ICMP_LEN + IPV4_LEN);
 	quoted = gw_sum_quoted(skb, p, GW_L4_V4 + GW_ICMP_LEN + IPV4_LEN, later);
@@ -201,18 +203,17 @@ static __noinline int gw_answer(struct __sk_buff *skb, const struct gw_packet *p
 
 /* Tells the sender, within the node's budget, and counts; or counts that it was not told. */
 static __noinline int gw_tell(struct __sk_buff *skb, const struct gw_packet *p,
-			      const struct gw_flow_key *key, const struct gw_error *e, __u32 told,
-			      __u32 quietly)
+			      const struct gw_flow_key *key, const struct gw_error *e)
 {
 	__u64 bytes = skb->len;
 	int verdict;
 
 	if (!gw_may_tell(key, gw_ticks()))
-		return gw_leave(skb, quietly);
+		return gw_leave(skb, e->quietly);
 	verdict = gw_answer(skb, p, e);
 	if (verdict < 0)
-		return gw_leave(skb, quietly);
-	gw_count(told, 1, bytes);
+		return gw_leave(skb, e->quietly);
+	gw_count(e->told, 1, bytes);
 	return verdict;
 }
 

@@ -7,6 +7,8 @@
 #ifndef TP_BPF_GATEWAY_FLOW_H
 #define TP_BPF_GATEWAY_FLOW_H
 
+#include <linux/errno.h>
+
 #include "tcp.h"
 
 #define GW_NODE_OF_FLOWS 0xffff /* gw_node_key.uplink of the entry that counts a node's flows */

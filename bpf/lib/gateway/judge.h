@@ -10,8 +10,8 @@
 #include "packet.h"
 
 struct gw_question {
-	struct policy_node_key from; /* overlay GW_LOCAL_ELSEWHERE: not on an overlay */
-	struct policy_node_key to;
+	struct policy_node_key GW_WORDS from; /* overlay GW_LOCAL_ELSEWHERE: not on an overlay */
+	struct policy_node_key GW_WORDS to;
 	__u64 policy; /* the policy's word */
 	__u32 what;   /* proto << 16 | port, host order */
 	__u32 rule;   /* answer */
@@ -50,18 +50,31 @@ static __noinline bool gw_is_node(const struct policy_node_key *key, __u32 set)
 	return nodes && bpf_map_lookup_elem(nodes, key);
 }
 
+/* A key for the prefix tables, placed so that its address can be written in words of eight bytes.
+ */
+struct gw_prefix {
+	__u32 unused;
+	struct policy_prefix_key key;
+} __attribute__((aligned(8)));
+
+TP_INLINE void gw_prefix_of(struct gw_prefix *prefix, const __u8 *addr)
+{
+	prefix->key.bits = 128;
+	tp_copy16(prefix->key.addr, addr);
+}
+
 static __noinline __u32 gw_class_of(const struct policy_node_key *key, __u32 set)
 {
 	void *nodes = bpf_map_lookup_elem(&policy_nodes, &set);
 	void *prefixes = bpf_map_lookup_elem(&policy_prefixes, &set);
-	struct policy_prefix_key prefix = {.bits = 128};
+	struct gw_prefix prefix;
 	const __u32 *class = NULL;
 
 	if (nodes && key->overlay != GW_LOCAL_ELSEWHERE)
 		class = bpf_map_lookup_elem(nodes, key);
 	if (!class && prefixes) {
-		__builtin_memcpy(prefix.addr, key->addr, sizeof(prefix.addr)); /* aligned to 4 */
-		class = bpf_map_lookup_elem(prefixes, &prefix);
+		gw_prefix_of(&prefix, key->addr);
+		class = bpf_map_lookup_elem(prefixes, &prefix.key);
 	}
 	return class ? *class : TP_POLICY_CLASS_NONE;
 }

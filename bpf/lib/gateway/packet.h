@@ -7,7 +7,6 @@
 #ifndef TP_BPF_GATEWAY_PACKET_H
 #define TP_BPF_GATEWAY_PACKET_H
 
-#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -17,6 +16,7 @@
 #include <linux/udp.h>
 
 #include "../mapped.h"
+#include "icmp_header.h"
 #include "reason.h"
 
 #define IPV4_LEN	  sizeof(struct iphdr)
@@ -35,6 +35,9 @@
 
 enum gw_part { GW_WHOLE, GW_FIRST_FRAGMENT, GW_LATER_FRAGMENT };
 
+/* Where addresses are copied in words of eight bytes, and the struct would be aligned to four. */
+#define GW_WORDS __attribute__((aligned(8)))
+
 struct gw_packet {
 	__u8 src[16];
 	__u8 dst[16];
@@ -49,6 +52,7 @@ struct gw_packet {
 	__u8 icmp_error; /* boolean */
 	__u8 icmp_query; /* boolean: opens a flow; a reply does not */
 	__u64 v6;	 /* a whole word, which kernel 6.1's verifier remembers the value of */
+	__u32 l4_len;	 /* of TCP's header, else of UDP's */
 	__u32 ip_len;	 /* IP bytes of all of it */
 	__u32 wire_len;	 /* IP bytes of one segment */
 	__u32 segments;
@@ -56,11 +60,12 @@ struct gw_packet {
 	__u32 dont_fragment;
 };
 
-#define GW_L3	     (self.l2_len ? ETH_HLEN : 0)
-#define GW_L4_V4     (GW_L3 + IPV4_LEN)
-#define GW_L4_V6     (GW_L3 + IPV6_LEN)
-#define GW_L4_MIN    8 /* of TCP, UDP and ICMP: all that is read but TCP's flags */
-#define GW_TCP_FLAGS 13
+#define GW_L3	      (self.l2_len ? ETH_HLEN : 0)
+#define GW_L4_V4      (GW_L3 + IPV4_LEN)
+#define GW_L4_V6      (GW_L3 + IPV6_LEN)
+#define GW_L4_MIN     8	 /* of TCP, UDP and ICMP: all that is read but TCP's flags */
+#define GW_TCP_OFFSET 12 /* bytes of TCP's header with bit fields */
+#define GW_TCP_FLAGS  13
 
 /* The first `len` bytes can be read directly, or the packet is shorter. */
 TP_INLINE bool gw_pull(struct __sk_buff *skb, __u32 len)
@@ -77,6 +82,7 @@ TP_INLINE int gw_parse_tcp(struct gw_packet *p, const void *l4, const void *end)
 	if ((void *)(tcp + 1) > end)
 		return p->part == GW_FIRST_FRAGMENT ? GW_DROP_fragment_bad : GW_DROP_malformed;
 	p->tcp_flags = ((const __u8 *)tcp)[GW_TCP_FLAGS];
+	p->l4_len = (((const __u8 *)tcp)[GW_TCP_OFFSET] >> 4) * 4;
 	return CARRY_ON;
 }
 
@@ -118,6 +124,7 @@ TP_INLINE void gw_parse_icmp6(struct gw_packet *p, const struct icmp6hdr *icmp)
 
 TP_INLINE int gw_parse_l4(struct gw_packet *p, const void *l4, const void *end)
 {
+	p->l4_len = sizeof(struct udphdr);
 	if (p->part == GW_LATER_FRAGMENT)
 		return CARRY_ON;
 	switch (p->proto) {
@@ -149,6 +156,8 @@ TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
 
 	if ((void *)(ip + 1) > end || ip->version != 4)
 		return GW_DROP_malformed;
+	tp_map_v4(p->src, ip->saddr);
+	tp_map_v4(p->dst, ip->daddr);
 	if (*(__u8 *)ip != IPV4_PLAIN)
 		return GW_DROP_ip_options;
 	fragment = bpf_ntohs(ip->frag_off);
@@ -158,8 +167,6 @@ TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
 	else if (fragment & IPV4_MORE)
 		p->part = GW_FIRST_FRAGMENT;
 	p->fragment_id = ip->id;
-	tp_map_v4(p->src, ip->saddr);
-	tp_map_v4(p->dst, ip->daddr);
 	p->proto = ip->protocol;
 	p->ttl = ip->ttl;
 	p->ip_len = bpf_ntohs(ip->tot_len);
@@ -197,15 +204,6 @@ TP_INLINE int gw_parse_ipv6(struct __sk_buff *skb, struct gw_packet *p)
 	}
 }
 
-TP_INLINE __u32 gw_l4_len(const struct __sk_buff *skb, const struct gw_packet *p)
-{
-	const void *doff = (void *)(long)skb->data + (p->v6 ? GW_L4_V6 : GW_L4_V4) + 12;
-
-	if (p->proto != IPPROTO_TCP || doff + 1 > (void *)(long)skb->data_end)
-		return sizeof(struct udphdr);
-	return (*(const __u8 *)doff >> 4) * 4;
-}
-
 /* A packet that GRO merged or a sender left to be cut goes on as segments. */
 TP_INLINE void gw_segments(const struct __sk_buff *skb, struct gw_packet *p)
 {
@@ -214,12 +212,12 @@ TP_INLINE void gw_segments(const struct __sk_buff *skb, struct gw_packet *p)
 	if (!skb->gso_size)
 		return;
 	p->segments = skb->gso_segs ? skb->gso_segs : 1;
-	p->wire_len = (p->v6 ? IPV6_LEN : IPV4_LEN) + gw_l4_len(skb, p) + skb->gso_size;
+	p->wire_len = (p->v6 ? IPV6_LEN : IPV4_LEN) + p->l4_len + skb->gso_size;
 }
 
 /* Fills *p, which is zero. CARRY_ON; GW_PASS_not_ip; or why the packet can't be forwarded, and then
  * addresses are filled if there is a whole IP header. */
-TP_INLINE int gw_parse(struct __sk_buff *skb, struct gw_packet *p)
+static __noinline int gw_parse(struct __sk_buff *skb, struct gw_packet *p)
 {
 	int why;
 

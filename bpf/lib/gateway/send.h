@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the stack would do for a packet that it forwards, and what a redirect leaves out: hops,
+ * size, TCP's segment size, and the way out. A packet is asked all of it before its first byte is
+ * changed.
+ */
+#ifndef TP_BPF_GATEWAY_SEND_H
+#define TP_BPF_GATEWAY_SEND_H
+
+#include "answer.h"
+#include "mss.h"
+
+/* One that is on its way to a device of this MTU. */
+struct gw_way {
+	__u32 ifindex;
+	__u32 mtu;
+	__u32 l2_len;  /* of the device */
+	__u32 overlay; /* boolean */
+};
+
+TP_INLINE bool gw_way_uplink(struct gw_way *way, __u32 id)
+{
+	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
+
+	if (!uplink || !uplink->ifindex)
+		return false;
+	*way = (struct gw_way){uplink->ifindex, uplink->mtu, ETH_HLEN, false};
+	return true;
+}
+
+TP_INLINE bool gw_way_overlay(struct gw_way *way, __u32 id)
+{
+	const struct gw_overlay *overlay = bpf_map_lookup_elem(&gw_overlays, &id);
+
+	if (!overlay || !overlay->ifindex)
+		return false;
+	*way = (struct gw_way){overlay->ifindex, overlay->mtu, overlay->l2_len, true};
+	return true;
+}
+
+TP_INLINE int gw_answer_ttl(struct __sk_buff *skb, const struct gw_packet *p,
+			    const struct gw_flow_key *key)
+{
+	struct gw_error e = {.type = p->v6 ? ICMPV6_TIME_EXCEED : ICMP_TIME_EXCEEDED,
+			     .told = GW_ANSWER_ttl_exceeded,
+			     .quietly = GW_DROP_ttl};
+
+	return gw_tell(skb, p, key, &e);
+}
+
+TP_INLINE int gw_answer_too_big(struct __sk_buff *skb, const struct gw_packet *p,
+				const struct gw_flow_key *key, __u32 mtu)
+{
+	struct gw_error e = {.type = p->v6 ? ICMPV6_PKT_TOOBIG : ICMP_DEST_UNREACH,
+			     .code = p->v6 ? 0 : ICMP_FRAG_NEEDED,
+			     .mtu = mtu,
+			     .told = GW_ANSWER_too_big,
+			     .quietly = GW_DROP_too_big_quietly};
+
+	return gw_tell(skb, p, key, &e);
+}
+
+TP_INLINE int gw_answer_refused(struct __sk_buff *skb, const struct gw_packet *p,
+				const struct gw_flow_key *key, __u32 told, __u32 quietly)
+{
+	struct gw_error e = {.type = p->v6 ? ICMPV6_DEST_UNREACH : ICMP_DEST_UNREACH,
+			     .code = p->v6 ? ICMP6_ADMIN : ICMP_ADMIN_DENIED,
+			     .told = told,
+			     .quietly = quietly};
+
+	return gw_tell(skb, p, key, &e);
+}
+
+/* CARRY_ON, or the verdict on a packet that can't go this way. */
+TP_INLINE int gw_fits(struct __sk_buff *skb, const struct gw_packet *p,
+		      const struct gw_flow_key *key, const struct gw_way *way)
+{
+	if (p->ttl <= 1)
+		return gw_answer_ttl(skb, p, key);
+	if (p->wire_len > way->mtu)
+		return gw_answer_too_big(skb, p, key, way->mtu);
+	return CARRY_ON;
+}
+
+TP_INLINE int gw_clamp(struct __sk_buff *skb, const struct gw_packet *p, const struct gw_way *way)
+{
+	if (p->proto != IPPROTO_TCP || !(p->tcp_flags & TCP_SYN) || p->part == GW_LATER_FRAGMENT)
+		return 0;
+	return p->v6 ? gw_clamp_mss(skb, GW_L4_V6, IPV6_LEN, way->mtu)
+		     : gw_clamp_mss(skb, GW_L4_V4, IPV4_LEN, way->mtu);
+}
+
+/* Out of the device. The verdict; the packet is spoilt when it is no redirect. */
+TP_INLINE int gw_transmit(struct __sk_buff *skb, const struct gw_way *way)
+{
+	if (way->overlay)
+		skb->mark = knobs.mark;
+	if (!way->l2_len)
+		return bpf_redirect(way->ifindex, 0);
+	if (!self.l2_len && bpf_skb_change_head(skb, ETH_HLEN, 0))
+		return TC_ACT_SHOT;
+	return bpf_redirect_neigh(way->ifindex, NULL, 0, 0);
+}
+
+/* Rewrites (to NULL: addresses stay) and sends; counts as `reason`. */
+static __noinline int gw_send(struct __sk_buff *skb, const struct gw_packet *p,
+			      const struct gw_way *way, const struct gw_ends *to, __u32 reason)
+{
+	int verdict, err = gw_clamp(skb, p, way) ? GW_DROP_rewrite_failed : CARRY_ON;
+
+	if (err == CARRY_ON)
+		err = to ? gw_rewrite(skb, p, to) : gw_hop(skb, p);
+	if (err != CARRY_ON)
+		return gw_leave(skb, err);
+	verdict = gw_transmit(skb, way);
+	if (verdict != TC_ACT_REDIRECT)
+		return gw_leave(skb, GW_DROP_rewrite_failed);
+	gw_count(reason, p->segments, p->ip_len);
+	return verdict;
+}
+
+#endif

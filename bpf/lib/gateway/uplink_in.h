@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What arrives on an uplink: for a mapping, for a node that is reached by its own address, or none
+ * of ours, and then untouched. A masquerade address is this host's too: a port outside the range is
+ * the host's, one inside is never handed to it, since it would answer with a reset.
+ */
+#ifndef TP_BPF_GATEWAY_UPLINK_IN_H
+#define TP_BPF_GATEWAY_UPLINK_IN_H
+
+#include "fragment.h"
+#include "icmp.h"
+#include "overlay_out.h"
+
+/* The overlay that has this node. False: none. */
+static __noinline bool gw_overlay_of(const struct gw_packet *p, __u32 set, __u32 *overlay)
+{
+	struct policy_node_key GW_WORDS key;
+
+	gw_end(&key, p->dst, 0);
+	for (__u32 i = 0; i < TP_GW_OVERLAYS; i++) {
+		__u32 id = i;
+		const struct gw_overlay *at = bpf_map_lookup_elem(&gw_overlays, &id);
+
+		if (!at || !at->ifindex)
+			return false;
+		key.overlay = i;
+		if (gw_is_node(&key, set)) {
+			*overlay = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* To a node, by mapping *m or (NULL) by its address. */
+static __noinline int gw_to_node(struct __sk_buff *skb, const struct gw_packet *p,
+				 const struct gw_flow_key *key, const struct gw_mapping *m,
+				 __u64 policy)
+{
+	__u32 now = gw_ticks();
+	struct gw_flow *flow;
+	bool dead;
+	int why;
+
+	flow = gw_known_in(key, policy, now, &why);
+	if (why != CARRY_ON)
+		return gw_leave(skb, why);
+	if (flow && m && flow->claim != m->claim) {
+		gw_flow_end(key, flow->until); /* of an earlier owner of the port */
+		flow = NULL;
+	}
+	if (!flow) {
+		why = gw_admit_in(p, key, m, policy, now);
+		if (why != CARRY_ON)
+			return gw_leave(skb, why);
+		flow = gw_flow_find(key, now, &dead);
+		if (!flow)
+			return gw_leave(skb, GW_DROP_raced);
+	}
+	if (p->part == GW_FIRST_FRAGMENT)
+		gw_fragment_lead(p, key);
+	return gw_in(skb, p, key, flow, now);
+}
+
+/* ICMP has no ports, only identifiers that this host's own queries may have too: what no node's
+ * flow claims is the host's. */
+TP_INLINE bool gw_is_hosts_icmp(const struct gw_packet *p, const struct gw_flow_key *key, __u32 now)
+{
+	bool dead;
+
+	return p->proto == IPPROTO_ICMP && (p->icmp_query || !gw_flow_find(key, now, &dead));
+}
+
+/* To a masquerade address: to a node, by its mapping, or to this host. */
+static __noinline int gw_to_masquerade(struct __sk_buff *skb, const struct gw_packet *p,
+				       const struct gw_uplink *uplink, __u64 policy)
+{
+	struct gw_flow_key key = {};
+	struct gw_mapping m = {};
+	__u32 now = gw_ticks();
+	int why;
+
+	if (!uplink)
+		return gw_leave(skb, GW_PASS_not_ours);
+	why = gw_behind(uplink, self.id, tp_mapped_v4(p->dst), p->dst_port, p->proto, now, &key,
+			&m);
+	tp_copy16(key.remote, p->src);
+	key.proto = p->proto;
+	key.remote_port = p->proto == IPPROTO_ICMP ? key.node_port : p->src_port;
+	if (why == GW_PASS_not_ours || gw_is_hosts_icmp(p, &key, now))
+		return gw_leave(skb, GW_PASS_not_ours);
+	return why == CARRY_ON ? gw_to_node(skb, p, &key, &m, policy) : gw_leave(skb, why);
+}
+
+/* A later fragment of what came for a mapping or a node. */
+TP_INLINE int gw_later_fragment(struct __sk_buff *skb, const struct gw_packet *p, __u32 now)
+{
+	struct gw_flow_key key = {};
+	struct gw_flow *flow;
+	bool dead;
+
+	if (!gw_fragment_follow(p, &key))
+		return gw_leave(skb, GW_PASS_not_ours);
+	flow = gw_flow_find(&key, now, &dead);
+	return flow ? gw_in(skb, p, &key, flow, now) : gw_leave(skb, GW_DROP_raced);
+}
+
+TP_INLINE bool gw_is_masquerade(const struct gw_uplink *uplink, const struct gw_packet *p)
+{
+	if (p->v6)
+		return false;
+	for (__u32 i = 0; i < TP_GW_ADDRS; i++)
+		if (uplink->addr[i] && uplink->addr[i] == tp_mapped_v4(p->dst))
+			return true;
+	return false;
+}
+
+/* To a node's own address, if it is one. */
+static __noinline int gw_to_address(struct __sk_buff *skb, const struct gw_packet *p, __u64 policy)
+{
+	struct gw_flow_key key = {};
+	__u32 overlay;
+
+	if (gw_is_local(p->dst, GW_LOCAL_ELSEWHERE) ||
+	    !gw_overlay_of(p, gw_policy_set(policy), &overlay))
+		return gw_leave(skb, GW_PASS_not_ours);
+	if (p->icmp_error)
+		return gw_icmp_to_node(skb, p, overlay, gw_ticks());
+	gw_key_in(&key, p, overlay);
+	return gw_to_node(skb, p, &key, NULL, policy);
+}
+
+TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
+{
+	__u64 policy = gw_policy_now();
+	const struct gw_uplink *uplink;
+	struct gw_packet p = {};
+	__u32 now = gw_ticks();
+	__u32 id = self.id;
+	int why = gw_parse(skb, &p);
+
+	/* What we would not forward is still the host's to receive. */
+	if (why != CARRY_ON || gw_is_link_scope(p.dst))
+		return gw_leave(skb, GW_PASS_not_ours);
+	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
+	if (!uplink || !uplink->ifindex)
+		return gw_leave(skb, GW_PASS_not_ours);
+	if (p.part == GW_LATER_FRAGMENT)
+		return gw_later_fragment(skb, &p, now);
+	if (!gw_is_masquerade(uplink, &p))
+		return gw_to_address(skb, &p, policy);
+	if (p.icmp_error)
+		return gw_icmp_from_uplink(skb, &p, uplink, now);
+	return gw_to_masquerade(skb, &p, uplink, policy);
+}
+
+#endif
