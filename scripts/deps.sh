@@ -6,9 +6,9 @@ set -euo pipefail
 build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-dev libxdp-dev libsodium-dev
 	libssl-dev libmnl-dev libconfig-dev libevent-dev libjansson-dev libcap-ng-dev libseccomp-dev
 	uthash-dev)
-test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping iperf3 tcpdump
-	ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git mandoc clang-format
-	libclang-rt-14-dev libasan8 libubsan1)
+test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping iputils-tracepath
+	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git
+	mandoc clang-format libclang-rt-14-dev libasan8 libubsan1)
 bench=(coturn iperf3 nftables)
 vm=(qemu-system-x86 busybox-static kmod)
 

@@ -34,8 +34,8 @@ lab_router() { # NAME...
 	done
 }
 
-# A veth pair. Hosts finish their checksums before they send, as real NICs would; the relay's own
-# ends stay as the kernel made them.
+# A veth pair. Hosts finish their checksums before they send, as real NICs would; the relay's and the
+# gateway's own ends stay as the kernel made them.
 lab_wire() { # NS DEV NS DEV
 	local ns dev
 	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3" || die "cannot wire $1 to $3"
@@ -43,7 +43,7 @@ lab_wire() { # NS DEV NS DEV
 	while [ $# -gt 0 ]; do
 		ns=$1 dev=$2
 		shift 2
-		[ "$ns" = relay ] || in_ns "$ns" ethtool -K "$dev" tx off >/dev/null
+		[ "$ns" = relay ] || [ "$ns" = gateway ] || in_ns "$ns" ethtool -K "$dev" tx off >/dev/null
 		ip -n "$ns" link set "$dev" up
 	done
 }

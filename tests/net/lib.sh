@@ -178,7 +178,9 @@ lab_end() {
 	done
 	if [ $TAP_FAILED -gt 0 ]; then
 		status=1
-		[ -s $LAB/log/relay.log ] && tail -n 15 $LAB/log/relay.log | sed 's/^/# relay: /'
+		for name in relay gateway; do
+			[ -s $LAB/log/$name.log ] && tail -n 15 $LAB/log/$name.log | sed "s/^/# $name: /"
+		done
 	fi
 	[ -z "${LAB_KEEP:-}" ] || cp -rT $LAB/log "$LAB_KEEP"
 	lab_summary
