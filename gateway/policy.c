@@ -216,8 +216,8 @@ static uint64_t memory_allowed(const struct compiler *c)
 static int refuse_memory(struct compiler *c, const char *what, uint64_t bytes)
 {
 	policy_error(&c->report, NULL, -E2BIG,
-		     "%s needs %" PRIu64 " MiB, acl.memory allows %" PRIu64, what, MIB(bytes),
-		     memory_allowed(c) >> 20);
+		     "%s needs %" PRIu64 " MiB, acl.memory allows %" PRIu64 " MiB", what,
+		     MIB(bytes), memory_allowed(c) >> 20);
 	return -E2BIG;
 }
 
