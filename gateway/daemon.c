@@ -45,22 +45,27 @@ static int compile(struct gw_daemon *d, const struct gw_config *config,
 	return err;
 }
 
-/* What was in force before stays so unless all went well. */
-static int enforce(struct gw_daemon *d, const struct gw_config *config)
+/* Takes the tables over. What was in force before stays so unless all goes well. */
+static int publish(struct gw_daemon *d, struct gw_policy_tables *fresh, uint64_t begun)
 {
-	struct gw_policy_tables *fresh;
-	uint64_t begin = tp_now();
-	int err = compile(d, config, &fresh);
+	int err = gw_datapath_policy_publish(d->published, fresh);
 
-	err = err ?: gw_datapath_policy_publish(d->published, fresh);
 	if (err) {
 		gw_policy_free(fresh);
 		return err;
 	}
 	gw_policy_free(d->policy);
 	d->policy = fresh;
-	d->compile_ms = (double)(tp_now() - begin) / (double)TP_NS_PER_MS;
+	d->compile_ms = (double)(tp_now() - begun) / (double)TP_NS_PER_MS;
 	return 0;
+}
+
+static int enforce(struct gw_daemon *d)
+{
+	struct gw_policy_tables *fresh;
+	uint64_t begun = tp_now();
+
+	return compile(d, d->config, &fresh) ?: publish(d, fresh, begun);
 }
 
 static int open_policy(struct gw_daemon *d)
@@ -75,7 +80,7 @@ static int open_policy(struct gw_daemon *d)
 		.hits = gw_datapath_map(d->dp, "policy_hits"),
 	};
 
-	return gw_datapath_policy_open(&d->published, &maps) ?: enforce(d, d->config);
+	return gw_datapath_policy_open(&d->published, &maps) ?: enforce(d);
 }
 
 /* --- time, devices, signals ----------------------------------------------------------------- */
@@ -98,7 +103,7 @@ static void on_links_changed(void *ctx, bool locals)
 		return;
 	gw_datapath_reattach(d->dp);
 	if (locals)
-		enforce(d, d->config);
+		enforce(d);
 }
 
 void gw_daemon_stop(struct gw_daemon *d, bool detach)
@@ -141,15 +146,26 @@ static int check_frozen(const struct gw_daemon *d, const struct gw_config *fresh
 	return -EPERM;
 }
 
-/* All or nothing: what was changed before something failed is changed back. The policy last: it is
- * what most often fails, and a node is never admitted by the new one before it is there. */
+/* All or nothing: what most often fails comes first, and what was changed before something failed
+ * is changed back. The policy is published last: it never admits a node that is not there yet. */
 static int apply(struct gw_daemon *d, const struct gw_config *fresh)
 {
-	int err = gw_overlays_apply(d->overlays, fresh);
+	struct gw_policy_tables *policy;
+	uint64_t begun = tp_now();
+	int err = compile(d, fresh, &policy);
 
 	if (err)
 		return err;
-	err = gw_links_apply(d->links, fresh) ?: enforce(d, fresh);
+	err = gw_overlays_apply(d->overlays, fresh);
+	if (err) {
+		gw_policy_free(policy);
+		return err;
+	}
+	err = gw_links_apply(d->links, fresh);
+	if (err)
+		gw_policy_free(policy);
+	else
+		err = publish(d, policy, begun);
 	if (err) {
 		gw_links_apply(d->links, d->config);
 		gw_overlays_apply(d->overlays, d->config);
