@@ -21,6 +21,7 @@
 #include "priv.h"
 #include "sdnotify.h"
 
+#define SLOW_TICK_S   2
 #define ADDRESSES_MAX (TP_GW_UPLINKS * TP_GW_ADDRS)
 
 /* --- the policy ----------------------------------------------------------------------------- */
@@ -92,6 +93,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	gw_sweeper_tick(d->sweeper, tp_now());
+}
+
+static void on_slow_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct gw_daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	gw_overlays_restore(d->overlays);
 }
 
 /* The host's own addresses stand in the policy, as "gateway". */
@@ -296,7 +306,8 @@ static int start_events(struct gw_daemon *d)
 		int signal;
 		event_callback_fn fn;
 	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
-	struct timeval every = {.tv_usec = GW_SWEEP_TICK_MS * 1000};
+	struct timeval often = {.tv_usec = GW_SWEEP_TICK_MS * 1000};
+	struct timeval seldom = {.tv_sec = SLOW_TICK_S};
 
 	for (unsigned int i = 0; i < 3; i++) {
 		d->signals[i] = evsignal_new(d->base, signals[i].signal, signals[i].fn, d);
@@ -304,7 +315,11 @@ static int start_events(struct gw_daemon *d)
 			return -ENOMEM;
 	}
 	d->tick = event_new(d->base, -1, EV_PERSIST, on_tick, d);
-	return d->tick && !event_add(d->tick, &every) ? 0 : -ENOMEM;
+	d->slow_tick = event_new(d->base, -1, EV_PERSIST, on_slow_tick, d);
+	if (!d->tick || !d->slow_tick || event_add(d->tick, &often) ||
+	    event_add(d->slow_tick, &seldom))
+		return -ENOMEM;
+	return 0;
 }
 
 static int open_services(struct gw_daemon *d)
@@ -376,6 +391,8 @@ static void daemon_close(struct gw_daemon *d)
 			event_free(d->signals[i]);
 	if (d->tick)
 		event_free(d->tick);
+	if (d->slow_tick)
+		event_free(d->slow_tick);
 	if (d->detach && d->dp)
 		detach(d);
 	gw_datapath_policy_close(d->published);

@@ -34,7 +34,7 @@ struct gw_daemon {
 	double compile_ms; /* that the policy took, publishing included */
 	struct tp_control *control;
 	struct tp_metrics_server *metrics;
-	struct event *signals[3], *tick;
+	struct event *signals[3], *tick, *slow_tick;
 	uint64_t started; /* tp_now() */
 	bool detach;
 	bool ready;

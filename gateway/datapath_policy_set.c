@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-
 #define BATCH 1024
 
 void policy_set_init(struct policy_set *s)

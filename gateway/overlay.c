@@ -16,6 +16,7 @@ struct overlay {
 	const char *name;	     /* in `config` */
 	struct tp_wireguard *device; /* NULL: backend "none" */
 	uint8_t private_key[WG_KEY_LEN];
+	int ifindex; /* that all was given to */
 };
 
 struct gw_overlays {
@@ -57,15 +58,20 @@ static void remember(struct gw_overlays *all, const struct overlay *o)
 
 static int apply_one(struct gw_overlays *all, struct overlay *o, const struct gw_config_overlay *c)
 {
-	int err;
+	int err, ifindex;
 
 	if (!o->device)
 		return 0;
+	o->ifindex = 0;
 	err = apply_wireguard(o, c);
 	if (err)
 		return err;
 	remember(all, o);
-	return gw_overlay_host_apply(all->nl, tp_wireguard_ifindex(o->device), c);
+	ifindex = (int)if_nametoindex(c->name);
+	err = gw_overlay_host_apply(all->nl, ifindex, c);
+	if (!err)
+		o->ifindex = ifindex;
+	return err;
 }
 
 int gw_overlays_apply(struct gw_overlays *all, const struct gw_config *config)
@@ -87,10 +93,25 @@ int gw_overlays_apply(struct gw_overlays *all, const struct gw_config *config)
 	return err;
 }
 
+static void ignore_peer(void *ctx, const struct tp_wireguard_stats *peer)
+{
+	(void)ctx;
+	(void)peer;
+}
+
 void gw_overlays_restore(struct gw_overlays *all)
 {
-	for (size_t i = 0; i < all->n; i++)
-		apply_one(all, &all->overlays[i], &all->config->overlays[i]);
+	for (size_t i = 0; i < all->n; i++) {
+		struct overlay *o = &all->overlays[i];
+		int ifindex = o->device ? (int)if_nametoindex(o->name) : 0;
+
+		if (!ifindex || ifindex == o->ifindex)
+			continue;
+		tp_info("%s: is there anew", o->name);
+		/* asking is what finds out that the device is another one */
+		tp_wireguard_stats(o->device, NULL, ignore_peer, NULL);
+		apply_one(all, o, &all->config->overlays[i]);
+	}
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -133,10 +154,6 @@ static int open_one(struct gw_overlays *all, struct overlay *o, const struct gw_
 	err = err ?: tp_wireguard_open(&o->device, c->name, backend_of(c->backend), program());
 	if (!err && saved && tp_wireguard_restore(o->device, saved))
 		tp_warn("%s: what was applied last is not understood", c->name);
-	if (!err)
-		tp_info("%s: %s, %s", c->name,
-			gw_overlays_backend(all, (size_t)(o - all->overlays)),
-			tp_wireguard_adopted(o->device) ? "adopted" : "made");
 	return err;
 }
 

@@ -22,7 +22,8 @@ void gw_overlays_free(struct gw_overlays *o);
 /* Another configuration with the same devices. 0; or -errno, logged, and then what had been changed
  * was changed back as far as that was possible. */
 int gw_overlays_apply(struct gw_overlays *o, const struct gw_config *config);
-/* A device may have been made anew: gives it what it lacks. */
+/* Gives a device that was made anew, by a wireguard-go that was started again, all that it had. To
+ * be called now and then: it may not be ready as soon as it is there. */
 void gw_overlays_restore(struct gw_overlays *o);
 
 /* "kernel", "wireguard-go" or "none". */
