@@ -37,11 +37,13 @@ static long gw_try_port(__u32 i, void *arg)
 {
 	struct gw_port_search *s = arg;
 	__u32 at = (s->start + i) % s->n, block, port;
-	__u32 place = at / knobs.nat_block;
+	__u64 place = at / knobs.nat_block;
 	__u64 *word;
 
 	if (place >= TP_GW_NODE_BLOCKS)
 		return 1;
+	/* The compiler compares half of the register, and the verifier wants all of it. */
+	asm volatile("%0 &= %1" : "+r"(place) : "i"(TP_GW_NODE_BLOCKS - 1));
 	block = s->node->blocks[place];
 	if (!block)
 		return 0;
