@@ -59,6 +59,22 @@ TP_INLINE int gw_sum_transport(struct __sk_buff *skb, __u8 proto, __u64 addresse
 	return ports ? bpf_l4_csum_replace(skb, at, 0, tp_sum_fold(ports), zero_is_none) : 0;
 }
 
+/* An ICMP query has one identifier, which is both of its ports. */
+TP_INLINE __be16 gw_new_identifier(const struct gw_packet *p, const struct gw_ends *to)
+{
+	return p->src_port == to->src_port ? to->dst_port : to->src_port;
+}
+
+TP_INLINE __u64 gw_change_ports(const struct gw_packet *p, const struct gw_ends *to)
+{
+	if (p->part == GW_LATER_FRAGMENT ||
+	    (p->src_port == to->src_port && p->dst_port == to->dst_port))
+		return 0;
+	if (p->proto == IPPROTO_ICMP)
+		return gw_change16(p->src_port, gw_new_identifier(p, to));
+	return gw_change16(p->src_port, to->src_port) + gw_change16(p->dst_port, to->dst_port);
+}
+
 TP_INLINE int gw_sum_icmp(struct __sk_buff *skb, __u64 change)
 {
 	return bpf_l4_csum_replace(skb, GW_L4_V4 + offsetof(struct icmphdr, checksum), 0,
@@ -73,8 +89,7 @@ TP_INLINE int gw_write_ports(struct __sk_buff *skb, const struct gw_packet *p,
 	if (l4 + GW_L4_MIN > (void *)(long)skb->data_end)
 		return -1;
 	if (p->proto == IPPROTO_ICMP)
-		((struct icmphdr *)l4)->un.echo.id =
-			p->src_port == to->src_port ? to->dst_port : to->src_port;
+		((struct icmphdr *)l4)->un.echo.id = gw_new_identifier(p, to);
 	else
 		tp_put32(l4, tp_pair(to->src_port | (__u32)to->dst_port << 16, 0));
 	return 0;
@@ -94,20 +109,15 @@ TP_INLINE int gw_write_ipv4(struct __sk_buff *skb, const struct gw_ends *to, __u
 	return 0;
 }
 
-/* IPv4: writes new ends and takes one from the TTL. An ICMP query has one identifier for both ends.
- * CARRY_ON or GW_DROP_rewrite_failed. */
+/* IPv4: writes new ends and takes one from the TTL. CARRY_ON or GW_DROP_rewrite_failed. */
 static __noinline int gw_rewrite(struct __sk_buff *skb, const struct gw_packet *p,
 				 const struct gw_ends *to)
 {
 	struct gw_ends was = gw_ends_of(p);
 	__u64 addresses = gw_change32(was.src, to->src) + gw_change32(was.dst, to->dst);
-	__u64 ports = 0;
+	__u64 ports = gw_change_ports(p, to);
 	int err = 0;
 
-	if (p->part != GW_LATER_FRAGMENT &&
-	    (was.src_port != to->src_port || was.dst_port != to->dst_port))
-		ports = gw_change16(was.src_port, to->src_port) +
-			gw_change16(was.dst_port, to->dst_port);
 	if (p->part != GW_LATER_FRAGMENT)
 		err = p->proto == IPPROTO_ICMP ? (ports ? gw_sum_icmp(skb, ports) : 0)
 					       : gw_sum_transport(skb, p->proto, addresses, ports);
