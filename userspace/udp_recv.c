@@ -157,16 +157,37 @@ static bool is_too_big(const struct sock_extended_err *e)
 	return e->ee_origin == SO_EE_ORIGIN_ICMP6 && e->ee_type == ICMP6_PACKET_TOO_BIG;
 }
 
+static bool holds(const struct msghdr *m, const struct cmsghdr *c, size_t bytes)
+{
+	size_t room = (size_t)((char *)m->msg_control + m->msg_controllen - (char *)c);
+
+	return c->cmsg_len >= CMSG_LEN(bytes) && c->cmsg_len <= room;
+}
+
 static bool extended_error(struct msghdr *m, struct sock_extended_err *out)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
-		    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
-			memcpy(out, CMSG_DATA(c), sizeof(*out));
-			return true;
-		}
+		bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+		bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+
+		if ((!v4 && !v6) || !holds(m, c, sizeof(*out)))
+			continue;
+		memcpy(out, CMSG_DATA(c), sizeof(*out));
+		return true;
 	}
 	return false;
+}
+
+bool tp_udp_error_parse(struct msghdr *m, struct tp_udp_error *out)
+{
+	struct sock_extended_err e;
+
+	if (!extended_error(m, &e) || !is_too_big(&e))
+		return false;
+	if (tp_endpoint_from_sockaddr(m->msg_name, &out->to))
+		return false;
+	out->mtu = e.ee_info;
+	return true;
 }
 
 /* Takes one error off the queue: 1 when it is one to yield, 0 when not, -errno when there is none.
@@ -184,18 +205,12 @@ static int take_error(struct tp_udp *u, struct tp_udp_error *out)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	struct sock_extended_err e;
 	ssize_t len = recvmsg(u->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 
 	if (len < 0)
 		return -errno;
-	if (!extended_error(&m, &e) || !is_too_big(&e))
-		return 0;
-	if (tp_endpoint_from_sockaddr((struct sockaddr *)&to, &out->to))
-		return 0;
-	out->mtu = e.ee_info;
 	out->len = (size_t)len;
-	return 1;
+	return tp_udp_error_parse(&m, out);
 }
 
 bool tp_udp_error_recv(struct tp_udp *u, struct tp_udp_error *out)

@@ -3,6 +3,7 @@
 #ifndef TP_UDP_SOCKET_H
 #define TP_UDP_SOCKET_H
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "udp.h"
@@ -21,5 +22,9 @@ struct tp_udp {
 	unsigned int errors; /* taken off the error queue in a row */
 	struct tp_udp_queue queue;
 };
+
+/* What a socket's error queue gave: fills out->to and out->mtu. False when it is no error to yield.
+ */
+bool tp_udp_error_parse(struct msghdr *m, struct tp_udp_error *out);
 
 #endif
