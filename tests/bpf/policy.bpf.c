@@ -22,4 +22,26 @@ int policy_ask(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+/* Two sources under the policies that come and go: what no policy allows to one of them, and what
+ * each allows to the other. */
+struct policy_node_key never, always;
+__u64 asked, leaked, lost;
+
+static bool may_go(const struct policy_node_key *source)
+{
+	struct gw_question q = {.from = *source, .to = to, .what = what, .policy = gw_policy_now()};
+	bool shadowed;
+
+	return gw_judge(&q, &shadowed) == CARRY_ON;
+}
+
+SEC("xdp")
+int policy_watch(struct xdp_md *ctx)
+{
+	asked++;
+	leaked += may_go(&never);
+	lost += !may_go(&always);
+	return XDP_PASS;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
