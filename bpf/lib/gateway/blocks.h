@@ -96,13 +96,34 @@ static long gw_try_block(__u32 i, void *arg)
 	return 1;
 }
 
+struct gw_block_place {
+	struct gw_node *node;
+	__u32 block;
+	__u32 done; /* boolean */
+};
+
+static long gw_try_place(__u32 i, void *arg)
+{
+	struct gw_block_place *s = arg;
+	__u64 place = i;
+
+	barrier_var(place);
+	if (place >= TP_GW_NODE_BLOCKS)
+		return 1;
+	if (s->node->blocks[place] ||
+	    __sync_val_compare_and_swap(&s->node->blocks[place], 0, s->block))
+		return 0;
+	s->done = 1;
+	return 1;
+}
+
 /* The block goes into the first free place of the node's list. False: the list is full. */
 TP_INLINE bool gw_block_list(struct gw_node *node, __u32 block)
 {
-	for (__u32 i = 0; i < TP_GW_NODE_BLOCKS && i < knobs.nat_blocks_per_node; i++)
-		if (!node->blocks[i] && !__sync_val_compare_and_swap(&node->blocks[i], 0, block))
-			return true;
-	return false;
+	struct gw_block_place s = {.node = node, .block = block};
+
+	bpf_loop(knobs.nat_blocks_per_node, gw_try_place, &s, 0);
+	return s.done;
 }
 
 TP_INLINE void gw_block_unlist(__u32 block, __u64 owner)
