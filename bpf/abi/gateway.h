@@ -238,7 +238,7 @@ struct gw_node_key {
 struct gw_node {
 	__u32 flows;
 	__u32 filters;
-	__u32 refused; /* ticks of the last refusal that was told to the node */
+	__u32 refused; /* budget of errors told to the node: ticks of the next one due */
 	__u32 slot;    /* address slot + 1 that the node is on; 0: none yet. When that slot has no
 			  address any more, the node is given another one */
 	__u32 blocks[TP_GW_NODE_BLOCKS];

@@ -26,28 +26,30 @@ struct gw_error {
 	__u16 quietly; /* ... and when it is not */
 };
 
-/* No more than one a tick to each node, whatever is the matter. */
+#define GW_TOLD_AT_ONCE 8
+
+/* One error a tick to each node, some more at first: the generic cell rate algorithm in ticks. */
 static __noinline bool gw_may_tell(const struct gw_flow_key *key, __u32 now)
 {
 	struct gw_node_key owner = {};
 	struct gw_node *node;
-	__u32 last;
+	__u32 last, next;
 
 	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
 	node = gw_node_get(&owner);
 	if (!node)
 		return false;
 	last = node->refused;
-	return last != now && __sync_val_compare_and_swap(&node->refused, last, now) == last;
+	next = (last > now ? last : now) + 1;
+	return next - now <= GW_TOLD_AT_ONCE &&
+	       __sync_val_compare_and_swap(&node->refused, last, next) == last;
 }
 
 /* Sum of `len` bytes of the packet; `len` is a constant. */
-#define gw_sum_bytes(skb, at, len)                                 \
-	({                                                         \
-		void *_from = (void *)(long)(skb)->data + (at);    \
-		_from + (len) > (void *)(long)(skb)->data_end      \
-			? -1                                       \
-			: bpf_csum_diff(NULL, 0, _from, (len), 0); \
+#define gw_sum_bytes(skb, at, len)                                                               \
+	({                                                                                       \
+		void *_from = gw_data(skb) + (at);                                               \
+		_from + (len) > gw_data_end(skb) ? -1 : bpf_csum_diff(NULL, 0, _from, (len), 0); \
 	})
 
 /*
@@ -58,10 +60,10 @@ static __noinline bool gw_may_tell(const struct gw_flow_key *key, __u32 now)
 TP_INLINE __s64 gw_sum_quoted(struct __sk_buff *skb, const struct gw_packet *p, __u32 at,
 			      bool later)
 {
-	void *sum = (void *)(long)skb->data + at + gw_sum_at(p->proto);
+	void *sum = gw_data(skb) + at + gw_sum_at(p->proto);
 
 	if (later && gw_sum_at(p->proto)) {
-		if (sum + 2 > (void *)(long)skb->data_end)
+		if (sum + 2 > gw_data_end(skb))
 			return -1;
 		return (__u16)~tp_get16(sum);
 	}
@@ -77,11 +79,11 @@ TP_INLINE __u32 gw_quoted_len(const struct gw_packet *p)
 TP_INLINE int gw_answer_ipv4(struct __sk_buff *skb, const struct gw_packet *p,
 			     const struct gw_error *e, __be32 own, bool later)
 {
-	struct iphdr *ip = (void *)(long)skb->data + GW_L3;
+	struct iphdr *ip = gw_data(skb) + GW_L3;
 	struct icmphdr *icmp = (void *)(ip + 1);
 	__s64 quoted, header;
 
-	if ((void *)(icmp + 1) > (void *)(long)skb->data_end)
+	if ((void *)(icmp + 1) > gw_data_end(skb))
 		return -1;
 	tp_put64(ip, 0);
 	tp_put64((void *)ip + 8, 0);
@@ -100,8 +102,8 @@ TP_INLINE int gw_answer_ipv4(struct __sk_buff *skb, const struct gw_packet *p,
 	icmp->un.frag.mtu = bpf_htons(e->mtu);
 	header = gw_sum_bytes(skb, GW_L4_V4, GW_ICMP_LEN + IPV4_LEN);
 	quoted = gw_sum_quoted(skb, p, GW_L4_V4 + GW_ICMP_LEN + IPV4_LEN, later);
-	icmp = (void *)(long)skb->data + GW_L4_V4;
-	if (header < 0 || quoted < 0 || (void *)(icmp + 1) > (void *)(long)skb->data_end)
+	icmp = gw_data(skb) + GW_L4_V4;
+	if (header < 0 || quoted < 0 || (void *)(icmp + 1) > gw_data_end(skb))
 		return -1;
 	icmp->checksum = ~tp_sum_fold(header + quoted);
 	return 0;
@@ -110,13 +112,13 @@ TP_INLINE int gw_answer_ipv4(struct __sk_buff *skb, const struct gw_packet *p,
 TP_INLINE int gw_answer_ipv6(struct __sk_buff *skb, const struct gw_packet *p,
 			     const struct gw_error *e, const __u8 *own, bool later)
 {
-	struct ipv6hdr *ip = (void *)(long)skb->data + GW_L3;
+	struct ipv6hdr *ip = gw_data(skb) + GW_L3;
 	struct icmp6hdr *icmp = (void *)(ip + 1);
 	__u16 len = GW_ICMP_LEN + IPV6_LEN + gw_quoted_len(p);
 	__s64 quoted, header;
 	__u64 pseudo;
 
-	if ((void *)(icmp + 1) > (void *)(long)skb->data_end)
+	if ((void *)(icmp + 1) > gw_data_end(skb))
 		return -1;
 	tp_put32(ip, bpf_htonl(6u << 28));
 	ip->payload_len = bpf_htons(len);
@@ -132,8 +134,8 @@ TP_INLINE int gw_answer_ipv6(struct __sk_buff *skb, const struct gw_packet *p,
 	icmp->icmp6_dataun.un_data32[0] = bpf_htonl(e->mtu);
 	header = gw_sum_bytes(skb, GW_L4_V6, GW_ICMP_LEN + IPV6_LEN);
 	quoted = gw_sum_quoted(skb, p, GW_L4_V6 + GW_ICMP_LEN + IPV6_LEN, later);
-	icmp = (void *)(long)skb->data + GW_L4_V6;
-	if (header < 0 || quoted < 0 || (void *)(icmp + 1) > (void *)(long)skb->data_end)
+	icmp = gw_data(skb) + GW_L4_V6;
+	if (header < 0 || quoted < 0 || (void *)(icmp + 1) > gw_data_end(skb))
 		return -1;
 	icmp->icmp6_cksum = ~tp_sum_fold(pseudo + header + quoted);
 	return 0;
@@ -142,10 +144,10 @@ TP_INLINE int gw_answer_ipv6(struct __sk_buff *skb, const struct gw_packet *p,
 /* Back out of the device it came in by. */
 TP_INLINE int gw_send_back(struct __sk_buff *skb)
 {
-	void *eth = (void *)(long)skb->data;
+	void *eth = gw_data(skb);
 
 	if (self.l2_len) {
-		if (eth + ETH_HLEN > (void *)(long)skb->data_end)
+		if (eth + ETH_HLEN > gw_data_end(skb))
 			return TC_ACT_SHOT;
 		swap_macs(eth);
 	}

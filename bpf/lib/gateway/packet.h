@@ -67,10 +67,32 @@ struct gw_packet {
 #define GW_TCP_OFFSET 12 /* bytes of TCP's header with bit fields */
 #define GW_TCP_FLAGS  13
 
+/* Where the packet's linear part begins and ends. The context has these pointers in words of 32
+ * bits; left alone, the compiler may carry half of one around. */
+TP_INLINE void *gw_data(const struct __sk_buff *skb)
+{
+	void *data;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(data)
+		     : "r"(skb), "i"(offsetof(struct __sk_buff, data)));
+	return data;
+}
+
+TP_INLINE void *gw_data_end(const struct __sk_buff *skb)
+{
+	void *end;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(end)
+		     : "r"(skb), "i"(offsetof(struct __sk_buff, data_end)));
+	return end;
+}
+
 /* The first `len` bytes can be read directly, or the packet is shorter. */
 TP_INLINE bool gw_pull(struct __sk_buff *skb, __u32 len)
 {
-	if ((void *)(long)skb->data + len <= (void *)(long)skb->data_end)
+	if (gw_data(skb) + len <= gw_data_end(skb))
 		return true;
 	return !bpf_skb_pull_data(skb, len < skb->len ? len : skb->len);
 }
@@ -150,8 +172,8 @@ TP_INLINE int gw_parse_l4(struct gw_packet *p, const void *l4, const void *end)
 
 TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
 {
-	const void *end = (void *)(long)skb->data_end;
-	const struct iphdr *ip = (void *)(long)skb->data + GW_L3;
+	const void *end = gw_data_end(skb);
+	const struct iphdr *ip = gw_data(skb) + GW_L3;
 	__u16 fragment;
 
 	if ((void *)(ip + 1) > end || ip->version != 4)
@@ -177,8 +199,8 @@ TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
 
 TP_INLINE int gw_parse_ipv6(struct __sk_buff *skb, struct gw_packet *p)
 {
-	const void *end = (void *)(long)skb->data_end;
-	const struct ipv6hdr *ip = (void *)(long)skb->data + GW_L3;
+	const void *end = gw_data_end(skb);
+	const struct ipv6hdr *ip = gw_data(skb) + GW_L3;
 
 	if ((void *)(ip + 1) > end || ip->version != 6)
 		return GW_DROP_malformed;

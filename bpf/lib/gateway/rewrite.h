@@ -84,9 +84,9 @@ TP_INLINE int gw_sum_icmp(struct __sk_buff *skb, __u64 change)
 TP_INLINE int gw_write_ports(struct __sk_buff *skb, const struct gw_packet *p,
 			     const struct gw_ends *to)
 {
-	void *l4 = (void *)(long)skb->data + GW_L4_V4;
+	void *l4 = gw_data(skb) + GW_L4_V4;
 
-	if (l4 + GW_L4_MIN > (void *)(long)skb->data_end)
+	if (l4 + GW_L4_MIN > gw_data_end(skb))
 		return -1;
 	if (p->proto == IPPROTO_ICMP)
 		((struct icmphdr *)l4)->un.echo.id = gw_new_identifier(p, to);
@@ -97,10 +97,10 @@ TP_INLINE int gw_write_ports(struct __sk_buff *skb, const struct gw_packet *p,
 
 TP_INLINE int gw_write_ipv4(struct __sk_buff *skb, const struct gw_ends *to, __u64 addresses)
 {
-	struct iphdr *ip = (void *)(long)skb->data + GW_L3;
+	struct iphdr *ip = gw_data(skb) + GW_L3;
 	__u16 ttl = (__u16)~tp_htons(0x0100); /* one less */
 
-	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
+	if ((void *)(ip + 1) > gw_data_end(skb))
 		return -1;
 	ip->saddr = to->src;
 	ip->daddr = to->dst;
@@ -131,12 +131,12 @@ static __noinline int gw_rewrite(struct __sk_buff *skb, const struct gw_packet *
 /* Only the hop. */
 static __noinline int gw_hop(struct __sk_buff *skb, const struct gw_packet *p)
 {
-	struct ipv6hdr *ip6 = (void *)(long)skb->data + GW_L3;
+	struct ipv6hdr *ip6 = gw_data(skb) + GW_L3;
 	struct gw_ends same = gw_ends_of(p);
 
 	if (!p->v6)
 		return gw_write_ipv4(skb, &same, 0) ? GW_DROP_rewrite_failed : CARRY_ON;
-	if ((void *)(ip6 + 1) > (void *)(long)skb->data_end)
+	if ((void *)(ip6 + 1) > gw_data_end(skb))
 		return GW_DROP_rewrite_failed;
 	ip6->hop_limit--;
 	return CARRY_ON;
