@@ -53,8 +53,7 @@ SKEL := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
 LIB_SRC := $(wildcard userspace/*.c)
 CLI_SRC := $(wildcard userspace/cli/*.c)
 RELAY_SRC := $(wildcard relay/*.c)
-GATEWAY_SRC := $(filter-out $(if $(wildcard bpf/gateway.bpf.c),,$(filter-out \
-	gateway/datapath_policy%,$(wildcard gateway/datapath*.c))),$(wildcard gateway/*.c))
+GATEWAY_SRC := $(wildcard gateway/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 BPFT_SRC := $(wildcard tests/bpf/test_*.c)
 HARNESS_SRC := $(filter-out $(BPFT_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
@@ -100,7 +99,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 # A daemon waits for its own program only: the tests' and benchmarks' may break by themselves.
 $(call obj,$(RELAY_SRC)): | $(B)/bpf/relay.skel.h
-$(call obj,$(GATEWAY_SRC)): | $(filter $(B)/bpf/gateway.skel.h,$(SKEL))
+$(call obj,$(GATEWAY_SRC)): | $(B)/bpf/gateway.skel.h
 $(B)/userspace/bpf_tick.o: | $(B)/bpf/tick.skel.h
 $(call obj,$(UNIT_SRC) $(BPFT_SRC) $(HARNESS_SRC) $(TOOL_SRC) $(BENCH_SRC)): | $(SKEL)
 
