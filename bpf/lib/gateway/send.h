@@ -82,12 +82,27 @@ TP_INLINE int gw_fits(struct __sk_buff *skb, const struct gw_packet *p,
 	return CARRY_ON;
 }
 
+/* Of the device that the packet came in by. */
+TP_INLINE __u32 gw_own_mtu(void)
+{
+	__u32 id = self.id;
+	const struct gw_overlay *overlay = bpf_map_lookup_elem(&gw_overlays, &id);
+	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
+
+	if (self.role == GW_OVERLAY)
+		return overlay ? overlay->mtu : 0;
+	return uplink ? uplink->mtu : 0;
+}
+
+/* What comes back in answer must fit the device that this came in by, too. */
 TP_INLINE int gw_clamp(struct __sk_buff *skb, const struct gw_packet *p, const struct gw_way *way)
 {
+	__u32 own = gw_own_mtu(), mtu = own && own < way->mtu ? own : way->mtu;
+
 	if (p->proto != IPPROTO_TCP || !(p->tcp_flags & TCP_SYN) || p->part == GW_LATER_FRAGMENT)
 		return 0;
-	return p->v6 ? gw_clamp_mss(skb, GW_L4_V6, IPV6_LEN, way->mtu)
-		     : gw_clamp_mss(skb, GW_L4_V4, IPV4_LEN, way->mtu);
+	return p->v6 ? gw_clamp_mss(skb, GW_L4_V6, IPV6_LEN, mtu)
+		     : gw_clamp_mss(skb, GW_L4_V4, IPV4_LEN, mtu);
 }
 
 /* Out of the device. The verdict; the packet is spoilt when it is no redirect. */
