@@ -28,7 +28,7 @@ TP_INLINE void gw_count(__u32 reason, __u64 packets, __u64 bytes)
 /* The end of a packet that is not sent on by us. */
 TP_INLINE int gw_leave(struct __sk_buff *skb, __u32 reason)
 {
-	gw_count(reason, skb->gso_segs ? skb->gso_segs : 1, skb->len);
+	gw_count(reason, skb->gso_segs ? skb->gso_segs : 1, skb->len - self.l2_len);
 	switch (reason) {
 #define REASON_VERDICT(kind, name, text) \
 	case GW_##kind##_##name: return TC_VERDICT_##kind;
