@@ -22,7 +22,7 @@ static __noinline bool gw_overlay_of(const struct gw_packet *p, __u32 set, __u32
 		const struct gw_overlay *at = bpf_map_lookup_elem(&gw_overlays, &id);
 
 		if (!at || !at->ifindex)
-			return false;
+			continue;
 		key.overlay = i;
 		if (gw_is_node(&key, set)) {
 			*overlay = i;
@@ -130,6 +130,19 @@ static __noinline int gw_to_address(struct __sk_buff *skb, const struct gw_packe
 	return gw_to_node(skb, p, &key, NULL, policy);
 }
 
+/* TCP or UDP behind IPv4 options, to a port in the range? */
+static __noinline bool gw_options_in_range(struct __sk_buff *skb)
+{
+	struct iphdr ip;
+	__be16 port;
+
+	if (bpf_skb_load_bytes(skb, GW_L3, &ip, sizeof(ip)) ||
+	    (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
+	    bpf_skb_load_bytes(skb, GW_L3 + ip.ihl * 4 + 2, &port, sizeof(port)))
+		return false;
+	return gw_in_range(port);
+}
+
 TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 {
 	__u64 policy = gw_policy_now();
@@ -139,11 +152,13 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	__u32 id = self.id;
 	int why = gw_parse(skb, &p);
 
-	/* What we would not forward is still the host's to receive. */
-	if (why != CARRY_ON || gw_is_link_scope(p.dst))
-		return gw_leave(skb, GW_PASS_not_ours);
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
-	if (!uplink || !uplink->ifindex)
+	if (!uplink || !uplink->ifindex || gw_is_link_scope(p.dst))
+		return gw_leave(skb, GW_PASS_not_ours);
+	/* What we would not forward is still the host's to receive, but for what it would reset. */
+	if (why == GW_DROP_ip_options && gw_is_masquerade(uplink, &p) && gw_options_in_range(skb))
+		return gw_leave(skb, why);
+	if (why != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours);
 	if (p.part == GW_LATER_FRAGMENT)
 		return gw_later_fragment(skb, &p, now);
