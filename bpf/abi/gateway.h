@@ -189,7 +189,7 @@ struct gw_reverse {
 	__be16 node_port;
 	__u16 overlay;
 	__u32 claim;
-	__u32 pad;
+	__u32 holders; /* TCP connections that are open; after the last one the port is free soon */
 };
 
 struct gw_forward_key {
@@ -216,6 +216,10 @@ struct gw_filter_key {
 
 struct gw_filter {
 	__u32 until;
+	__u32 generation; /* of the policy that let the node send there */
+	__be32 node;	  /* in whose quota it counts */
+	__u16 overlay;
+	__u16 pad;
 };
 
 /* One word per (address slot, block of ports): 0, or the owner with GW_BLOCK_TAKEN. A node's blocks

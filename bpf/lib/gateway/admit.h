@@ -152,7 +152,7 @@ static __noinline int gw_classify_hairpin(const struct gw_packet *p, struct gw_f
 
 		uplink = bpf_map_lookup_elem(&gw_uplinks, &at);
 		if (!uplink || !uplink->ifindex)
-			return GW_PASS_not_ours;
+			continue;
 		why = gw_behind(uplink, id, tp_mapped_v4(p->dst), p->dst_port, p->proto, now, &peer,
 				&m);
 		if (why == GW_PASS_not_ours)
@@ -187,7 +187,7 @@ TP_INLINE int gw_map(const struct gw_flow_key *key, struct gw_flow *flow)
 	flow->claim = m.claim;
 	flow->ext_addr = m.ext_addr;
 	flow->ext_port = m.ext_port;
-	return gw_filter_open(key, m.index, m.claim, flow->until);
+	return gw_filter_open(key, flow);
 }
 
 /* The other half of a hairpin: what the node behind the mapping sends back. */
@@ -208,7 +208,8 @@ static __noinline int gw_pair_hairpin(const struct gw_packet *p, const struct gw
 	tp_map_v4(key.remote, flow->ext_addr);
 	key.remote_port = flow->ext_port;
 	key.proto = p->proto;
-	if (!gw_filter_passes(&key, m.index, m.claim, now))
+	if (knobs.filtering == GW_FILTER_ADDRESS_DEPENDENT &&
+	    !gw_filter_passes(&key, &m, gw_policy_generation(q->policy), now))
 		return GW_DROP_filtered;
 	there = gw_flow_find(&key, now, &dead);
 	if (there)
@@ -271,9 +272,11 @@ static __noinline int gw_judge_in(const struct gw_packet *p, const struct gw_flo
 	if (gw_is_local(p->src, key->overlay) || gw_is_node(&s->q.from, gw_policy_set(s->q.policy)))
 		return GW_DROP_spoofed_source;
 	s->q.from.overlay = GW_LOCAL_ELSEWHERE;
-	if (m && !gw_filter_passes(key, m->index, m->claim, now))
-		return GW_DROP_filtered;
-	return gw_ask(&s->q, &s->flow);
+	if (!m || knobs.filtering == GW_FILTER_ENDPOINT_INDEPENDENT)
+		return gw_ask(&s->q, &s->flow);
+	/* The node's own sending there was admitted, and that stands for what comes back. */
+	return gw_filter_passes(key, m, gw_policy_generation(s->q.policy), now) ? CARRY_ON
+										: GW_DROP_filtered;
 }
 
 /* A first packet from beyond an uplink to a node, through mapping *m or (NULL) routed. */
@@ -377,6 +380,8 @@ static __noinline int gw_again(const struct gw_flow_key *key, struct gw_flow *fl
 		why = gw_question_of(key, flow, &s->q) ? gw_ask(&s->q, flow) : GW_DROP_no_mapping;
 	if (why == CARRY_ON) {
 		flow->generation = gw_policy_generation(policy);
+		if (flow->kind == GW_FLOW_NAT && !(flow->flags & GW_FLOW_FROM_REMOTE))
+			gw_filter_open(key, flow);
 		return CARRY_ON;
 	}
 	gw_flow_end(key, flow->until);

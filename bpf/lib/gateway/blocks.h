@@ -48,6 +48,8 @@ static long gw_try_port(__u32 i, void *arg)
 	if (!block)
 		return 0;
 	block--;
+	if (block / s->per_slot + 1 != s->node->slot)
+		return 0; /* on an address that is gone */
 	port = knobs.nat_base + block % s->per_slot * knobs.nat_block + at % knobs.nat_block;
 	if (s->parity < 2 && (port & 1) != s->parity)
 		return 0;
@@ -156,6 +158,15 @@ static __noinline bool gw_block_take(struct gw_node *node, __u64 owner, __u32 sl
 TP_INLINE bool gw_slot_in_use(const struct gw_uplink *uplink, __u32 i)
 {
 	return i < TP_GW_ADDRS && i < uplink->n_addrs && uplink->addr[i];
+}
+
+/* Is the node on an address that is still there? */
+TP_INLINE bool gw_on_address(const struct gw_node *node, const struct gw_uplink *uplink,
+			     __u32 uplink_id)
+{
+	__u32 slot = *(const volatile __u32 *)&node->slot;
+
+	return slot && gw_slot_in_use(uplink, slot - 1 - uplink_id * TP_GW_ADDRS);
 }
 
 /* One more block: on the node's address, or, when it has none yet, on the first of the uplink's,

@@ -44,6 +44,7 @@ TP_INLINE int gw_out_nat(struct __sk_buff *skb, const struct gw_packet *p,
 {
 	struct gw_ends to = gw_ends_of(p);
 	struct gw_way way;
+	__u32 until;
 	int why;
 
 	to.src = flow->ext_addr;
@@ -55,10 +56,14 @@ TP_INLINE int gw_out_nat(struct __sk_buff *skb, const struct gw_packet *p,
 	why = gw_fits(skb, p, key, &way);
 	if (why != CARRY_ON)
 		return why;
+	until = flow->until;
 	gw_note(flow, p, true, now);
-	if (flow->flags & GW_FLOW_FROM_REMOTE || knobs.filtering == GW_FILTER_ENDPOINT_INDEPENDENT)
+	if (flow->until == until)
 		return gw_send(skb, p, &way, &to, GW_FORWARD_to_uplink);
-	why = gw_filter_open(key, flow->mapping, flow->claim, flow->until);
+	gw_keep(flow, now);
+	if (flow->flags & GW_FLOW_FROM_REMOTE)
+		return gw_send(skb, p, &way, &to, GW_FORWARD_to_uplink);
+	why = gw_filter_open(key, flow);
 	return why == CARRY_ON ? gw_send(skb, p, &way, &to, GW_FORWARD_to_uplink)
 			       : gw_leave(skb, why);
 }
@@ -91,6 +96,7 @@ TP_INLINE int gw_out_hairpin(struct __sk_buff *skb, const struct gw_packet *p,
 	if (why != CARRY_ON)
 		return why;
 	gw_note(flow, p, true, now);
+	gw_keep(flow, now);
 	return gw_send(skb, p, &way, &to, GW_FORWARD_hairpin);
 }
 

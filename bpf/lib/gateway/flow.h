@@ -9,6 +9,7 @@
 
 #include <linux/errno.h>
 
+#include "nat_word.h"
 #include "tcp.h"
 
 #define GW_NODE_OF_FLOWS 0xffff /* gw_node_key.uplink of the entry that counts a node's flows */
@@ -58,6 +59,41 @@ TP_INLINE struct gw_flow *gw_flow_find(const struct gw_flow_key *key, __u32 now,
 	return *dead ? NULL : flow;
 }
 
+/* --- TCP connections, and the port that they hold --- */
+
+/* Does the flow keep a port taken for as long as a connection may be idle? */
+TP_INLINE bool gw_flow_holds(const struct gw_flow *flow)
+{
+	return (flow->kind == GW_FLOW_NAT || flow->kind == GW_FLOW_HAIRPIN) &&
+	       flow->tcp_state != GW_TCP_NONE && flow->tcp_state != GW_TCP_CLOSED;
+}
+
+TP_INLINE void gw_port_hold(const struct gw_flow *flow)
+{
+	struct gw_reverse *reverse = bpf_map_lookup_elem(&nat_reverse, &flow->mapping);
+
+	if (reverse && reverse->claim == flow->claim)
+		__sync_fetch_and_add(&reverse->holders, 1);
+}
+
+/* When the last connection of a port is over, the port is soon free, and needs no rest then: its
+ * end was seen (RFC 6888 REQ-8). */
+static __noinline void gw_port_unhold(const struct gw_flow *flow)
+{
+	struct gw_reverse *reverse = bpf_map_lookup_elem(&nat_reverse, &flow->mapping);
+	__u64 *at = bpf_map_lookup_elem(&nat_words, &flow->mapping), word;
+	__u32 until =
+		(bpf_ktime_get_ns() >> TP_GW_TICK_SHIFT) + gw_ticks_of(knobs.timeout.tcp_closing);
+
+	if (!reverse || !at || reverse->claim != flow->claim ||
+	    __sync_fetch_and_add(&reverse->holders, -1) != 1)
+		return;
+	word = *(volatile __u64 *)at;
+	if (gw_word_claim(word) == flow->claim && gw_word_until(word) > until)
+		__sync_val_compare_and_swap(at, word,
+					    gw_word_make(until, flow->claim, GW_WORD_NO_REST));
+}
+
 /* Ends the flow with this key, if it has not got another life meanwhile than `until`. */
 static __noinline bool gw_flow_end(const struct gw_flow_key *key, __u32 until)
 {
@@ -69,6 +105,8 @@ static __noinline bool gw_flow_end(const struct gw_flow_key *key, __u32 until)
 		return false;
 	if (__sync_val_compare_and_swap(&flow->until, until, 0) != until)
 		return false;
+	if (gw_flow_holds(flow))
+		gw_port_unhold(flow);
 	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
 	bpf_map_delete_elem(&gw_flows, key);
 	node = bpf_map_lookup_elem(&gw_nodes, &owner);
@@ -104,6 +142,8 @@ static __noinline int gw_flow_add(const struct gw_flow_key *key, struct gw_flow 
 		return why;
 	flow->tag = gw_flow_tag(key);
 	err = bpf_map_update_elem(&gw_flows, key, flow, BPF_NOEXIST);
+	if (!err && gw_flow_holds(flow))
+		gw_port_hold(flow);
 	if (!err)
 		return CARRY_ON;
 	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
@@ -111,6 +151,29 @@ static __noinline int gw_flow_add(const struct gw_flow_key *key, struct gw_flow 
 	if (node)
 		gw_count_down(&node->flows);
 	return err == -EEXIST ? CARRY_ON : GW_DROP_flows_full;
+}
+
+/* Another end, unless somebody is ending the flow. */
+TP_INLINE void gw_flow_until(struct gw_flow *flow, __u32 until)
+{
+	__u32 was = *(volatile __u32 *)&flow->until;
+
+	if (was)
+		__sync_val_compare_and_swap(&flow->until, was, until);
+}
+
+static __noinline void gw_flow_move(struct gw_flow *flow, __u8 next, __u32 now)
+{
+	bool held = gw_flow_holds(flow), replied = next != GW_TCP_SYN_OUT && next != GW_TCP_SYN_IN;
+
+	if (!replied)
+		flow->flags &= ~GW_FLOW_REPLIED;
+	flow->tcp_state = next;
+	gw_flow_until(flow, now + gw_lifetime(IPPROTO_TCP, next));
+	if (held && !gw_flow_holds(flow))
+		gw_port_unhold(flow);
+	else if (!held && gw_flow_holds(flow))
+		gw_port_hold(flow);
 }
 
 /* A packet of the flow, in either direction: TCP's state, lifetime, counters. What comes in does
@@ -126,15 +189,13 @@ TP_INLINE void gw_flow_touch(struct gw_flow *flow, const struct gw_packet *p, bo
 		__u8 next = gw_tcp_next(flow->tcp_state, p->tcp_flags, out,
 					flow->flags & GW_FLOW_REPLIED);
 
-		if (next != flow->tcp_state) {
-			flow->tcp_state = next;
-			flow->until = now + gw_lifetime(p->proto, next);
-		}
+		if (next != flow->tcp_state)
+			gw_flow_move(flow, next, now);
 	}
 	if (out || p->proto == IPPROTO_TCP || flow->kind != GW_FLOW_NAT) {
 		until = now + gw_lifetime(p->proto, flow->tcp_state);
 		if ((__s32)(until - flow->until) >= GW_TICKS_STEP)
-			flow->until = until;
+			gw_flow_until(flow, until);
 	}
 }
 

@@ -50,6 +50,7 @@ TP_INLINE void gw_reverse_put(__u32 index, const struct gw_flow_key *key, __u32 
 	reverse->node = tp_mapped_v4(key->node);
 	reverse->node_port = key->node_port;
 	reverse->overlay = key->overlay;
+	reverse->holders = 0;
 	barrier();
 	*(volatile __u32 *)&reverse->claim = claim;
 }
@@ -98,11 +99,13 @@ static __noinline int gw_port_take(const struct gw_flow_key *key, const struct g
 	s->node = gw_node_get(&owner);
 	if (!s->node || !uplink)
 		return GW_DROP_mappings_full;
-	if (gw_port_find(s, parity) || (parity < 2 && gw_port_find(s, 2)))
+	if (gw_on_address(s->node, uplink, uplink_id) &&
+	    (gw_port_find(s, parity) || (parity < 2 && gw_port_find(s, 2))))
 		return CARRY_ON;
 	if (!gw_node_grow(s->node, uplink, word, uplink_id))
 		return GW_DROP_ports_full;
-	return gw_port_find(s, 2) ? CARRY_ON : GW_DROP_ports_full;
+	return gw_port_find(s, parity) || (parity < 2 && gw_port_find(s, 2)) ? CARRY_ON
+									     : GW_DROP_ports_full;
 }
 
 /* A new mapping for the flow's node end. */
@@ -180,11 +183,14 @@ TP_INLINE bool gw_mapping_back(__u32 index, __u32 now, struct gw_flow_key *key, 
 
 /* --- filtering: what the node has sent to, from this mapping (RFC 4787 REQ-8) ---------------- */
 
-static __noinline int gw_filter_open(const struct gw_flow_key *key, __u32 index, __u32 claim,
-				     __u32 until)
+/* The node sends to the remote, under this policy: what comes from there may come in. */
+static __noinline int gw_filter_open(const struct gw_flow_key *key, const struct gw_flow *flow)
 {
-	struct gw_filter_key at = {index, claim, tp_mapped_v4(key->remote)};
-	struct gw_filter *filter, fresh = {until};
+	struct gw_filter_key at = {flow->mapping, flow->claim, tp_mapped_v4(key->remote)};
+	struct gw_filter *filter, fresh = {.until = flow->until,
+					   .generation = flow->generation,
+					   .node = tp_mapped_v4(key->node),
+					   .overlay = key->overlay};
 	struct gw_node_key owner = {};
 	struct gw_node *node;
 
@@ -192,8 +198,11 @@ static __noinline int gw_filter_open(const struct gw_flow_key *key, __u32 index,
 		return CARRY_ON;
 	filter = bpf_map_lookup_elem(&nat_filters, &at);
 	if (filter) {
-		if ((__s32)(until - filter->until) >= GW_TICKS_STEP)
-			filter->until = until;
+		__u32 was = *(volatile __u32 *)&filter->until;
+
+		filter->generation = flow->generation;
+		if (was && (__s32)(flow->until - was) >= GW_TICKS_STEP)
+			__sync_val_compare_and_swap(&filter->until, was, flow->until);
 		return CARRY_ON;
 	}
 	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
@@ -205,15 +214,14 @@ static __noinline int gw_filter_open(const struct gw_flow_key *key, __u32 index,
 	return CARRY_ON;
 }
 
-TP_INLINE bool gw_filter_passes(const struct gw_flow_key *key, __u32 index, __u32 claim, __u32 now)
+/* Has the mapping sent to the remote, under a policy of this generation? */
+TP_INLINE bool gw_filter_passes(const struct gw_flow_key *key, const struct gw_mapping *m,
+				__u32 generation, __u32 now)
 {
-	struct gw_filter_key at = {index, claim, tp_mapped_v4(key->remote)};
-	const struct gw_filter *filter;
+	struct gw_filter_key at = {m->index, m->claim, tp_mapped_v4(key->remote)};
+	const struct gw_filter *filter = bpf_map_lookup_elem(&nat_filters, &at);
 
-	if (knobs.filtering != GW_FILTER_ADDRESS_DEPENDENT)
-		return true;
-	filter = bpf_map_lookup_elem(&nat_filters, &at);
-	return filter && now < filter->until;
+	return filter && now < filter->until && filter->generation == generation;
 }
 
 #endif

@@ -52,17 +52,13 @@ static long gw_sweep_forward(__u32 i, void *arg)
 	return 0;
 }
 
-/* A filter counts for the node that opened it, which the reverse entry of its port still names. */
-TP_INLINE void gw_filter_uncount(const struct gw_filter_key *key)
+TP_INLINE void gw_filter_uncount(const struct gw_filter *filter)
 {
-	const struct gw_reverse *reverse = bpf_map_lookup_elem(&nat_reverse, &key->mapping);
 	struct gw_node_key owner = {.uplink = GW_NODE_OF_FLOWS};
 	struct gw_node *node;
 
-	if (!reverse)
-		return;
-	tp_map_v4(owner.addr, reverse->node);
-	owner.overlay = reverse->overlay;
+	tp_map_v4(owner.addr, filter->node);
+	owner.overlay = filter->overlay;
 	node = bpf_map_lookup_elem(&gw_nodes, &owner);
 	if (node)
 		gw_count_down(&node->filters);
@@ -81,7 +77,7 @@ static long gw_sweep_filter(__u32 i, void *arg)
 	if (!until || gw_sweep_now() < until ||
 	    __sync_val_compare_and_swap(&filter->until, until, 0) != until)
 		return 0;
-	gw_filter_uncount(&s->filter[i]);
+	gw_filter_uncount(filter);
 	s->done += !bpf_map_delete_elem(&nat_filters, &s->filter[i]);
 	return 0;
 }
