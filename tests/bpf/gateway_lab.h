@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The gateway's programs on maps of their own, fed with frames through BPF test runs:
+ *
+ *	alice 100.64.1.1 fd00::1 ─┐
+ *	bob   100.64.1.2 fd00::2 ─┴ overlay 0 ── gateway ── uplink 0 ── 192.168.10.0/24
+ *(masqueraded) 100.64.1.254, fd00::fe           192.168.10.254 ├─── 172.16.0.0/16 (routed) └───
+ *2001:db8::/32 (routed)
+ *
+ * Both devices are Ethernet to the programs. Frames are built, and checksums computed, byte by
+ * byte, sharing no code with the programs.
+ */
+#ifndef TP_TESTS_BPF_GATEWAY_LAB_H
+#define TP_TESTS_BPF_GATEWAY_LAB_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bpf/abi/gateway.h"
+
+#define ALICE	 "100.64.1.1"
+#define BOB	 "100.64.1.2"
+#define ALICE6	 "fd00::1"
+#define BOB6	 "fd00::2"
+#define GATEWAY	 "100.64.1.254"
+#define EXTERNAL "192.168.10.254"
+#define SERVER	 "192.168.10.7"
+#define OTHER	 "192.168.10.8"
+#define ROUTED	 "172.16.3.4"
+#define ROUTED6	 "2001:db8::7"
+
+#define LAB_BASE  10000
+#define LAB_RANGE 1024
+#define LAB_BLOCK 64
+#define LAB_MTU	  1420 /* of the overlay; the uplink's is 1500 */
+#define LAB_MARK  0x54504757
+
+#define TCP_F 1
+#define TCP_S 2
+#define TCP_R 4
+#define TCP_A 16
+
+enum lab_side { FROM_NODE, FROM_HOST, FROM_UPLINK };
+enum lab_verdict { PASS = -1, SHOT = 2, REDIRECT = 7 };
+
+struct lab_frame {
+	uint32_t len;
+	uint8_t data[4096];
+};
+
+/* An IP packet to be, both addresses of one family. Zero means: TTL 64, no flags. */
+struct lab_packet {
+	const char *src, *dst;
+	uint8_t proto;
+	uint16_t sport, dport; /* ICMP: type and code, identifier */
+	uint8_t flags, ttl;
+	uint16_t mss;	      /* TCP: an option, behind a NOP and its like when `odd` */
+	uint32_t payload;     /* bytes, of a pattern */
+	const uint8_t *quote; /* ICMP errors: what follows the header, `payload` bytes */
+	bool df, no_checksum, options;
+};
+
+struct lab_rule {
+	char *from, *to, *proto, *port; /* proto, port NULL: all */
+};
+
+struct lab;
+
+struct gw_knobs lab_knobs(void);
+struct lab *lab_open(const struct gw_knobs *knobs);
+void lab_close(struct lab *lab);
+/* As it was when it was opened, but for the policy and its hits. Loading takes seconds. */
+void lab_reset(struct lab *lab);
+/* Puts rules in force; what none allows is denied. The last one has from NULL. */
+void lab_policy(struct lab *lab, const struct lab_rule *rules);
+void lab_policy_shadow(struct lab *lab, const struct lab_rule *rules);
+struct policy_hit lab_hit(struct lab *lab, uint32_t rule);
+int lab_map(struct lab *lab, const char *name);
+/* Replaces the uplink's masquerade address in place `i`. */
+void lab_external(struct lab *lab, uint32_t i, const char *addr);
+
+/* Runs the side's program on *in; the packet as it leaves is in *out, the mark in lab_mark(). */
+int lab_run(struct lab *lab, enum lab_side side, const struct lab_frame *in, struct lab_frame *out);
+/* The same with a mark on the skb. */
+int lab_run_marked(struct lab *lab, enum lab_side side, uint32_t mark, const struct lab_frame *in,
+		   struct lab_frame *out);
+/* The same as a packet that stands for segments of this size. */
+int lab_run_gso(struct lab *lab, enum lab_side side, uint32_t gso_size, const struct lab_frame *in,
+		struct lab_frame *out);
+uint32_t lab_mark(const struct lab *lab);
+/* XDP's verdict. */
+int lab_run_xdp(struct lab *lab, const struct lab_frame *in);
+/* Only what is in gw_sweep_list. */
+void lab_sweep(struct lab *lab);
+
+/* The one reason counted since the last call; more or fewer than one fails the test. */
+int lab_reason(struct lab *lab, struct gw_count *count);
+const char *lab_reason_name(int reason);
+
+/* Builds, runs, and demands verdict and reason; out may be NULL. */
+void lab_expect(struct lab *lab, enum lab_side side, const struct lab_packet *p,
+		struct lab_frame *out, int verdict, int reason);
+
+/* --- flows, mappings --- */
+
+struct gw_flow_key lab_key(const char *node, uint16_t node_port, const char *remote,
+			   uint16_t remote_port, uint8_t proto);
+/* False: there is none. */
+bool lab_flow(struct lab *lab, const struct gw_flow_key *key, struct gw_flow *flow);
+void lab_flow_put(struct lab *lab, const struct gw_flow_key *key, const struct gw_flow *flow);
+uint64_t lab_word(struct lab *lab, uint32_t index);
+void lab_word_put(struct lab *lab, uint32_t index, uint64_t word);
+/* Quotas used by a node. */
+struct gw_node lab_node(struct lab *lab, const char *addr, uint16_t uplink);
+uint32_t lab_ticks(void);
+
+/* --- frames (gateway_frame.c) --- */
+
+void lab_addr(uint8_t addr[16], const char *text);
+void lab_build(struct lab_frame *f, const struct lab_packet *p);
+/* All checksums recomputed from all bytes, and lengths; false with a message. */
+bool lab_checksums_ok(const struct lab_frame *f);
+const uint8_t *lab_ip(const struct lab_frame *f);
+const uint8_t *lab_l4(const struct lab_frame *f);
+bool lab_is_from(const struct lab_frame *f, const char *addr);
+bool lab_is_to(const struct lab_frame *f, const char *addr);
+uint16_t lab_get16(const uint8_t *p);
+uint16_t lab_sport(const struct lab_frame *f);
+uint16_t lab_dport(const struct lab_frame *f);
+uint8_t lab_ttl(const struct lab_frame *f);
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Masquerading: which address and port the outside sees, who may answer, and for how long. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "gateway_lab.h"
+
+static const struct lab_rule out_all[] = {{"alice", "192.168.10.0/24", NULL, NULL},
+					  {"bob", "192.168.10.0/24", NULL, NULL},
+					  {NULL, NULL, NULL, NULL}};
+
+static int set_up(void **state)
+{
+	struct gw_knobs knobs = lab_knobs();
+
+	*state = lab_open(&knobs);
+	return 0;
+}
+
+static int before(void **state)
+{
+	lab_reset(*state);
+	lab_policy(*state, out_all);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	lab_close(*state);
+	return 0;
+}
+
+static struct lab_packet udp(const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	return (struct lab_packet){.src = src,
+				   .dst = dst,
+				   .proto = IPPROTO_UDP,
+				   .sport = sport,
+				   .dport = dport,
+				   .payload = 33};
+}
+
+static struct lab_packet tcp(const char *src, uint16_t sport, const char *dst, uint16_t dport,
+			     uint8_t flags)
+{
+	return (struct lab_packet){.src = src,
+				   .dst = dst,
+				   .proto = IPPROTO_TCP,
+				   .sport = sport,
+				   .dport = dport,
+				   .flags = flags};
+}
+
+/* Sends it out; gives the external port. */
+static uint16_t send_out(struct lab *lab, const struct lab_packet *p)
+{
+	struct lab_frame out;
+
+	lab_expect(lab, FROM_NODE, p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_true(lab_is_from(&out, EXTERNAL));
+	assert_true(lab_is_to(&out, p->dst));
+	assert_int_equal(lab_dport(&out), p->dport);
+	assert_int_equal(lab_ttl(&out), 63);
+	return lab_sport(&out);
+}
+
+static void test_udp_both_ways(void **state)
+{
+	struct lab *lab = *state;
+	uint64_t hits = lab_hit(lab, 1).flows;
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	uint16_t port = send_out(lab, &p);
+	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
+	struct lab_frame out;
+	struct gw_flow flow;
+
+	assert_in_range(port, LAB_BASE, LAB_BASE + LAB_RANGE - 1);
+	assert_int_equal(port % 2, 0);
+	back = udp(SERVER, 53, EXTERNAL, port);
+	lab_expect(lab, FROM_UPLINK, &back, &out, REDIRECT, GW_FORWARD_to_overlay);
+	assert_int_equal(lab_mark(lab), LAB_MARK);
+	assert_true(lab_is_from(&out, SERVER));
+	assert_true(lab_is_to(&out, ALICE));
+	assert_int_equal(lab_sport(&out), 53);
+	assert_int_equal(lab_dport(&out), 5000);
+	assert_int_equal(lab_ttl(&out), 63);
+	assert_true(lab_flow(lab, &key, &flow));
+	assert_int_equal(flow.kind, GW_FLOW_NAT);
+	assert_int_equal(flow.rule, 1);
+	assert_int_equal(flow.flags, GW_FLOW_REPLIED);
+	assert_int_equal(flow.out.packets, 1);
+	assert_int_equal(flow.out.bytes, 20 + 8 + 33);
+	assert_int_equal(flow.in.packets, 1);
+	assert_int_equal(lab_hit(lab, 1).flows, hits + 1);
+}
+
+/* A sum of zero says that there is none, and stays so. */
+static void test_udp_without_checksum(void **state)
+{
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_frame out;
+
+	p.no_checksum = true;
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_int_equal(lab_get16(lab_l4(&out) + 6), 0);
+}
+
+/* RFC 4787 REQ-1: one port for all remotes; REQ-2: one address. */
+static void test_endpoint_independent(void **state)
+{
+	struct lab_packet a = udp(ALICE, 5001, SERVER, 53), b = udp(ALICE, 5001, OTHER, 99);
+	uint16_t port = send_out(*state, &a);
+
+	assert_int_equal(send_out(*state, &b), port);
+	assert_int_equal(port % 2, 1);
+	b.sport = 5003;
+	assert_int_not_equal(send_out(*state, &b), port);
+}
+
+static void test_same_port_of_two_nodes(void **state)
+{
+	struct lab_packet a = udp(ALICE, 5000, SERVER, 53), b = udp(BOB, 5000, SERVER, 53);
+
+	assert_int_not_equal(send_out(*state, &a), send_out(*state, &b));
+}
+
+static void test_icmp_echo(void **state)
+{
+	struct lab_packet p = {.src = ALICE,
+			       .dst = SERVER,
+			       .proto = IPPROTO_ICMP,
+			       .sport = 0x0800,
+			       .dport = 77,
+			       .payload = 56};
+	struct lab_packet back = {
+		.src = SERVER, .dst = EXTERNAL, .proto = IPPROTO_ICMP, .payload = 56};
+	struct lab_frame out;
+
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	back.dport = lab_get16(lab_l4(&out) + 4);
+	lab_expect(*state, FROM_UPLINK, &back, &out, REDIRECT, GW_FORWARD_to_overlay);
+	assert_int_equal(lab_get16(lab_l4(&out) + 4), 77);
+	assert_true(lab_is_to(&out, ALICE));
+}
+
+/* --- who may answer ------------------------------------------------------------------------- */
+
+static void test_address_dependent(void **state)
+{
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	uint16_t port = send_out(*state, &p);
+
+	back = udp(OTHER, 53, EXTERNAL, port);
+	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_filtered);
+	back = udp(SERVER, 54, EXTERNAL, port); /* the address counts, not the port */
+	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
+}
+
+static void test_no_mapping(void **state)
+{
+	struct lab_packet p = udp(SERVER, 53, EXTERNAL, LAB_BASE + 5), low = p;
+	struct lab_frame f;
+
+	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_no_mapping);
+	lab_build(&f, &p);
+	assert_int_equal(lab_run_xdp(*state, &f), 1);
+	assert_int_equal(lab_reason(*state, NULL), GW_DROP_no_mapping);
+	p.options = true; /* nor may the host answer it */
+	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_ip_options);
+	low.dport = 22;
+	lab_expect(*state, FROM_UPLINK, &low, NULL, PASS, GW_PASS_not_ours);
+	low.dport = LAB_BASE + LAB_RANGE;
+	lab_expect(*state, FROM_UPLINK, &low, NULL, PASS, GW_PASS_not_ours);
+}
+
+static void test_unsolicited_syn(void **state)
+{
+	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S), syn, ack;
+	uint16_t port = send_out(*state, &p);
+
+	syn = tcp(OTHER, 1234, EXTERNAL, port, TCP_S);
+	lab_expect(*state, FROM_UPLINK, &syn, NULL, SHOT, GW_DROP_unsolicited_syn);
+	ack = tcp(OTHER, 1234, EXTERNAL, port, TCP_A);
+	lab_expect(*state, FROM_UPLINK, &ack, NULL, SHOT, GW_DROP_no_flow);
+}
+
+/* --- for how long --------------------------------------------------------------------------- */
+
+static void connect_tcp(struct lab *lab, uint16_t node_port, uint16_t *port)
+{
+	struct lab_packet p = tcp(ALICE, node_port, SERVER, 80, TCP_S), back;
+
+	*port = send_out(lab, &p);
+	back = tcp(SERVER, 80, EXTERNAL, *port, TCP_S | TCP_A);
+	lab_expect(lab, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	p.flags = TCP_A;
+	assert_int_equal(send_out(lab, &p), *port);
+}
+
+static void close_tcp(struct lab *lab, uint16_t node_port, uint16_t port)
+{
+	struct lab_packet p = tcp(ALICE, node_port, SERVER, 80, TCP_F | TCP_A), back;
+
+	send_out(lab, &p);
+	back = tcp(SERVER, 80, EXTERNAL, port, TCP_F | TCP_A);
+	lab_expect(lab, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
+}
+
+static uint32_t seconds_left(uint32_t until)
+{
+	return (uint32_t)(((uint64_t)(until - lab_ticks()) << TP_GW_TICK_SHIFT) / 1000000000);
+}
+
+static struct gw_flow flow_of(struct lab *lab, uint16_t node_port, uint8_t proto, uint16_t dport)
+{
+	struct gw_flow_key key = lab_key(ALICE, node_port, SERVER, dport, proto);
+	struct gw_flow flow;
+
+	assert_true(lab_flow(lab, &key, &flow));
+	return flow;
+}
+
+static void test_tcp_lifetimes(void **state)
+{
+	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S);
+	struct gw_flow flow;
+	uint16_t port;
+
+	send_out(*state, &p);
+	flow = flow_of(*state, 5000, IPPROTO_TCP, 80);
+	assert_int_equal(flow.tcp_state, GW_TCP_SYN_OUT);
+	assert_in_range(seconds_left(flow.until), 238, 241);
+	connect_tcp(*state, 5000, &port);
+	flow = flow_of(*state, 5000, IPPROTO_TCP, 80);
+	assert_int_equal(flow.tcp_state, GW_TCP_ESTABLISHED);
+	assert_in_range(seconds_left(flow.until), 7437, 7441);
+	assert_in_range(seconds_left((uint32_t)lab_word(*state, flow.mapping)), 7430, 7441);
+	close_tcp(*state, 5000, port);
+	flow = flow_of(*state, 5000, IPPROTO_TCP, 80);
+	assert_int_equal(flow.tcp_state, GW_TCP_CLOSED);
+	assert_in_range(seconds_left(flow.until), 238, 241);
+}
+
+/* A port is not held for the two hours that an idle connection may last. */
+static void test_tcp_port_free_after_close(void **state)
+{
+	struct gw_flow flow;
+	uint64_t word;
+	uint16_t port;
+
+	connect_tcp(*state, 5000, &port);
+	close_tcp(*state, 5000, port);
+	flow = flow_of(*state, 5000, IPPROTO_TCP, 80);
+	word = lab_word(*state, flow.mapping);
+	assert_in_range(seconds_left((uint32_t)word), 230, 241);
+	assert_int_equal(word >> 56, GW_WORD_NO_REST);
+}
+
+/* Nor given up while the node has another connection on it. */
+static void test_tcp_port_of_two(void **state)
+{
+	struct lab_packet second = tcp(ALICE, 5000, OTHER, 80, TCP_S);
+	struct gw_flow flow;
+	uint16_t port;
+
+	connect_tcp(*state, 5000, &port);
+	assert_int_equal(send_out(*state, &second), port);
+	close_tcp(*state, 5000, port);
+	flow = flow_of(*state, 5000, IPPROTO_TCP, 80);
+	assert_true(seconds_left((uint32_t)lab_word(*state, flow.mapping)) > 7000);
+}
+
+/* Packets from outside do not keep a UDP mapping alive (RFC 4787 REQ-6), those of the node do. */
+static void test_udp_refresh(void **state)
+{
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
+	uint16_t port = send_out(*state, &p);
+	struct gw_flow flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
+	uint64_t word = lab_word(*state, flow.mapping);
+
+	flow.until -= 1000;
+	lab_flow_put(*state, &key, &flow);
+	lab_word_put(*state, flow.mapping, word - 1000);
+	back = udp(SERVER, 53, EXTERNAL, port);
+	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	assert_int_equal(flow_of(*state, 5000, IPPROTO_UDP, 53).until, flow.until);
+	assert_int_equal(lab_word(*state, flow.mapping), word - 1000);
+	send_out(*state, &p);
+	assert_true(flow_of(*state, 5000, IPPROTO_UDP, 53).until > flow.until + 900);
+	send_out(*state, &p);
+	assert_true(lab_word(*state, flow.mapping) > word - 100);
+}
+
+static void test_expired_mapping(void **state)
+{
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	uint16_t port = send_out(*state, &p);
+	struct gw_flow flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
+	uint64_t word = lab_word(*state, flow.mapping);
+
+	lab_word_put(*state, flow.mapping, (word & ~0xffffffffull) | (lab_ticks() - 1));
+	back = udp(SERVER, 53, EXTERNAL, port);
+	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_no_mapping);
+	/* The port rests, so the node gets another one, and one flow. */
+	assert_int_not_equal(send_out(*state, &p), port);
+	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, 1);
+}
+
+static void test_expired_flow(void **state)
+{
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
+	uint16_t port = send_out(*state, &p);
+	struct gw_flow flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
+	uint64_t hits = lab_hit(*state, 1).flows;
+
+	flow.until = lab_ticks() - 5;
+	lab_flow_put(*state, &key, &flow);
+	assert_int_equal(send_out(*state, &p), port);
+	assert_int_equal(lab_hit(*state, 1).flows, hits + 1);
+	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, 1);
+}
+
+/* Both devices' MTUs bound what a SYN may announce, whichever way it goes. */
+static void test_mss(void **state)
+{
+	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S), back;
+	struct lab_frame out;
+
+	p.mss = 1460;
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_int_equal(lab_get16(lab_l4(&out) + 22), LAB_MTU - 40);
+	back = tcp(SERVER, 80, EXTERNAL, lab_sport(&out), TCP_S | TCP_A);
+	back.mss = 1460;
+	lab_expect(*state, FROM_UPLINK, &back, &out, REDIRECT, GW_FORWARD_to_overlay);
+	assert_int_equal(lab_get16(lab_l4(&out) + 22), LAB_MTU - 40);
+	p.mss = 600;
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_int_equal(lab_get16(lab_l4(&out) + 22), 600);
+}
+
+/* --- limits --------------------------------------------------------------------------------- */
+
+static void test_ports_full(void **state)
+{
+	struct lab_packet p = udp(ALICE, 1, SERVER, 53);
+	uint8_t used[LAB_RANGE] = {0};
+	struct lab_frame out;
+
+	for (uint16_t i = 0; i < 4 * LAB_BLOCK; i++, p.sport++) {
+		uint16_t port = (uint16_t)(send_out(*state, &p) - LAB_BASE);
+
+		assert_in_range(port, 0, LAB_RANGE - 1);
+		assert_int_equal(used[port]++, 0);
+	}
+	lab_build(&out, &p);
+	lab_run(*state, FROM_NODE, &out, &out);
+	p = udp(BOB, 1, SERVER, 53); /* who has none yet is not hurt */
+	lab_build(&out, &p);
+	assert_int_equal(lab_run(*state, FROM_NODE, &out, &out), REDIRECT);
+	assert_true(lab_is_to(&out, SERVER));
+}
+
+/* The address is gone, the daemon has ended its mappings: the next packet has the new one. */
+static void test_address_change(void **state)
+{
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_frame out;
+	struct gw_flow flow;
+
+	send_out(*state, &p);
+	flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
+	lab_external(*state, 0, NULL);
+	lab_external(*state, 3, "192.168.10.99");
+	lab_word_put(*state, flow.mapping, (uint64_t)(flow.claim + 1) << 32);
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_true(lab_is_from(&out, "192.168.10.99"));
+}
+
+/* --- hairpin (RFC 4787 REQ-9, RFC 5382 REQ-8) ------------------------------------------------ */
+
+static const struct lab_rule hairpin_rules[] = {{"alice", "192.168.10.0/24", NULL, NULL},
+						{"bob", "192.168.10.0/24", NULL, NULL},
+						{"bob", "alice", NULL, NULL},
+						{NULL, NULL, NULL, NULL}};
+
+static void test_hairpin(void **state)
+{
+	struct lab *lab;
+	struct gw_knobs knobs = lab_knobs();
+	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), to;
+	struct lab_frame out;
+	uint16_t alice, bob;
+
+	(void)state;
+	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
+	lab = lab_open(&knobs);
+	lab_policy(lab, hairpin_rules);
+	alice = send_out(lab, &p);
+	to = udp(BOB, 6000, EXTERNAL, alice);
+	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
+	assert_true(lab_is_from(&out, EXTERNAL));
+	assert_true(lab_is_to(&out, ALICE));
+	assert_int_equal(lab_dport(&out), 5000);
+	bob = lab_sport(&out);
+	to = udp(ALICE, 5000, EXTERNAL, bob); /* no rule lets alice begin, but she may answer */
+	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
+	assert_true(lab_is_from(&out, EXTERNAL));
+	assert_true(lab_is_to(&out, BOB));
+	assert_int_equal(lab_sport(&out), alice);
+	assert_int_equal(lab_dport(&out), 6000);
+	to = udp(ALICE, 5000, EXTERNAL, (uint16_t)(bob ^ 1));
+	lab_expect(lab, FROM_NODE, &to, NULL, SHOT, GW_DROP_no_mapping);
+	lab_close(lab);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, before)
+	const struct CMUnitTest tests[] = {
+		T(test_udp_both_ways),
+		T(test_udp_without_checksum),
+		T(test_endpoint_independent),
+		T(test_same_port_of_two_nodes),
+		T(test_icmp_echo),
+		T(test_address_dependent),
+		T(test_no_mapping),
+		T(test_unsolicited_syn),
+		T(test_tcp_lifetimes),
+		T(test_tcp_port_free_after_close),
+		T(test_tcp_port_of_two),
+		T(test_udp_refresh),
+		T(test_expired_mapping),
+		T(test_expired_flow),
+		T(test_mss),
+		T(test_ports_full),
+		T(test_address_change),
+		cmocka_unit_test(test_hairpin),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
