@@ -67,6 +67,8 @@ void tp_wireguard_close(struct tp_wireguard *dev);
 /* Takes the device away, and closes. wireguard-go ends with its device. 0 or -errno. */
 int tp_wireguard_delete(struct tp_wireguard *dev);
 
+/* Another one after tp_wireguard_apply() found a wireguard-go that was started anew: then
+ * addresses, routes and attached programs are gone with the former device. */
 int tp_wireguard_ifindex(const struct tp_wireguard *dev);
 bool tp_wireguard_adopted(const struct tp_wireguard *dev); /* else it was made */
 enum tp_wireguard_backend tp_wireguard_backend(const struct tp_wireguard *dev); /* never AUTO */
@@ -87,8 +89,8 @@ struct tp_wireguard_stats {
 };
 typedef void tp_wireguard_stats_fn(void *ctx, const struct tp_wireguard_stats *peer);
 
-/* Calls fn for each peer; fn may not use dev. *listen_port (may be NULL): the one in use. 0 or
- * -errno. */
+/* Calls fn for each peer; fn may not use dev. *listen_port (may be NULL): the one in use. 0;
+ * -ENOTCONN: wireguard-go ended, and the next apply looks for another; or -errno. */
 int tp_wireguard_stats(struct tp_wireguard *dev, uint16_t *listen_port, tp_wireguard_stats_fn *fn,
 		       void *ctx);
 
