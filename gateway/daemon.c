@@ -297,6 +297,7 @@ static int open_kernel_side(struct gw_daemon *d)
 	err = err ?: gw_sweeper_new(&d->sweeper, d->dp, d->blocks);
 	err = err ?: open_links(d);
 	err = err ?: open_policy(d);
+	err = err ?: gw_punts_new(&d->punts, d->base, d->dp);
 	return err ?: gw_datapath_attach(d->dp, d->config, &d->state);
 }
 
@@ -398,6 +399,7 @@ static void daemon_close(struct gw_daemon *d)
 	gw_datapath_policy_close(d->published);
 	gw_policy_free(d->policy);
 	gw_links_free(d->links);
+	gw_punts_free(d->punts);
 	gw_sweeper_free(d->sweeper);
 	gw_blocks_free(d->blocks);
 	gw_datapath_close(d->dp);

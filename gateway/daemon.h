@@ -11,6 +11,7 @@
 #include "gateway/links.h"
 #include "gateway/overlay.h"
 #include "gateway/policy.h"
+#include "gateway/punt.h"
 #include "gateway/state.h"
 #include "gateway/sweep.h"
 
@@ -29,6 +30,7 @@ struct gw_daemon {
 	struct gw_blocks *blocks;
 	struct gw_sweeper *sweeper;
 	struct gw_links *links;
+	struct gw_punts *punts;
 	struct gw_policy_tables *policy; /* in force */
 	struct gw_datapath_policy *published;
 	double compile_ms; /* that the policy took, publishing included */

@@ -46,6 +46,7 @@ int gw_device_l2_len(const char *name);
 /* --- what the daemon tells the programs (datapath_maps.c); 0 or -errno --- */
 
 int gw_datapath_overlay_put(struct gw_datapath *dp, uint32_t id, const struct gw_overlay *o);
+int gw_datapath_overlay_get(struct gw_datapath *dp, uint32_t id, struct gw_overlay *o);
 int gw_datapath_uplink_put(struct gw_datapath *dp, uint32_t id, const struct gw_uplink *u);
 int gw_datapath_uplink_get(struct gw_datapath *dp, uint32_t id, struct gw_uplink *u);
 
@@ -101,5 +102,19 @@ int gw_datapath_batch(struct gw_datapath *dp, const char *map, struct gw_cursor 
 /* The list for the program gw_sweep, to be filled; and its run. 0 or -errno. */
 struct gw_sweep *gw_datapath_sweep_list(const struct gw_datapath *dp);
 int gw_datapath_sweep(struct gw_datapath *dp);
+
+/* --- packets that the programs leave to the daemon (datapath_punt.c) --- */
+
+typedef void gw_punt_fn(void *arg, const struct gw_punt *punt);
+
+/* *fd becomes readable when there are packets; then punts_read() calls fn for each. 0 or -errno. */
+int gw_datapath_punts_open(struct gw_datapath *dp, gw_punt_fn *fn, void *arg, int *fd);
+void gw_datapath_punts_read(struct gw_datapath *dp);
+void gw_datapath_punts_close(struct gw_datapath *dp);
+/* What the first fragment of a datagram left. 0 or -ENOENT. */
+int gw_datapath_fragment_get(struct gw_datapath *dp, const struct gw_fragment_key *key,
+			     struct gw_fragment *out);
+/* Of packets that the gateway itself sends into an overlay. */
+uint32_t gw_datapath_mark(const struct gw_datapath *dp);
 
 #endif

@@ -26,6 +26,11 @@ int gw_datapath_overlay_put(struct gw_datapath *dp, uint32_t id, const struct gw
 	return bpf_map_update_elem(MAP_FD(dp, gw_overlays), &id, o, BPF_ANY);
 }
 
+int gw_datapath_overlay_get(struct gw_datapath *dp, uint32_t id, struct gw_overlay *o)
+{
+	return bpf_map_lookup_elem(MAP_FD(dp, gw_overlays), &id, o);
+}
+
 int gw_datapath_uplink_put(struct gw_datapath *dp, uint32_t id, const struct gw_uplink *u)
 {
 	return bpf_map_update_elem(MAP_FD(dp, gw_uplinks), &id, u, BPF_ANY);

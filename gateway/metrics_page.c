@@ -221,6 +221,17 @@ static void write_attached(struct tp_metrics *m, const struct gw_daemon *d)
 			       gw_datapath_attached(d->dp, c->egress.uplinks[i]));
 }
 
+static void write_punts(struct tp_metrics *m, const struct gw_punt_stats *s)
+{
+	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_punted_packets_total",
+			  "Fragments and packets to be cut that the programs left to the daemon.");
+	tp_metrics_u64(m, TP_LABELS({"outcome", "cut"}), s->cut);
+	tp_metrics_u64(m, TP_LABELS({"outcome", "followed"}), s->followed);
+	tp_metrics_u64(m, TP_LABELS({"outcome", "no_room"}), s->full);
+	tp_metrics_u64(m, TP_LABELS({"outcome", "no_first_fragment"}), s->lone);
+	tp_metrics_u64(m, TP_LABELS({"outcome", "failed"}), s->failed);
+}
+
 static void write_state(struct tp_metrics *m, const struct gw_daemon *d)
 {
 	const struct gw_sweep_stats *s = gw_sweeper_stats(d->sweeper);
@@ -233,6 +244,7 @@ static void write_state(struct tp_metrics *m, const struct gw_daemon *d)
 	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_swept_entries_total",
 			  "Dead entries removed from the tables.");
 	tp_metrics_u64(m, NULL, s->removed);
+	write_punts(m, gw_punts_stats(d->punts));
 	write_attached(m, d);
 	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_uptime_seconds",
 			  "Time since the daemon started.");

@@ -395,4 +395,22 @@ struct gw_fragment {
 	__u32 pad;
 };
 
+/* What programs can't do to a packet, they hand to the daemon (gateway/punt.h), in the ring
+ * gw_punted. */
+#define TP_GW_PUNT 2048 /* IP bytes; what is larger is dropped */
+
+enum gw_punt_kind {
+	GW_PUNT_EARLY = 1, /* a later fragment, as it came, whose first one has not come yet */
+	GW_PUNT_LARGE, /* IPv4 that may be fragmented, rewritten already, too big for `ifindex` */
+};
+
+struct gw_punt {
+	__u32 kind;
+	__u32 len; /* bytes in packet */
+	__u32 ifindex;
+	__u32 mtu;		    /* LARGE: of that device */
+	struct gw_fragment_key key; /* EARLY */
+	__u8 packet[TP_GW_PUNT];
+};
+
 #endif

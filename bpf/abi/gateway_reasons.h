@@ -28,7 +28,7 @@
 	X(ANSWER, too_big,         "larger than the next MTU, sender told (ICMP)")                 \
 	X(ANSWER, ttl_exceeded,    "TTL or hop limit exhausted, sender told (ICMP)")               \
 	X(ANSWER, table_full,      "no room for a new flow, sender told (ICMP)")                   \
-	X(ANSWER, punted,          "early fragment, held until its first one has come")            \
+	X(ANSWER, punted,          "early fragment, or to be fragmented: handed to the daemon")            \
 	X(DROP, malformed,         "lengths that do not fit, or headers cut short")                \
 	X(DROP, spoofed_source,    "source that cannot come from this side")                       \
 	X(DROP, policy_denied,     "no rule allows it")                                            \

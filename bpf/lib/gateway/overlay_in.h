@@ -102,7 +102,7 @@ TP_INLINE int gw_from_node(struct __sk_buff *skb, const struct gw_packet *p,
 	int why;
 
 	if (p->part == GW_LATER_FRAGMENT && !gw_fragment_follow(p, key))
-		return gw_leave(skb, GW_DROP_fragment_early);
+		return gw_punt_early(skb, p);
 	flow = gw_known_out(key, policy, now, &why);
 	if (why != CARRY_ON)
 		return gw_refuse_out(skb, p, key, why);

@@ -194,6 +194,8 @@ TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
 	p->ip_len = bpf_ntohs(ip->tot_len);
 	if (p->ip_len < IPV4_LEN || p->ip_len > skb->len - GW_L3)
 		return GW_DROP_malformed;
+	if ((fragment & IPV4_OFFSET) == 1 && p->proto == IPPROTO_TCP)
+		return GW_DROP_fragment_bad; /* writes over TCP's flags (RFC 1858, 4) */
 	return gw_parse_l4(p, ip + 1, end);
 }
 

@@ -8,6 +8,7 @@
 #define TP_BPF_GATEWAY_SEND_H
 
 #include "answer.h"
+#include "fragment.h"
 #include "mss.h"
 
 /* One that is on its way to a device of this MTU. */
@@ -71,13 +72,19 @@ TP_INLINE int gw_answer_refused(struct __sk_buff *skb, const struct gw_packet *p
 	return gw_tell(skb, p, key, &e);
 }
 
+/* May it be fragmented here? Nothing else but IPv4 may, when its sender lets it. */
+TP_INLINE bool gw_may_cut(const struct __sk_buff *skb, const struct gw_packet *p)
+{
+	return !p->dont_fragment && !skb->gso_size && p->ip_len <= TP_GW_PUNT;
+}
+
 /* CARRY_ON, or the verdict on a packet that can't go this way. */
 TP_INLINE int gw_fits(struct __sk_buff *skb, const struct gw_packet *p,
 		      const struct gw_flow_key *key, const struct gw_way *way)
 {
 	if (p->ttl <= 1)
 		return gw_answer_ttl(skb, p, key);
-	if (p->wire_len > way->mtu)
+	if (p->wire_len > way->mtu && !gw_may_cut(skb, p))
 		return gw_answer_too_big(skb, p, key, way->mtu);
 	return CARRY_ON;
 }
@@ -117,6 +124,16 @@ TP_INLINE int gw_transmit(struct __sk_buff *skb, const struct gw_way *way)
 	return bpf_redirect_neigh(way->ifindex, NULL, 0, 0);
 }
 
+/* Rewritten, too big: the daemon cuts and sends it. */
+TP_INLINE int gw_punt_large(struct __sk_buff *skb, const struct gw_packet *p,
+			    const struct gw_way *way)
+{
+	bool taken = gw_punt(skb, p, GW_PUNT_LARGE, way->ifindex, way->mtu);
+
+	gw_count(taken ? GW_ANSWER_punted : GW_DROP_too_big_quietly, 1, skb->len);
+	return TC_ACT_SHOT;
+}
+
 /* Rewrites (to NULL: addresses stay) and sends; counts as `reason`. */
 static __noinline int gw_send(struct __sk_buff *skb, const struct gw_packet *p,
 			      const struct gw_way *way, const struct gw_ends *to, __u32 reason)
@@ -127,6 +144,8 @@ static __noinline int gw_send(struct __sk_buff *skb, const struct gw_packet *p,
 		err = to ? gw_rewrite(skb, p, to) : gw_hop(skb, p);
 	if (err != CARRY_ON)
 		return gw_leave(skb, err);
+	if (p->wire_len > way->mtu)
+		return gw_punt_large(skb, p, way);
 	verdict = gw_transmit(skb, way);
 	if (verdict != TC_ACT_REDIRECT)
 		return gw_leave(skb, GW_DROP_rewrite_failed);

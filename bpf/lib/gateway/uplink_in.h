@@ -92,19 +92,6 @@ static __noinline int gw_to_masquerade(struct __sk_buff *skb, const struct gw_pa
 	return why == CARRY_ON ? gw_to_node(skb, p, &key, &m, policy) : gw_leave(skb, why);
 }
 
-/* A later fragment of what came for a mapping or a node. */
-TP_INLINE int gw_later_fragment(struct __sk_buff *skb, const struct gw_packet *p, __u32 now)
-{
-	struct gw_flow_key key = {};
-	struct gw_flow *flow;
-	bool dead;
-
-	if (!gw_fragment_follow(p, &key))
-		return gw_leave(skb, GW_PASS_not_ours);
-	flow = gw_flow_find(&key, now, &dead);
-	return flow ? gw_in(skb, p, &key, flow, now) : gw_leave(skb, GW_DROP_raced);
-}
-
 TP_INLINE bool gw_is_masquerade(const struct gw_uplink *uplink, const struct gw_packet *p)
 {
 	if (p->v6)
@@ -113,6 +100,25 @@ TP_INLINE bool gw_is_masquerade(const struct gw_uplink *uplink, const struct gw_
 		if (uplink->addr[i] && uplink->addr[i] == tp_mapped_v4(p->dst))
 			return true;
 	return false;
+}
+
+/* A later fragment of what came for a mapping or a node. One that is early may still be the host's
+ * own: a masquerade address is the host's too. So the host gets it as well, and whose it is will be
+ * seen: the daemon lets it go when no first fragment makes it a node's. */
+TP_INLINE int gw_later_fragment(struct __sk_buff *skb, const struct gw_packet *p,
+				const struct gw_uplink *uplink, __u32 now)
+{
+	struct gw_flow_key key = {};
+	struct gw_flow *flow;
+	bool dead;
+
+	if (!gw_fragment_follow(p, &key)) {
+		if (gw_is_masquerade(uplink, p))
+			gw_punt(skb, p, GW_PUNT_EARLY, 0, 0);
+		return gw_leave(skb, GW_PASS_not_ours);
+	}
+	flow = gw_flow_find(&key, now, &dead);
+	return flow ? gw_in(skb, p, &key, flow, now) : gw_leave(skb, GW_DROP_raced);
 }
 
 /* To a node's own address, if it is one. */
@@ -161,7 +167,7 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	if (why != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours);
 	if (p.part == GW_LATER_FRAGMENT)
-		return gw_later_fragment(skb, &p, now);
+		return gw_later_fragment(skb, &p, uplink, now);
 	if (!gw_is_masquerade(uplink, &p))
 		return gw_to_address(skb, &p, policy);
 	if (p.icmp_error)
