@@ -37,11 +37,19 @@ TP_INLINE struct relay_flow *flow_in_bucket(const struct relay_flow_key *key, __
 	return flow && tp_flow_key_equal(&flow->key, key) ? flow : NULL;
 }
 
+/* Not by value: a copy of what is volatile would go to the stack and back, word by word. */
+TP_INLINE const struct relay_flow_seed *flow_seed_in_place(void)
+{
+	const struct relay_flow_seed *seed = (const struct relay_flow_seed *)&knobs.flow_seed;
+
+	barrier_var(seed); /* else the compiler takes it for the zeros that it is before loading */
+	return seed;
+}
+
 /* The mask is read once: while the index grows, both the old one and the new lead to the flow. */
 TP_INLINE struct relay_flow *flow_find(const struct relay_flow_key *key)
 {
-	struct relay_flow_seed seed = knobs.flow_seed;
-	__u64 hash = tp_flow_hash(key, &seed);
+	__u64 hash = tp_flow_hash(key, flow_seed_in_place());
 	__u32 fingerprint = tp_flow_fingerprint(hash), zero = 0;
 	const volatile __u32 *in_use = bpf_map_lookup_elem(&flow_mask, &zero);
 	struct relay_flow *flow;
