@@ -153,7 +153,7 @@ fuzzers: $(FUZZ)
 $(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 
 # --- what a user calls -----------------------------------------------------------------------
 
