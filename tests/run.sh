@@ -132,7 +132,9 @@ net_ring() {
 
 # Minutes on an emulated CPU, so only when asked for by name.
 vm_ring() {
-	[[ " $TESTS" != *\ vm* ]] || run_one "vm/${VM_KERNEL:-linux-image-amd64}" 1200 tests/vm/run.sh
+	[[ " $TESTS" == *\ vm* ]] || return
+	run_one "vm/${VM_KERNEL:-linux-image-amd64}" 1200 tests/vm/run.sh
+	VM_SYSTEMD=1 run_one vm/test_unit 600 tests/vm/run.sh vm/test_unit
 }
 
 count() { # EXTENDED-REGEX

@@ -7,6 +7,7 @@
 #	tests/vm/run.sh						NET_TESTS below and all of tests/bpf
 #	tests/vm/run.sh net/test_roaming bpf/test_migrate	these
 #	VM_KERNEL=linux-image-6.12-amd64 tests/vm/run.sh	with another kernel, by its meta package
+#	VM_SYSTEMD=1 tests/vm/run.sh vm/test_unit		installed, under the host's systemd
 #
 # The kernel package is fetched once into build/vm/ and unpacked there, not installed. The guest is
 # an initramfs with a copy of the tree's tests and binaries; programs and libraries are the host's,
@@ -103,6 +104,33 @@ copy_boot_modules() { # ROOT
 	[ -s "$1/vm/boot-modules" ]
 }
 
+# What `make install` puts below /usr, and a unit that runs the tests. Of systemd's own units those
+# that would look for hardware are masked.
+copy_install() { # ROOT
+	local unit units=$1/etc/systemd/system
+	make --no-print-directory install BUILD_SUFFIX="${B#"$PWD/build"}" DESTDIR="$1/vm/install" \
+		>"$RUN/install.log" 2>&1 || return 1
+	mkdir -p "$units" "$1/var/lib" "$1/var/log"
+	: >"$1/etc/machine-id"
+	for unit in systemd-udevd.service systemd-udev-trigger.service systemd-hwdb-update.service \
+		systemd-networkd.service systemd-resolved.service systemd-logind.service; do
+		ln -s /dev/null "$units/$unit"
+	done
+	cat >"$units/vm-tests.service" <<-'UNIT'
+		[Unit]
+		DefaultDependencies=no
+		Requires=sysinit.target
+		After=sysinit.target
+		SuccessAction=poweroff-force
+		FailureAction=poweroff-force
+		[Service]
+		Type=oneshot
+		ExecStart=/usr/bin/bash /turnpike/tests/vm/guest.sh
+		StandardOutput=file:/dev/ttyS1
+		StandardError=inherit
+	UNIT
+}
+
 make_initramfs() { # TEST...
 	local root=$RUN/root dir
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,run,usr,root,vm/lib/modules}
@@ -112,6 +140,7 @@ make_initramfs() { # TEST...
 	done
 	copy_etc "$root"
 	copy_tree "$root"
+	[ -z "${VM_SYSTEMD:-}" ] || copy_install "$root" || return 1
 	copy_boot_modules "$root" || return 1
 	cp "$(command -v busybox)" "$root/vm/busybox"
 	printf '#!/usr/bin/bash\nexec /usr/sbin/modprobe -d /vm "$@"\n' >"$root/vm/modprobe"
@@ -170,6 +199,9 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+if [ -n "${VM_SYSTEMD:-}" ] && ! [ -x /usr/lib/systemd/systemd ]; then
+	skip_all "no systemd here"
+fi
 have_kernel || skip_all "cannot get $PACKAGE: $(tail -n 1 "$RUN/apt.log" 2>/dev/null)"
 if [ $# -eq 0 ]; then
 	set -- $NET_TESTS
@@ -177,7 +209,7 @@ if [ $# -eq 0 ]; then
 		set -- "$@" "bpf/$(basename "$binary" .c)"
 	done
 fi
-make_initramfs "$@" || die "cannot make an initramfs: $(cat "$RUN/cpio.log")"
+make_initramfs "$@" || die "cannot make an initramfs: $(cat "$RUN"/{install,cpio}.log 2>/dev/null)"
 boot
 relay_results
 if ! grep -q '^1\.\.[0-9]' "$RUN/results"; then
