@@ -105,8 +105,8 @@ TP_INLINE bool gw_is_masquerade(const struct gw_uplink *uplink, const struct gw_
 /* A later fragment of what came for a mapping or a node. One that is early may still be the host's
  * own: a masquerade address is the host's too. So the host gets it as well, and whose it is will be
  * seen: the daemon lets it go when no first fragment makes it a node's. */
-TP_INLINE int gw_later_fragment(struct __sk_buff *skb, const struct gw_packet *p,
-				const struct gw_uplink *uplink, __u32 now)
+static __noinline int gw_later_fragment(struct __sk_buff *skb, const struct gw_packet *p,
+					const struct gw_uplink *uplink, __u32 now)
 {
 	struct gw_flow_key key = {};
 	struct gw_flow *flow;
