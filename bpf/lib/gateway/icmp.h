@@ -153,7 +153,7 @@ static __noinline int gw_error_out(struct __sk_buff *skb, const struct gw_packet
 	return gw_send(skb, p, &way, &to, GW_FORWARD_to_uplink);
 }
 
-/* A node's error: the quote came to the node. */
+/* A node's error: the quote came to the node, and to no other. */
 static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_packet *p,
 					__u32 overlay, __u32 now)
 {
@@ -162,7 +162,7 @@ static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_p
 	struct gw_flow *flow;
 	bool dead;
 
-	if (gw_quote_read(skb, p, &q) != CARRY_ON)
+	if (gw_quote_read(skb, p, &q) != CARRY_ON || !tp_equal16(p->src, q.dst))
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	tp_copy16(key.node, q.dst);
 	tp_copy16(key.remote, q.src);
