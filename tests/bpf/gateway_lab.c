@@ -167,11 +167,17 @@ static void compile_and_publish(struct lab *lab, const struct lab_rule *rules, b
 {
 	struct tp_prefix alice[] = {single(ALICE), single(ALICE6)};
 	struct tp_prefix bob[] = {single(BOB), single(BOB6)};
+	struct tp_addr locals[] = {single(GATEWAY).addr, single(EXTERNAL).addr};
 	struct gw_policy_node nodes[] = {{.name = "alice", .addrs = alice, .n_addrs = 2},
 					 {.name = "bob", .addrs = bob, .n_addrs = 2}};
 	struct gw_policy_rule list[RULES] = {0};
 	char names[RULES][8];
-	struct gw_policy_input in = {.nodes = nodes, .n_nodes = 2, .rules = list, .shadow = shadow};
+	struct gw_policy_input in = {.nodes = nodes,
+				     .n_nodes = 2,
+				     .locals = locals,
+				     .n_locals = 2,
+				     .rules = list,
+				     .shadow = shadow};
 	struct gw_policy_tables *t;
 
 	for (; rules[in.n_rules].from; in.n_rules++) {
