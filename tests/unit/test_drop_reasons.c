@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* docs/drop-reasons.md tells of every reason, and is what scripts/drop-reasons.sh makes. */
+/* docs/drop-reasons.md and docs/gateway-drop-reasons.md tell of every reason, and are what
+ * scripts/drop-reasons.sh makes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +11,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "bpf/abi/gateway_reasons.h"
 #include "bpf/abi/reasons.h"
 
-#define PAGE "docs/drop-reasons.md"
+#define RELAY_PAGE   "docs/drop-reasons.md"
+#define GATEWAY_PAGE "docs/gateway-drop-reasons.md"
 
 struct reason {
 	const char *name, *text;
@@ -20,12 +23,13 @@ struct reason {
 
 #define REASON(kind, name, text) {#name, text},
 
-static const struct reason reasons[] = {TP_REASONS(REASON)};
+static const struct reason of_relay[] = {TP_REASONS(REASON)};
+static const struct reason of_gateway[] = {TP_GW_REASONS(REASON)};
 
 /* By reference, since gcc 12 takes a pointer got from getdelim() for one to the local variable. */
-static void read_page(char **text)
+static void read_page(const char *name, char **text)
 {
-	FILE *f = fopen(PAGE, "r");
+	FILE *f = fopen(name, "r");
 	size_t room = 0;
 
 	assert_non_null(f);
@@ -46,19 +50,25 @@ static bool has_row(const char *page, const char *name, const char *meaning)
 	       !strncmp(text + strlen(meaning), " | ", 3);
 }
 
-static void every_reason_has_a_row_with_advice(void **state)
+static void page_tells_of(const char *name, const struct reason *reasons, size_t n)
 {
 	char *page = NULL;
 
-	(void)state;
-	read_page(&page);
-	for (size_t i = 0; i < TP_REASON_MAX; i++)
+	read_page(name, &page);
+	for (size_t i = 0; i < n; i++)
 		if (!has_row(page, reasons[i].name, reasons[i].text))
-			fail_msg(PAGE " lacks %s: run scripts/drop-reasons.sh", reasons[i].name);
+			fail_msg("%s lacks %s: run scripts/drop-reasons.sh", name, reasons[i].name);
 	free(page);
 }
 
-static void the_page_is_current(void **state)
+static void every_reason_has_a_row_with_advice(void **state)
+{
+	(void)state;
+	page_tells_of(RELAY_PAGE, of_relay, TP_REASON_MAX);
+	page_tells_of(GATEWAY_PAGE, of_gateway, GW_REASON_MAX);
+}
+
+static void the_pages_are_current(void **state)
 {
 	(void)state;
 	assert_int_equal(system("scripts/drop-reasons.sh --check"), 0);
@@ -68,7 +78,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_has_a_row_with_advice),
-		cmocka_unit_test(the_page_is_current),
+		cmocka_unit_test(the_pages_are_current),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
