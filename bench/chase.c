@@ -23,8 +23,7 @@ static const size_t kilobytes[] = {16, 256, 640, 1280, 2560, 4096, 8192, 16384, 
 static uint8_t *region(size_t size, int advice)
 {
 	size_t room = (size + 2 * HUGE - 1) & ~(HUGE - 1);
-	uint8_t *p =
-		mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return NULL;

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 struct bench_usage {
-	double cpu_seconds; /* user and system, in clock ticks of 10 ms */
+	double cpu_seconds;  /* user and system, in clock ticks of 10 ms */
 	uint64_t memory_kib; /* of its own: without mapped files and BPF maps */
 };
 
