@@ -329,7 +329,8 @@ int lab_run_marked(struct lab *lab, enum lab_side side, uint32_t mark, const str
 int lab_run_gso(struct lab *lab, enum lab_side side, uint32_t gso_size, const struct lab_frame *in,
 		struct lab_frame *out)
 {
-	struct __sk_buff ctx = {.gso_size = gso_size, .gso_segs = (in->len - 54) / gso_size + 1};
+	struct __sk_buff ctx = {.gso_size = gso_size,
+				.gso_segs = (in->len - 54 + gso_size - 1) / gso_size};
 
 	return run(lab, side, &ctx, in, out);
 }

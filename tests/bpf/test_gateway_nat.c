@@ -415,6 +415,34 @@ static void test_hairpin(void **state)
 	lab_close(lab);
 }
 
+/* A connection through a hairpin, of which each end has a flow and a port of its own. */
+static void test_hairpin_tcp(void **state)
+{
+	struct gw_knobs knobs = lab_knobs();
+	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S), to;
+	struct lab_frame out;
+	uint16_t alice, bob;
+	struct lab *lab;
+
+	(void)state;
+	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
+	knobs.hairpin = true;
+	lab = lab_open(&knobs);
+	lab_policy(lab, hairpin_rules);
+	alice = send_out(lab, &p);
+	to = tcp(BOB, 6000, EXTERNAL, alice, TCP_S);
+	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
+	bob = lab_sport(&out);
+	to = tcp(ALICE, 5000, EXTERNAL, bob, TCP_S | TCP_A);
+	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
+	assert_true(lab_is_to(&out, BOB));
+	to = tcp(BOB, 6000, EXTERNAL, alice, TCP_A);
+	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
+	lab_policy(lab, out_all); /* which has bob not speak to alice */
+	lab_expect(lab, FROM_NODE, &to, NULL, SHOT, GW_DROP_policy_changed);
+	lab_close(lab);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
@@ -437,6 +465,7 @@ int main(void)
 		T(test_ports_full),
 		T(test_address_change),
 		cmocka_unit_test(test_hairpin),
+		cmocka_unit_test(test_hairpin_tcp),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

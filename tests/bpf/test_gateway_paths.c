@@ -226,6 +226,32 @@ static void test_too_big(void **state)
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 }
 
+/* A packet that GRO merged counts as what it was on the wire, and is measured by one segment. */
+static void test_gso(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_TCP, ALICE, 5000, ROUTED, 80), back;
+	struct gw_flow_key key = lab_key(ALICE, 5000, ROUTED, 80, IPPROTO_TCP);
+	struct lab_frame in, out;
+	struct gw_count count;
+	struct gw_flow flow;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
+	back = packet(IPPROTO_TCP, ROUTED, 80, ALICE, 5000);
+	back.flags = TCP_A;
+	back.df = true;
+	back.payload = 2 * (LAB_MTU - 40);
+	lab_build(&in, &back);
+	in.data[14 + 20 + 13] = TCP_A;
+	assert_int_equal(lab_run_gso(*state, FROM_UPLINK, LAB_MTU - 40, &in, &out), REDIRECT);
+	assert_int_equal(lab_reason(*state, &count), GW_FORWARD_to_overlay);
+	assert_int_equal(count.packets, 2);
+	assert_true(lab_flow(*state, &key, &flow));
+	assert_int_equal(flow.in.packets, 2);
+	assert_int_equal(lab_run_gso(*state, FROM_UPLINK, LAB_MTU - 39, &in, &out), REDIRECT);
+	assert_int_equal(lab_reason(*state, NULL), GW_ANSWER_too_big);
+	assert_true(lab_is_to(&out, ROUTED));
+}
+
 /* --- to a node ------------------------------------------------------------------------------ */
 
 static void test_uninvited(void **state)
@@ -428,25 +454,16 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
-		T(test_refused),
-		T(test_refused_quietly),
-		T(test_not_advertised),
-		T(test_unknown_source),
-		T(test_between_nodes),
-		T(test_to_gateway),
-		T(test_routed),
-		T(test_other_protocols),
-		T(test_bad_packets),
-		T(test_ttl),
-		T(test_too_big),
-		T(test_uninvited),
-		T(test_from_host),
-		T(test_error_to_node),
-		T(test_error_from_node),
-		T(test_policy_change),
-		T(test_node_quota),
-		T(test_sweep),
-		T(test_race),
+		T(test_refused),	T(test_refused_quietly),
+		T(test_not_advertised), T(test_unknown_source),
+		T(test_between_nodes),	T(test_to_gateway),
+		T(test_routed),		T(test_other_protocols),
+		T(test_bad_packets),	T(test_ttl),
+		T(test_too_big),	T(test_gso),
+		T(test_uninvited),	T(test_from_host),
+		T(test_error_to_node),	T(test_error_from_node),
+		T(test_policy_change),	T(test_node_quota),
+		T(test_sweep),		T(test_race),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
