@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The life of the gateway's data path: opened, closed, adopted, resized, attached, swept, detached.
+ * In a network and a mount namespace of its own, with a BPF file system of its own. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "gateway/datapath.h"
+#include "gateway/sweep.h"
+#include "log.h"
+
+static char top[] = "/tmp/tp-gateway-XXXXXX";
+static char log_file[64];
+static struct gw_state state;
+
+static struct gw_config *config(const char *egress)
+{
+	struct gw_config *c;
+	char text[1024];
+	int n = snprintf(text, sizeof(text),
+			 "overlays = ( { name = \"ov0\"; backend = \"none\"; } );\n"
+			 "egress = { uplinks = [\"up0\"]; %s };\n"
+			 "pin_path = \"%s/pins\";",
+			 egress, top);
+
+	assert_int_equal(gw_config_parse("test", text, (size_t)n, &c, stderr), 0);
+	return c;
+}
+
+static struct gw_datapath *open_as(const char *egress)
+{
+	struct gw_config *c = config(egress);
+	struct gw_datapath *dp;
+
+	gw_state_number(&state, c);
+	assert_int_equal(gw_datapath_open(&dp, c, &state), 0);
+	gw_config_free(c);
+	return dp;
+}
+
+static bool pinned(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/pins/gateway/v%d/%s", top, TP_GW_ABI, name);
+	return !access(path, F_OK);
+}
+
+static struct gw_flow_key flow_key(uint16_t port)
+{
+	return (struct gw_flow_key){.node = {[15] = 1}, .node_port = htons(port), .proto = 17};
+}
+
+/* As the programs make it; without it the entry is somebody else's to them. */
+static uint32_t tag_of(const struct gw_flow_key *key)
+{
+	uint64_t word[5], mix = 0;
+
+	memcpy(word, key, sizeof(word));
+	for (int i = 0; i < 5; i++)
+		mix ^= word[i] << i;
+	return (uint32_t)(mix ^ mix >> 32);
+}
+
+static void put_flow(struct gw_datapath *dp, uint16_t port, uint32_t until)
+{
+	struct gw_flow_key key = flow_key(port);
+	struct gw_flow flow = {.tag = tag_of(&key), .until = until, .out = {.packets = port}};
+
+	assert_int_equal(bpf_map_update_elem(gw_datapath_map(dp, "gw_flows"), &key, &flow, 0), 0);
+}
+
+static bool has_flow(struct gw_datapath *dp, uint16_t port)
+{
+	struct gw_flow_key key = flow_key(port);
+	struct gw_flow flow;
+
+	return !gw_datapath_flow_get(dp, &key, &flow) && flow.out.packets == port;
+}
+
+static void detach(struct gw_datapath *dp)
+{
+	assert_int_equal(gw_datapath_detach(dp), 0);
+	gw_datapath_close(dp);
+	assert_false(pinned("gw_flows"));
+	memset(&state, 0, sizeof(state));
+}
+
+/* --- adopting ------------------------------------------------------------------------------- */
+
+static void maps_are_adopted(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+
+	(void)s;
+	assert_false(gw_datapath_adopted(dp));
+	assert_true(pinned("gw_flows") && pinned("nat_words") && pinned("policy_hits"));
+	assert_int_equal(state.nat_first, 10000);
+	assert_int_equal(state.nat_ports, 177 * 128);
+	put_flow(dp, 7, UINT32_MAX);
+	gw_datapath_nat(dp)->words[5] = 0x1234;
+	gw_datapath_close(dp);
+	dp = open_as("flows = 2000;");
+	assert_true(gw_datapath_adopted(dp));
+	assert_true(has_flow(dp, 7));
+	assert_true(gw_datapath_nat(dp)->words[5] == 0x1234);
+	detach(dp);
+}
+
+static void a_larger_table_gets_the_entries(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+
+	(void)s;
+	put_flow(dp, 7, UINT32_MAX);
+	gw_datapath_nat(dp)->words[5] = 0x1234;
+	gw_datapath_nat(dp)->blocks[3] = GW_BLOCK_TAKEN | 5;
+	gw_datapath_close(dp);
+	dp = open_as("flows = 3000;");
+	assert_true(gw_datapath_adopted(dp));
+	assert_true(has_flow(dp, 7));
+	assert_true(gw_datapath_nat(dp)->words[5] == 0x1234);
+	assert_true(gw_datapath_nat(dp)->blocks[3] == (GW_BLOCK_TAKEN | 5));
+	for (uint16_t port = 100; port < 2900; port++)
+		put_flow(dp, port, UINT32_MAX);
+	gw_datapath_close(dp);
+	dp = open_as("flows = 2000;"); /* keeps its size: all of them are still there */
+	assert_true(has_flow(dp, 7) && has_flow(dp, 100) && has_flow(dp, 2899));
+	detach(dp);
+}
+
+static void other_ports_end_all_flows(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+
+	(void)s;
+	put_flow(dp, 7, UINT32_MAX);
+	gw_datapath_nat(dp)->words[5] = 0x1234;
+	gw_datapath_close(dp);
+	dp = open_as("flows = 2000; ports = \"20000-29999\";");
+	assert_false(gw_datapath_adopted(dp));
+	assert_false(has_flow(dp, 7));
+	assert_true(gw_datapath_nat(dp)->words[5] == 0);
+	assert_int_equal(gw_datapath_nat(dp)->first, 20000);
+	assert_int_equal(state.nat_first, 20000);
+	detach(dp);
+}
+
+static void one_daemon_at_a_time(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;"), *second;
+	struct gw_config *c = config("flows = 2000;");
+
+	(void)s;
+	assert_int_not_equal(gw_datapath_open(&second, c, &state), 0);
+	assert_null(second);
+	gw_config_free(c);
+	detach(dp);
+}
+
+/* --- what the programs are told ------------------------------------------------------------- */
+
+static size_t entries(int fd, size_t key_size)
+{
+	char key[64], next[64];
+	size_t n = 0;
+
+	while (!bpf_map_get_next_key(fd, n ? key : NULL, next)) {
+		memcpy(key, next, key_size);
+		n++;
+	}
+	return n;
+}
+
+static void sets_are_replaced_whole(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+	struct gw_local locals[3] = {
+		{{{[15] = 1}, 0}, 0}, {{{[15] = 2}, 0}, 0}, {{{[15] = 3}, 0}, 0}};
+	struct gw_subnet_entry subnets[2] = {
+		{{120, {[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168, [14] = 10}}, {0, 1}},
+		{{104, {[10] = 0xff, [11] = 0xff, [12] = 10}}, {0, 1}},
+	};
+	int fd = gw_datapath_map(dp, "gw_locals"), trie = gw_datapath_map(dp, "gw_subnets");
+	struct gw_subnet found;
+	uint32_t overlay;
+
+	(void)s;
+	assert_int_equal(gw_datapath_locals_set(dp, locals, 2), 0);
+	assert_int_equal(gw_datapath_locals_set(dp, locals + 1, 2), 0);
+	assert_int_equal(entries(fd, sizeof(locals[0].key)), 2);
+	assert_int_not_equal(bpf_map_lookup_elem(fd, &locals[0].key, &overlay), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &locals[2].key, &overlay), 0);
+	assert_int_equal(gw_datapath_locals_set(dp, NULL, 0), 0);
+	assert_int_equal(entries(fd, sizeof(locals[0].key)), 0);
+
+	assert_int_equal(gw_datapath_subnets_set(dp, subnets, 2), 0);
+	assert_int_equal(entries(trie, sizeof(subnets[0].key)), 2);
+	subnets[1].value.uplink = 3;
+	assert_int_equal(gw_datapath_subnets_set(dp, subnets + 1, 1), 0);
+	assert_int_equal(entries(trie, sizeof(subnets[0].key)), 1);
+	assert_int_equal(bpf_map_lookup_elem(trie, &subnets[1].key, &found), 0);
+	assert_int_equal(found.uplink, 3);
+	detach(dp);
+}
+
+/* --- sweeping ------------------------------------------------------------------------------- */
+
+static void dead_flows_are_removed(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+	uint32_t now = gw_ticks(tp_now());
+	struct gw_sweeper *sweeper;
+	struct gw_blocks *blocks;
+
+	(void)s;
+	assert_int_equal(gw_blocks_new(&blocks, gw_datapath_nat(dp), &state, log_file), 0);
+	assert_int_equal(gw_sweeper_new(&sweeper, dp, blocks), 0);
+	for (uint16_t port = 1; port <= 1000; port++)
+		put_flow(dp, port, port % 2 ? now + 100000 : now - 10);
+	for (int tick = 0; tick < 50; tick++)
+		gw_sweeper_tick(sweeper, tp_now() + TP_SEC(tick));
+	for (uint16_t port = 1; port <= 1000; port++)
+		assert_int_equal(has_flow(dp, port), port % 2);
+	assert_int_equal(gw_sweeper_stats(sweeper)->removed, 500);
+	assert_true(gw_sweeper_stats(sweeper)->passes > 1);
+	gw_sweeper_free(sweeper);
+	gw_blocks_free(blocks);
+	unlink(log_file);
+	detach(dp);
+}
+
+/* --- devices -------------------------------------------------------------------------------- */
+
+static void devices_are_attached_and_detached(void **s)
+{
+	struct gw_config *c = config("flows = 2000;");
+	struct gw_datapath *dp;
+
+	(void)s;
+	gw_state_number(&state, c);
+	for (int run = 0; run < 2; run++) { /* the second replaces the programs of the first */
+		assert_int_equal(gw_datapath_open(&dp, c, &state), 0);
+		assert_int_equal(gw_datapath_attach(dp, c, &state), 0);
+		assert_true(gw_datapath_attached(dp, "ov0") && gw_datapath_attached(dp, "up0"));
+		assert_false(gw_datapath_attached(dp, "far0"));
+		if (!run)
+			gw_datapath_close(dp);
+	}
+	assert_int_equal(system("ip link del up0; ip link add up0 type veth peer name far0"), 0);
+	assert_false(gw_datapath_attached(dp, "up0"));
+	assert_int_equal(gw_datapath_reattach(dp), 0);
+	assert_true(gw_datapath_attached(dp, "up0"));
+	assert_int_equal(gw_datapath_detach(dp), 0);
+	assert_false(gw_datapath_attached(dp, "ov0") || gw_datapath_attached(dp, "up0"));
+	gw_datapath_close(dp);
+	gw_config_free(c);
+	memset(&state, 0, sizeof(state));
+}
+
+static void a_missing_device_is_an_error(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+	struct gw_config *c = config("flows = 2000;");
+
+	(void)s;
+	assert_int_equal(system("ip link set ov0 name ovx"), 0);
+	assert_int_equal(gw_datapath_attach(dp, c, &state), -ENODEV);
+	assert_int_equal(system("ip link set ovx name ov0"), 0);
+	gw_config_free(c);
+	detach(dp);
+}
+
+static int set_up(void **s)
+{
+	(void)s;
+	tp_log_level(LOG_CRIT);
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || !mkdtemp(top) ||
+	    mount("bpf", top, "bpf", 0, "mode=0700"))
+		return -1;
+	snprintf(log_file, sizeof(log_file), "%s.log", top);
+	return system("ip link add up0 type veth peer name far0 && "
+		      "ip link add ov0 type veth peer name node0");
+}
+
+static int tear_down(void **s)
+{
+	(void)s;
+	umount(top);
+	return rmdir(top);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(maps_are_adopted),
+		cmocka_unit_test(a_larger_table_gets_the_entries),
+		cmocka_unit_test(other_ports_end_all_flows),
+		cmocka_unit_test(one_daemon_at_a_time),
+		cmocka_unit_test(sets_are_replaced_whole),
+		cmocka_unit_test(dead_flows_are_removed),
+		cmocka_unit_test(devices_are_attached_and_detached),
+		cmocka_unit_test(a_missing_device_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
