@@ -51,7 +51,7 @@ static __noinline bool gw_punt(struct __sk_buff *skb, const struct gw_packet *p,
 			       __u32 ifindex, __u32 mtu)
 {
 	struct gw_punt *punt;
-	__u32 len = p->ip_len;
+	__u32 len = p->ip_len, last = len - 1;
 
 	if (skb->gso_size || len - 1 >= TP_GW_PUNT)
 		return false;
@@ -63,8 +63,9 @@ static __noinline bool gw_punt(struct __sk_buff *skb, const struct gw_packet *p,
 	punt->ifindex = ifindex;
 	punt->mtu = mtu;
 	gw_fragment_key_of(&punt->key, p);
-	barrier_var(len);
-	if (len - 1 >= TP_GW_PUNT || bpf_skb_load_bytes(skb, GW_L3, punt->packet, len)) {
+	barrier_var(last); /* for kernel 6.1 to see that the length is neither 0 nor too large */
+	last &= TP_GW_PUNT - 1;
+	if (bpf_skb_load_bytes(skb, GW_L3, punt->packet, last + 1)) {
 		bpf_ringbuf_discard(punt, 0);
 		return false;
 	}
