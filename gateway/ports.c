@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,22 +218,26 @@ void gw_ports_release(const char *ours)
 
 /* --- sockets -------------------------------------------------------------------------------- */
 
-/* "0100007F:1F90": the address in words of the host's byte order, the port in its own. */
-static bool parse_local(const char *line, struct tp_addr *addr, unsigned int *port)
+struct line {
+	struct tp_addr addr;
+	unsigned int port, state;
+};
+
+/* "0: 0100007F:1F90 00000000:0000 0A ...": the address in words of the host's byte order, the port
+ * in its own; then the other end, and the state. */
+static bool parse_line(const char *text, struct line *l)
 {
 	unsigned int w[4];
 	struct in6_addr v6;
-	int used = 0;
 
-	if (sscanf(line, " %*u: %8x%8x%8x%8x:%4x %n", &w[0], &w[1], &w[2], &w[3], port, &used) ==
-		    5 &&
-	    used) {
+	if (sscanf(text, " %*u: %8x%8x%8x%8x:%4x %*32[^:]:%*4x %2x", &w[0], &w[1], &w[2], &w[3],
+		   &l->port, &l->state) == 6) {
 		memcpy(&v6, w, sizeof(v6));
-		*addr = tp_addr_from_v6(&v6);
+		l->addr = tp_addr_from_v6(&v6);
 		return true;
 	}
-	if (sscanf(line, " %*u: %8x:%4x %n", &w[0], port, &used) == 2 && used) {
-		*addr = tp_addr_from_v4((struct in_addr){.s_addr = w[0]});
+	if (sscanf(text, " %*u: %8x:%4x %*8x:%*4x %2x", &w[0], &l->port, &l->state) == 3) {
+		l->addr = tp_addr_from_v4((struct in_addr){.s_addr = w[0]});
 		return true;
 	}
 	return false;
@@ -252,14 +257,13 @@ bool gw_ports_used_in(const char *text, const char *proto, uint16_t first, uint1
 		      const struct tp_addr *addrs, size_t n_addrs, struct gw_socket *found)
 {
 	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		struct tp_addr addr;
-		unsigned int port;
+		struct line l;
 
 		line += *line == '\n';
-		if (!parse_local(line, &addr, &port) || port < first || port >= first + n ||
-		    !at_one_of(&addr, addrs, n_addrs))
+		if (!parse_line(line, &l) || l.port < first || l.port >= first + n ||
+		    l.state == TCP_TIME_WAIT || !at_one_of(&l.addr, addrs, n_addrs))
 			continue;
-		*found = (struct gw_socket){proto, addr, (uint16_t)port};
+		*found = (struct gw_socket){proto, l.addr, (uint16_t)l.port};
 		return true;
 	}
 	return false;

@@ -82,6 +82,9 @@ static void sockets_of_ipv4(void **state)
 	assert_true(used(TCP_HEAD "   1: 010AA8C0:2AF7" REST, &found)); /* 192.168.10.1 */
 	assert_int_equal(found.port, 10999);
 	assert_true(used(TCP_HEAD "   1: 0100000A:2710" REST, &found)); /* 10.0.0.1 */
+	assert_false(
+		used(TCP_HEAD "   1: 0100000A:2710 0200000A:01BB 06\n", &found)); /* TIME_WAIT */
+	assert_true(used(TCP_HEAD "   1: 0100000A:2710 0200000A:01BB 01\n", &found));
 }
 
 static void sockets_of_ipv6(void **state)
