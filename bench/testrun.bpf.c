@@ -7,7 +7,7 @@
  * differences. keys is read in order, which the prefetcher hides; flows lie in another, random
  * order.
  */
-#include "../bpf/lib/relay.h"
+#include "../bpf/lib/relay/relay.h"
 
 #define IP_WORDS 8 /* IPv6, UDP, 16 bytes of WireGuard */
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "bpf/abi/relay.h"
-#include "bpf/lib/flow.h"
+#include "bpf/lib/relay/flow.h"
 #include "bpf_tick.h"
 #include "relay/flow_table.h"
 #include "bench/testrun.skel.h"

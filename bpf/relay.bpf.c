@@ -4,7 +4,7 @@
  * here; what the daemon must see is passed; everything else is dropped and counted by reason.
  * docs/packet-paths.md follows single packets.
  */
-#include "lib/relay.h"
+#include "lib/relay/relay.h"
 
 SEC("xdp.frags")
 int relay_xdp(struct xdp_md *ctx)

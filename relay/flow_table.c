@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bpf/lib/flow.h"
+#include "bpf/lib/relay/flow.h"
 #include "clock.h"
 
 #define START_BUCKETS 1024 /* of 64 bytes; grows when there are more than 4096 flows */

@@ -4,7 +4,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "bpf/lib/node_limit.h"
+#include "bpf/lib/relay/node_limit.h"
 #include "clock.h"
 #include "relay/budget.h"
 #include "relay/flows.h"

@@ -27,7 +27,7 @@ given_in() { # KIND NAME DIRECTORY
 # Where the relay's code gives a reason: the XDP program, the daemon, or both.
 where() { # KIND NAME
 	local in=
-	given_in "$1" "$2" bpf/lib && in=XDP
+	given_in "$1" "$2" bpf/lib/relay && in=XDP
 	given_in "$1" "$2" relay && in=${in:+$in, }daemon
 	[ -n "$in" ] || { echo "$2: no code gives this reason" >&2; return 1; }
 	echo "$in"

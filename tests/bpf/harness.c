@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bpf/lib/flow.h"
+#include "bpf/lib/relay/flow.h"
 #include "bpf/relay.skel.h"
 #include "bpf_tick.h"
 

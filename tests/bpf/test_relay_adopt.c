@@ -11,7 +11,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "bpf/lib/flow.h"
+#include "bpf/lib/relay/flow.h"
 #include "log.h"
 #include "relay/datapath.h"
 #include "relay/node.h"

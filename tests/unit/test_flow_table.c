@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/lib/flow.h"
+#include "bpf/lib/relay/flow.h"
 #include "clock.h"
 #include "relay/flow_table.h"
 

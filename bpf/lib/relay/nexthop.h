@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Where a flow's packets leave. */
-#ifndef TP_BPF_NEXTHOP_H
-#define TP_BPF_NEXTHOP_H
+#ifndef TP_BPF_RELAY_NEXTHOP_H
+#define TP_BPF_RELAY_NEXTHOP_H
 
 #include "parse.h"
 

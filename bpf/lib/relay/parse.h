@@ -3,16 +3,16 @@
  * From the frame to the UDP payload: Ethernet, up to two VLAN tags, IPv4 or IPv6, UDP. What has IP
  * options, is a fragment or carries extension headers is the kernel's to look at.
  */
-#ifndef TP_BPF_PARSE_H
-#define TP_BPF_PARSE_H
+#ifndef TP_BPF_RELAY_PARSE_H
+#define TP_BPF_RELAY_PARSE_H
 
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/udp.h>
 
-#include "mapped.h"
-#include "ethernet.h"
+#include "../mapped.h"
+#include "../ethernet.h"
 #include "maps.h"
 #include "reason.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* STUN Binding requests, answered in place (RFC 8489). */
-#ifndef TP_BPF_STUN_REPLY_H
-#define TP_BPF_STUN_REPLY_H
+#ifndef TP_BPF_RELAY_STUN_REPLY_H
+#define TP_BPF_RELAY_STUN_REPLY_H
 
 #include "header.h"
 #include "limit.h"
-#include "stun.h"
+#include "../stun.h"
 
 /* Packet bytes as stun.h wants them: flat, and of one size. */
 struct stun_scratch {

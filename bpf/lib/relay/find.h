@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The flow of a packet. */
-#ifndef TP_BPF_FIND_H
-#define TP_BPF_FIND_H
+#ifndef TP_BPF_RELAY_FIND_H
+#define TP_BPF_RELAY_FIND_H
 
 #include "flow.h"
 #include "maps.h"

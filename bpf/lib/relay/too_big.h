@@ -6,8 +6,8 @@
  *   was   | Ethernet |            IP | UDP | WireGuard ...
  *   is    | Ethernet | IP | ICMP | IP | UDP | the first bytes of WireGuard |
  */
-#ifndef TP_BPF_TOO_BIG_H
-#define TP_BPF_TOO_BIG_H
+#ifndef TP_BPF_RELAY_TOO_BIG_H
+#define TP_BPF_RELAY_TOO_BIG_H
 
 #include "header.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A packet whose flow is known. All that can stop it is asked before its first byte is changed. */
-#ifndef TP_BPF_FORWARD_H
-#define TP_BPF_FORWARD_H
+#ifndef TP_BPF_RELAY_FORWARD_H
+#define TP_BPF_RELAY_FORWARD_H
 
 #include "limit.h"
 #include "now.h"

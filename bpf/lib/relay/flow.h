@@ -3,12 +3,12 @@
  * What the XDP program and the daemon must compute alike about a flow: where it is in the table,
  * the checksum changes of its rewrite, and the bit of its index in the index filter.
  */
-#ifndef TP_BPF_FLOW_H
-#define TP_BPF_FLOW_H
+#ifndef TP_BPF_RELAY_FLOW_H
+#define TP_BPF_RELAY_FLOW_H
 
-#include "../abi/relay.h"
-#include "mapped.h"
-#include "checksum.h"
+#include "../../abi/relay.h"
+#include "../mapped.h"
+#include "../checksum.h"
 
 /* The key's hash. A sum of products of key and seed words: whatever two keys a sender chooses, over
  * all seeds they agree in the upper half no more often than by chance (pair-multiply-shift, M.

@@ -4,8 +4,8 @@
  * ticks by that clock, and its JIT reads the count with one load; the helper that gives nanoseconds
  * is a call, whose returns cost more than a look-up where they are guarded (Spectre, SRSO).
  */
-#ifndef TP_BPF_NOW_H
-#define TP_BPF_NOW_H
+#ifndef TP_BPF_RELAY_NOW_H
+#define TP_BPF_RELAY_NOW_H
 
 #include "maps.h"
 

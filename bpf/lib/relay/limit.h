@@ -3,8 +3,8 @@
  * Who may have how much: per sending node, per source prefix, per CPU. A rate of 0 is no limit and
  * no code. The coarse clock's step (1 to 10 ms) is small against every burst here.
  */
-#ifndef TP_BPF_LIMIT_H
-#define TP_BPF_LIMIT_H
+#ifndef TP_BPF_RELAY_LIMIT_H
+#define TP_BPF_RELAY_LIMIT_H
 
 #include "node_limit.h"
 #include "now.h"

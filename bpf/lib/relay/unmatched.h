@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Everything to our ports that is not a flow's: transit, handshakes, own sessions, STUN, junk. */
-#ifndef TP_BPF_UNMATCHED_H
-#define TP_BPF_UNMATCHED_H
+#ifndef TP_BPF_RELAY_UNMATCHED_H
+#define TP_BPF_RELAY_UNMATCHED_H
 
 #include "flow.h"
 #include "limit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What a relay can read of a WireGuard message: its type, its length, its receiver index. */
-#ifndef TP_BPF_WIREGUARD_H
-#define TP_BPF_WIREGUARD_H
+#ifndef TP_BPF_RELAY_WIREGUARD_H
+#define TP_BPF_RELAY_WIREGUARD_H
 
 #include "parse.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The relay's maps and knobs. Sizes that follow the configuration are set by the loader. */
-#ifndef TP_BPF_MAPS_H
-#define TP_BPF_MAPS_H
+#ifndef TP_BPF_RELAY_MAPS_H
+#define TP_BPF_RELAY_MAPS_H
 
-#include "../abi/relay.h"
+#include "../../abi/relay.h"
 
 #define TP_DEFAULT_ENTRIES 65536
 

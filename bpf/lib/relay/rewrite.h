@@ -3,8 +3,8 @@
  * A packet becomes its flow's: addresses, ports, TTL, checksums. DSCP and ECN stay. In place when
  * the headers keep their length; reframe() moves the start of the frame when they do not.
  */
-#ifndef TP_BPF_REWRITE_H
-#define TP_BPF_REWRITE_H
+#ifndef TP_BPF_RELAY_REWRITE_H
+#define TP_BPF_RELAY_REWRITE_H
 
 #include "flow.h"
 #include "header.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The way out for every packet that is not forwarded: count why, and give the verdict. */
-#ifndef TP_BPF_REASON_H
-#define TP_BPF_REASON_H
+#ifndef TP_BPF_RELAY_REASON_H
+#define TP_BPF_RELAY_REASON_H
 
 #include "maps.h"
 

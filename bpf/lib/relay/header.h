@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Headers written from scratch. */
-#ifndef TP_BPF_HEADER_H
-#define TP_BPF_HEADER_H
+#ifndef TP_BPF_RELAY_HEADER_H
+#define TP_BPF_RELAY_HEADER_H
 
-#include "checksum.h"
+#include "../checksum.h"
 #include "parse.h"
 
 #define HEADER_TTL 64 /* of what the relay itself says */

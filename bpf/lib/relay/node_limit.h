@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A sending node's packets and bits a second, for XDP and the daemon's forwarder alike. */
-#ifndef TP_BPF_NODE_LIMIT_H
-#define TP_BPF_NODE_LIMIT_H
+#ifndef TP_BPF_RELAY_NODE_LIMIT_H
+#define TP_BPF_RELAY_NODE_LIMIT_H
 
-#include "../abi/relay.h"
-#include "bucket.h"
+#include "../../abi/relay.h"
+#include "../bucket.h"
 
 #define TP_NS_A_SECOND 1000000000ull
 
