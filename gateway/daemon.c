@@ -227,12 +227,20 @@ static int open_state(struct gw_daemon *d)
 	return err;
 }
 
+/* Do flows of an earlier run use these very ports? */
+static bool ports_in_use(const struct gw_daemon *d, uint16_t first, uint16_t n)
+{
+	return d->state.nat_first == first && d->state.nat_ports == n &&
+	       gw_datapath_pinned(d->config);
+}
+
 /* While flows already run on the ports, a socket that has come to one of them is no reason to end
  * them. */
 static int check_sockets(const struct gw_daemon *d, uint16_t first, uint16_t n)
 {
 	struct tp_addr addrs[ADDRESSES_MAX];
 	size_t n_addrs = gw_links_uplink_addresses(d->config, addrs, ADDRESSES_MAX);
+	bool running = ports_in_use(d, first, n);
 	struct gw_socket found;
 	struct tp_endpoint at;
 	char text[TP_ADDR_STRLEN];
@@ -241,11 +249,11 @@ static int check_sockets(const struct gw_daemon *d, uint16_t first, uint16_t n)
 	if (err != -EADDRINUSE)
 		return err;
 	at = (struct tp_endpoint){found.addr, htons(found.port)};
-	tp_log(gw_datapath_adopted(d->dp) ? LOG_WARNING : LOG_ERR,
+	tp_log(running ? LOG_WARNING : LOG_ERR,
 	       "egress.ports: a socket of this host has %s port %s, inside the range; choose other "
 	       "ports, or move it",
 	       found.proto, tp_endpoint_format(&at, text));
-	return gw_datapath_adopted(d->dp) ? 0 : err;
+	return running ? 0 : err;
 }
 
 static int open_ports(struct gw_daemon *d)
@@ -263,7 +271,7 @@ static int open_ports(struct gw_daemon *d)
 		return err;
 	free(d->state.reserved);
 	d->state.reserved = ours;
-	return 0;
+	return gw_state_save(&d->state); /* whatever comes, the next run knows what to give back */
 }
 
 static int open_blocks(struct gw_daemon *d)
@@ -289,9 +297,9 @@ static int open_links(struct gw_daemon *d)
 /* What the programs read is there before they run. */
 static int open_kernel_side(struct gw_daemon *d)
 {
-	int err = gw_datapath_open(&d->dp, d->config, &d->state);
+	int err = open_ports(d); /* first: what it refuses must not have ended any flow */
 
-	err = err ?: open_ports(d);
+	err = err ?: gw_datapath_open(&d->dp, d->config, &d->state);
 	err = err ?: gw_state_save(&d->state);
 	err = err ?: open_blocks(d);
 	err = err ?: gw_sweeper_new(&d->sweeper, d->dp, d->blocks);

@@ -4,6 +4,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -146,6 +148,14 @@ void gw_datapath_close(struct gw_datapath *dp)
 int gw_datapath_detach(struct gw_datapath *dp)
 {
 	return tp_bpf_pins_detach_open(&dp->pins, NULL, NULL);
+}
+
+bool gw_datapath_pinned(const struct gw_config *config)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", config->pin_path, config->instance);
+	return !access(path, F_OK);
 }
 
 bool gw_datapath_adopted(const struct gw_datapath *dp)

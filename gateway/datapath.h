@@ -26,6 +26,8 @@ void gw_datapath_close(struct gw_datapath *dp);
 /* Takes everything off the devices and removes all pins. */
 int gw_datapath_detach(struct gw_datapath *dp);
 
+/* Before opening: is there anything to adopt? */
+bool gw_datapath_pinned(const struct gw_config *config);
 bool gw_datapath_adopted(const struct gw_datapath *dp); /* maps were there already */
 
 /* --- devices (datapath_devices.c) --- */

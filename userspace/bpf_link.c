@@ -26,7 +26,9 @@ const char *tp_xdp_advice(int err, enum tp_xdp_mode mode)
 {
 	switch (-err) {
 	case EBUSY:
-	case EEXIST: return "another XDP program is attached: detach it, or set coexist = true";
+	case EEXIST:
+		return "another XDP program is attached: detach it, or, with the relay, set "
+		       "coexist = true";
 	case EOPNOTSUPP:
 		return mode == TP_XDP_NATIVE
 			       ? "the driver has no native XDP: set attach = \"generic\" or \"off\""
