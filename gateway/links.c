@@ -211,13 +211,10 @@ static uint32_t uplink_towards(const struct gw_links *l, const struct tp_addr *d
 	return (uint32_t)first;
 }
 
-static int write_subnets(struct gw_links *l)
+static void fill_subnets(const struct gw_links *l, struct gw_subnet_entry *subnets)
 {
 	const struct gw_config_egress *e = &l->config->egress;
-	struct gw_subnet_entry *subnets = calloc(e->n_subnets + 1, sizeof(*subnets));
 
-	if (!subnets)
-		return -ENOMEM;
 	for (size_t i = 0; i < e->n_subnets; i++) {
 		const struct tp_prefix *p = &e->subnets[i];
 		struct tp_addr net = tp_addr_prefix(&p->addr, p->bits);
@@ -228,10 +225,25 @@ static int write_subnets(struct gw_links *l)
 		subnets[i].value.uplink = uplink_towards(l, &net);
 		subnets[i].value.masquerade = v4 && e->masquerade;
 	}
+}
+
+/* Most changes of routes are none of ours, and to write thousands of subnets takes a while. */
+static int write_subnets(struct gw_links *l)
+{
+	size_t n = l->config->egress.n_subnets, size = n * sizeof(struct gw_subnet_entry);
+	struct gw_subnet_entry *subnets = calloc(n + 1, sizeof(*subnets));
+
+	if (!subnets)
+		return -ENOMEM;
+	fill_subnets(l, subnets);
+	if (l->subnets && n == l->n_subnets && !memcmp(subnets, l->subnets, size)) {
+		free(subnets);
+		return 0;
+	}
 	free(l->subnets);
 	l->subnets = subnets;
-	l->n_subnets = e->n_subnets;
-	return failed(gw_datapath_subnets_set(l->setup.dp, subnets, l->n_subnets), "the subnets");
+	l->n_subnets = n;
+	return failed(gw_datapath_subnets_set(l->setup.dp, subnets, n), "the subnets");
 }
 
 /* --- all of it ------------------------------------------------------------------------------ */
