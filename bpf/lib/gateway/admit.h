@@ -376,6 +376,7 @@ static __noinline int gw_again(const struct gw_flow_key *key, struct gw_flow *fl
 
 	if (!s)
 		return GW_DROP_raced;
+	s->q.again = true;
 	if (!own)
 		why = gw_question_of(key, flow, &s->q) ? gw_ask(&s->q, flow) : GW_DROP_no_mapping;
 	if (why == CARRY_ON) {

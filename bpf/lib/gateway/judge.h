@@ -16,7 +16,7 @@ struct gw_question {
 	__u32 what;   /* proto << 16 | port, host order */
 	__u32 rule;   /* answer */
 	__u32 shadow;
-	__u32 pad;
+	__u32 again; /* boolean: about a flow that was counted already */
 };
 
 TP_INLINE __u64 gw_policy_now(void)
@@ -183,11 +183,12 @@ static __noinline int gw_judge(struct gw_question *q, bool *shadowed)
 	allow = gw_judge_classes(q, gw_class_of(&q->from, set), gw_class_of(&q->to, set));
 	if (!allow)
 		q->rule = 0;
-	if (!allow && q->shadow)
+	if (!allow && q->shadow && !q->again)
 		gw_hit(q->policy, q->shadow, false);
 	if (!allow && gw_policy_flag(q->policy, GW_POLICY_DEFAULT_ALLOW))
 		allow = true;
-	gw_hit(q->policy, q->rule, !allow);
+	if (!q->again)
+		gw_hit(q->policy, q->rule, !allow);
 	if (!allow && gw_policy_flag(q->policy, GW_POLICY_SHADOW))
 		*shadowed = allow = true;
 	return allow ? CARRY_ON : GW_DROP_policy_denied;

@@ -72,6 +72,19 @@ TP_INLINE void gw_forward_key_of(struct gw_forward_key *to, const struct gw_flow
 	to->uplink = uplink;
 }
 
+/* Is this mapping alive, and its address still ours? */
+TP_INLINE bool gw_forward_alive(__u32 index, __u32 claim, const struct gw_uplink *uplink)
+{
+	const __u64 *at = bpf_map_lookup_elem(&nat_words, &index);
+	struct gw_mapping m;
+	__u64 word;
+
+	if (!at || !gw_mapping_ends(&m, uplink, index))
+		return false;
+	word = *(const volatile __u64 *)at;
+	return gw_word_claim(word) == claim && gw_word_alive(word, gw_ticks());
+}
+
 /* The mapping that is there, if it is alive and its address still ours. */
 static __noinline bool gw_mapping_find(const struct gw_forward_key *key,
 				       const struct gw_uplink *uplink, __u32 until,
@@ -108,13 +121,37 @@ static __noinline int gw_port_take(const struct gw_flow_key *key, const struct g
 									     : GW_DROP_ports_full;
 }
 
+/* A forward entry in one word, as it is exchanged; 0: the sweeper has taken it. */
+TP_INLINE __u64 gw_forward_word(const struct gw_forward *forward)
+{
+	return *(const volatile __u64 *)forward;
+}
+
+/* Makes the node's end lead to the mapping: a new entry, or in place of a dead one, which is
+ * exchanged, so that of several CPUs one wins. 0, or -EEXIST: another was first. */
+static __noinline int gw_forward_put(const struct gw_forward_key *from, const struct gw_forward *to,
+				     const struct gw_uplink *uplink)
+{
+	struct gw_forward *there = bpf_map_lookup_elem(&nat_forward, from);
+	__u64 was;
+
+	if (!there)
+		return bpf_map_update_elem(&nat_forward, from, to, BPF_NOEXIST);
+	was = gw_forward_word(there);
+	if (!was || gw_forward_alive(there->mapping, there->claim, uplink))
+		return -EEXIST;
+	return __sync_val_compare_and_swap((__u64 *)there, was, gw_forward_word(to)) == was
+		       ? 0
+		       : -EEXIST;
+}
+
 /* A new mapping for the flow's node end. */
 static __noinline int gw_mapping_make(const struct gw_flow_key *key, const struct gw_uplink *uplink,
 				      __u32 until, struct gw_mapping *m)
 {
 	struct gw_forward_key from = {};
 	struct gw_port_search s = {.now = gw_ticks(), .until = until};
-	struct gw_forward to;
+	struct gw_forward to __attribute__((aligned(8)));
 	__u32 uplink_id;
 	__u64 *word;
 	int why, err;
@@ -130,7 +167,7 @@ static __noinline int gw_mapping_make(const struct gw_flow_key *key, const struc
 	to.mapping = s.index;
 	to.claim = s.claim;
 	gw_forward_key_of(&from, key, s.nat_proto, uplink_id);
-	err = bpf_map_update_elem(&nat_forward, &from, &to, BPF_NOEXIST);
+	err = gw_forward_put(&from, &to, uplink);
 	if (!err && gw_mapping_ends(m, uplink, s.index)) {
 		m->claim = s.claim;
 		return CARRY_ON;
@@ -143,8 +180,7 @@ static __noinline int gw_mapping_make(const struct gw_flow_key *key, const struc
 	return err == -EEXIST ? GW_DROP_raced : GW_DROP_mappings_full;
 }
 
-/* The mapping of the flow's node end on an uplink, found or made, alive until `until` at least. A
- * dead one is taken out first: who does not see it dead any more finds the new one. */
+/* The mapping of the flow's node end on an uplink, found or made, alive until `until` at least. */
 TP_INLINE int gw_mapping_get(const struct gw_flow_key *key, __u32 uplink_id,
 			     const struct gw_uplink *uplink, __u32 until, struct gw_mapping *m)
 {
@@ -156,7 +192,6 @@ TP_INLINE int gw_mapping_get(const struct gw_flow_key *key, __u32 uplink_id,
 	gw_forward_key_of(&from, key, proto, uplink_id);
 	if (gw_mapping_find(&from, uplink, until, m))
 		return CARRY_ON;
-	bpf_map_delete_elem(&nat_forward, &from);
 	m->index = uplink_id;
 	return gw_mapping_make(key, uplink, until, m);
 }

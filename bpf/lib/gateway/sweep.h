@@ -37,18 +37,21 @@ static long gw_sweep_flow(__u32 i, void *arg)
 static long gw_sweep_forward(__u32 i, void *arg)
 {
 	struct gw_sweep *s = ((struct gw_sweeping *)arg)->list;
-	const struct gw_forward *forward;
+	struct gw_forward *forward;
 	const __u64 *word;
+	__u64 was;
 
 	if (i >= TP_GW_SWEEP)
 		return 1;
 	forward = bpf_map_lookup_elem(&nat_forward, &s->forward[i]);
 	if (!forward)
 		return 0;
+	was = *(volatile __u64 *)forward;
 	word = bpf_map_lookup_elem(&nat_words, &forward->mapping);
 	if (word && gw_word_alive(*word, gw_sweep_now()) && gw_word_claim(*word) == forward->claim)
 		return 0;
-	s->done += !bpf_map_delete_elem(&nat_forward, &s->forward[i]);
+	if (__sync_val_compare_and_swap((__u64 *)forward, was, 0) == was)
+		s->done += !bpf_map_delete_elem(&nat_forward, &s->forward[i]);
 	return 0;
 }
 
