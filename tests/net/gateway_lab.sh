@@ -225,7 +225,7 @@ gateway_settled() {
 
 gateway_start() { # [OPTION...]
 	gateway_launch "$@"
-	wait_for 20 gateway_settled
+	wait_for 60 gateway_settled
 	gateway_ready >/dev/null 2>&1 || die "the gateway did not start"
 }
 
@@ -264,20 +264,29 @@ gw_flow_count() { # JQ-CONDITION
 	gw gateway flows --json | jq "[.[] | select($1)] | length"
 }
 
-# counts REASON N TEXT COMMAND...: the command makes that reason be counted N times, or (N+) more.
-gw_counts() { # REASON N TEXT COMMAND...
-	local reason=$1 n=$2 text=$3 before
+# gw_counts REASON N TEXT COMMAND...: the command succeeds, and meanwhile that reason was counted N
+# times, or ("N+") at least so often.
+gw_counts() {
+	local reason=$1 n=$2 text=$3 before out
 	shift 3
 	before=$(gw_reason "$reason")
-	"$@" >/dev/null 2>&1
-	gw_counted() {
-		local got=$(($(gw_reason "$reason") - before))
-		case $n in
-		*+) [ $got -ge "${n%+}" ] ;;
-		*) [ $got -eq "$n" ] ;;
-		esac
-	}
-	expect "$text" wait_for 3 gw_counted
+	if ! out=$("$@" 2>&1); then
+		not_ok "$text"
+		note "failed: $*: $out"
+	elif wait_for 3 gw_counted "$reason" "$before" "$n"; then
+		ok "$text"
+	else
+		not_ok "$text"
+		note "$reason was counted $(($(gw_reason "$reason") - before)) times, not $n"
+	fi
+}
+
+gw_counted() { # REASON BEFORE N
+	local got=$(($(gw_reason "$1") - $2))
+	case $3 in
+	*+) [ $got -ge "${3%+}" ] ;;
+	*) [ $got -eq "$3" ] ;;
+	esac
 }
 
 gw_metrics() {
@@ -379,7 +388,7 @@ gateway_direct() {
 gateway_plain() {
 	local node
 	GW_ENDPOINT=none
-	NODE=([gateway]=9 [alice]=1 [bob]=2)
+	NODE=([gateway]=9 [alice]=1 [bob]=2 [c3]=3 [c4]=4 [c5]=5 [c6]=6)
 	lab_ns gateway fabric
 	ip -n fabric link add br0 type bridge
 	ip -n fabric link set br0 up
@@ -428,6 +437,11 @@ udp() { # NODE OPTION... ADDRESS:PORT...
 # The greeting of a TCP port: the address by which it sees the asker.
 tcp_asker() { # NODE HOST PORT
 	in_ns "$1" nc -N -w 3 "$2" "$3" </dev/null
+}
+
+# Why a connection was not made, in the kernel's words; nothing when it was.
+tcp_refusal() { # NODE HOST PORT
+	in_ns "$1" timeout 3 bash -c "exec 3<>/dev/tcp/$2/$3" 2>&1 | sed -n 's/^bash: connect: //p'
 }
 
 # A connection that stays open until it is stopped: what is written to fd 1 of NAME.in goes through

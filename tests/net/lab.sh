@@ -389,9 +389,10 @@ lab_drops_since() { # NAME of a ping
 # What was dropped so far because a queue was full: sockets' and tunnels' on the nodes' hosts, the
 # receive rings of the relay's NICs, and the machine's backlogs.
 lab_drops() {
-	local node n sum
-	sum=$(in_ns inet awk '$1 ~ /^relay[01]:/ { n += $13 } END { print n + 0 }' /proc/net/dev)
+	local node n sum=0
+	[ ! -e /run/netns/inet ] || sum=$(in_ns inet awk '$1 ~ /^relay[01]:/ { n += $13 } END { print n + 0 }' /proc/net/dev)
 	for node in "${!NODE[@]}"; do
+		[ -e "/run/netns/$node" ] || continue
 		n=$(in_ns "$node" awk -v tun="$node:" '
 			/^Udp: [0-9]/ { n += $6 }
 			$1 == tun { n += $5 + $13 }
