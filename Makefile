@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 #   make            build everything into build/
-#   make demo       two stock peers behind symmetric NATs meet through the relay, narrated
+#   make demo       stock peers behind NATs meet through the relay and use a LAN, narrated
 #   make check      all tests
 #   make check-vm   some of them on Debian's kernel 6.1 with in-kernel WireGuard, in QEMU
 #   make bench      what it costs, beside baselines measured in the same run
@@ -78,8 +78,8 @@ BPFT := $(BPFT_SRC:%.c=$(B)/%)
 TOOLS := $(TOOL_SRC:%.c=$(B)/%)
 BENCH := $(BENCH_SRC:%.c=$(B)/%)
 FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
-# What the network lab loads on the far end of a veth.
-LAB := $(B)/tests/bpf/pass.bpf.o
+# What the demo needs of the network lab: the program on the far end of a veth, the LAN's hosts.
+LAB := $(B)/tests/bpf/pass.bpf.o $(B)/tests/interop/lan_server
 
 all: $(PROGRAMS)
 bpf: $(BPF_OBJ)

@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What Turnpike does, shown in about a minute on this machine's own network namespaces: two stock
+# What Turnpike does, shown in about two minutes on this machine's own network namespaces: two stock
 # WireGuard peers, each behind a NAT that gives every destination another port, meet through a
-# relay that forwards their packets in XDP. Needs root; lib.sh says how it is isolated.
+# relay that forwards their packets in XDP; and then they use an office LAN through a gateway that
+# sits behind a NAT of its own. Needs root; lib.sh says how it is isolated.
 
 . "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/gateway_lab.sh"
 
 # --- how it looks -----------------------------------------------------------------------------
 
@@ -58,7 +60,7 @@ judge() {
 
 keys() {
 	local name
-	for name in relay alice bob carol; do
+	for name in relay gateway alice bob carol; do
 		(umask 077 && "$B/turnpike" genkey >$LAB/$name.key) || die "turnpike genkey"
 		"$B/turnpike" pubkey <$LAB/$name.key >$LAB/$name.pub || die "turnpike pubkey"
 	done
@@ -87,15 +89,19 @@ cat <<'PICTURE'
   alice ── NAT ──┐                          alice, bob   network "office", stock wireguard-go
                  ├── internet ── relay      carol        network "lab", the same
   bob ──── NAT ──┤       203.0.113.99:443   relay        turnpike-relay, XDP on its only NIC
-  carol ─────────┘
+  carol ─────────┤                          gateway      turnpike-gateway, a node of "office",
+                 └─ NAT ── gateway                       with a LAN behind it
+                              └── 192.168.10.0/24: web .10, echo .20
 PICTURE
 
-step "1. A relay and three nodes"
+step "1. A relay and its nodes"
 lab_up
 lab_site alice 1
 lab_site bob 2
 lab_host carol 3
+lab_site gateway 9
 keys
+NETWORKS="office:alice,bob,gateway lab:carol"
 relay_conf
 say "  Keys are made by 'turnpike genkey'; the relay's file lists public keys, network by network:"
 sed -n '/name = /{s/^ */    /;s/"\(.\{8\}\)[^"]*=";/"\1…";/p}' $LAB/relay.conf
@@ -107,7 +113,7 @@ say "  turnpike relay peer-config alice"
 tp relay peer-config alice | sed "s/^/    $DIM│$PLAIN /"
 for node in alice bob carol; do stock_peer $node; done
 wait_for 20 node_online alice bob carol
-judge "nodes registered: $(relay_get .nodes.online) of $(relay_get .nodes.known)" \
+judge "nodes registered: $(relay_get .nodes.online) of $(relay_get .nodes.known); the gateway comes later" \
 	node_online alice bob carol
 
 step "3. The NATs are of the bad kind"
@@ -190,3 +196,65 @@ read -r sent received gap < <(ping_stop kill)
 judge "killed and restarted under a ping: $((sent - received)) of $sent lost" test "$sent" = "$received"
 judge "nodes known to the new daemon without a handshake: $(relay_get .nodes.online)" \
 	node_online alice bob
+
+step "9. An office LAN behind a gateway"
+say "  The gateway is one more node, behind a NAT, with a policy: staff may use the web server,"
+say "  anyone may download from port 8080, nothing else passes."
+lan_up
+GW_RULES=("web tag:staff $WEB tcp 80" "files any $WEB tcp 8080")
+gateway_conf
+gateway_start
+say "  turnpike gateway status"
+gw gateway status | sed -n "2,6p" | sed "s/^/    $DIM│$PLAIN /"
+for node in alice bob; do
+	wg set $node peer "$(cat $LAB/gateway.pub)" endpoint $R4 allowed-ips "$(gw_allowed)"
+	node_routes $node $node
+done
+wait_for 20 node_online gateway
+judge "the gateway registered at the relay, from $(node_get gateway endpoint)" node_online gateway
+wait_for 15 web_asker alice
+page=$(web_asker alice)
+judge "alice loads a page from $WEB; the host sees ${page:-nobody}, the gateway" \
+	test "${page%:*}" = $GATEWAY_LAN
+xdp=$(relay_forwarded xdp)
+mbit=$(in_ns alice curl -sf --noproxy '*' -m 60 -o /dev/null -w '%{speed_download}' "http://$WEB/bytes/20000000" |
+	awk '{ printf "%d", $1 * 8 / 1e6 }')
+xdp=$(($(relay_forwarded xdp) - xdp))
+judge "20 MB at $mbit Mbit/s, $xdp packets of it forwarded by the relay in XDP" \
+	test "${mbit:-0}" -gt 0 -a $xdp -gt 5000
+
+step "10. What the policy does not allow"
+refused=$(tcp_refusal alice $ECHO 7)
+judge "alice to $ECHO port 7: ${refused:-connected}" test "$refused" = "No route to host"
+refused=$(tcp_refusal bob $WEB 80)
+judge "bob, who is no staff, to $WEB port 80: ${refused:-connected}" test "$refused" = "No route to host"
+say "  turnpike gateway acl"
+gw gateway acl | sed "s/^/    $DIM│$PLAIN /"
+hits=$(gw_hits web) denied=$(gw gateway acl --json | jq .default_refused)
+judge "counted by rule: web let in $hits flows, the default refused $denied" \
+	test "$hits" -ge 2 -a "$denied" -ge 2
+say "  turnpike explain flow bob $WEB tcp 80"
+gw explain flow bob $WEB tcp 80 | tail -n 1 | sed "s/^/    $DIM│$PLAIN /"
+
+step "11. The policy changes under traffic"
+ping_start policy alice "$(node_ip bob)" 0.05
+spawn download alice curl -sf --noproxy '*' -m 60 --limit-rate 3M -o /dev/null -w '%{size_download}' \
+	"http://$WEB:8080/bytes/9000000"
+GW_RULES=("files any $WEB tcp 8080" "echo alice $ECHO tcp 7")
+gateway_reload
+say "  alice loses the web and gets port 7 of $ECHO, while she downloads from port 8080"
+asker=$(tcp_asker alice $ECHO 7)
+judge "what was refused is allowed: alice to $ECHO port 7, seen as ${asker:-nobody}" \
+	test "${asker%:*}" = $GATEWAY_LAN
+judge "what was allowed is refused: alice to $WEB port 80" not web_asker alice
+wait "${LAB_PID[download]}"
+unset "LAB_PID[download]"
+judge "the download was not disturbed: $(cat $LAB/log/download.log) of 9000000 bytes" \
+	test "$(cat $LAB/log/download.log)" = 9000000
+ping_stop policy >/dev/null
+
+step "12. No packet filter did that"
+rules=$(in_ns gateway nft list ruleset)
+judge "'nft list ruleset' in the gateway: ${rules:-empty}" test -z "$rules"
+judge "net.ipv4.ip_forward in the gateway: $(in_ns gateway sysctl -n net.ipv4.ip_forward)" \
+	test "$(in_ns gateway sysctl -n net.ipv4.ip_forward)" = 0
