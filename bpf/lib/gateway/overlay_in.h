@@ -135,10 +135,10 @@ TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 
 	if (why == GW_PASS_not_ip)
 		return gw_leave(skb, self.l2_len ? GW_PASS_not_ip : GW_DROP_malformed);
+	if (self.l2_len && gw_is_neighbourly(&p))
+		return gw_leave(skb, GW_PASS_link_scope);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
-	if (self.l2_len && gw_is_link_scope(p.dst))
-		return gw_leave(skb, GW_PASS_link_scope); /* neighbours find each other so */
 	if (p.icmp_error)
 		return gw_icmp_from_node(skb, &p, self.id, now);
 	gw_key_out(&key, &p);

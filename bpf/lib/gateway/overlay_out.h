@@ -50,7 +50,7 @@ TP_INLINE int gw_host_packet(struct __sk_buff *skb)
 		return gw_leave(skb, GW_PASS_own_send);
 	}
 	why = gw_parse(skb, &p);
-	if (why == GW_PASS_not_ip || gw_is_link_scope(p.dst))
+	if (why == GW_PASS_not_ip || gw_is_neighbourly(&p))
 		return gw_leave(skb, GW_PASS_not_ip);
 	own = gw_is_local(p.src, self.id);
 	if (own && (p.icmp_error || p.part == GW_LATER_FRAGMENT))

@@ -266,4 +266,12 @@ TP_INLINE bool gw_is_link_scope(const __u8 *addr)
 	return addr[0] == 0xff || (addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
 }
 
+/* What neighbours say to each other on a link. Neighbour discovery also speaks to single addresses;
+ * its hop limit shows that no router has forwarded it (RFC 4861, 3.1). */
+TP_INLINE bool gw_is_neighbourly(const struct gw_packet *p)
+{
+	return gw_is_link_scope(p->dst) ||
+	       (p->v6 && p->proto == IPPROTO_ICMPV6 && p->icmp_type == 0xff && p->ttl == 255);
+}
+
 #endif
