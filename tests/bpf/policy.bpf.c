@@ -13,9 +13,8 @@ SEC("xdp")
 int policy_ask(struct xdp_md *ctx)
 {
 	struct gw_question q = {.from = from, .to = to, .what = what, .policy = gw_policy_now()};
-	bool shadowed;
 
-	passes = gw_judge(&q, &shadowed) == CARRY_ON;
+	passes = gw_judge(&q) == CARRY_ON;
 	is_node = gw_is_node(&q.from, gw_policy_set(q.policy));
 	rule = q.rule;
 	shadow = q.shadow;
@@ -30,9 +29,8 @@ __u64 asked, leaked, lost;
 static bool may_go(const struct policy_node_key *source)
 {
 	struct gw_question q = {.from = *source, .to = to, .what = what, .policy = gw_policy_now()};
-	bool shadowed;
 
-	return gw_judge(&q, &shadowed) == CARRY_ON;
+	return gw_judge(&q) == CARRY_ON;
 }
 
 SEC("xdp")

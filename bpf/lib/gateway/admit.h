@@ -92,11 +92,10 @@ TP_INLINE void gw_flow_init(struct gw_flow *flow, const struct gw_packet *p, __u
 /* Asks the policy; notes the rule in the flow. */
 TP_INLINE int gw_ask(struct gw_question *q, struct gw_flow *flow)
 {
-	bool shadowed;
-	int why = gw_judge(q, &shadowed);
+	int why = gw_judge(q);
 
 	flow->rule = q->rule;
-	if (shadowed)
+	if (q->shadowed)
 		flow->flags |= GW_FLOW_SHADOW;
 	return why;
 }
@@ -244,12 +243,16 @@ static __noinline int gw_judge_out(const struct gw_packet *p, const struct gw_fl
 }
 
 /* A node's first packet: CARRY_ON with the flow in the table, or why not. */
-static __noinline int gw_admit_out(const struct gw_packet *p, const struct gw_flow_key *key,
-				   __u64 policy, __u32 now)
+__noinline int gw_admit_out(const struct gw_packet *p, const struct gw_flow_key *key, __u64 policy,
+			    __u32 now)
 {
-	struct gw_scratch *s = gw_scratch(policy, gw_what(p->proto, p->dst_port));
-	int why = gw_may_open(p);
+	struct gw_scratch *s;
+	int why;
 
+	if (!p || !key)
+		return GW_DROP_raced;
+	s = gw_scratch(policy, gw_what(p->proto, p->dst_port));
+	why = gw_may_open(p);
 	if (!s || why != CARRY_ON)
 		return s ? why : GW_DROP_raced;
 	why = gw_judge_out(p, key, s, now);
@@ -280,12 +283,16 @@ static __noinline int gw_judge_in(const struct gw_packet *p, const struct gw_flo
 }
 
 /* A first packet from beyond an uplink to a node, through mapping *m or (NULL) routed. */
-static __noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *key,
-				  const struct gw_mapping *m, __u64 policy, __u32 now)
+__noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *key,
+			   const struct gw_mapping *m, __u64 policy, __u32 now)
 {
-	struct gw_scratch *s = gw_scratch(policy, gw_what(p->proto, key->node_port));
-	int why = gw_may_open(p);
+	struct gw_scratch *s;
+	int why;
 
+	if (!p || !key)
+		return GW_DROP_raced;
+	s = gw_scratch(policy, gw_what(p->proto, key->node_port));
+	why = gw_may_open(p);
 	if (!s || why != CARRY_ON)
 		return s ? why : GW_DROP_raced;
 	why = gw_judge_in(p, key, m, s, now);
@@ -306,12 +313,16 @@ static __noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flo
 }
 
 /* What this host, or (routed by it) somebody else sends to a node. */
-static __noinline int gw_admit_host(const struct gw_packet *p, const struct gw_flow_key *key,
-				    bool own, __u64 policy, __u32 now)
+__noinline int gw_admit_host(const struct gw_packet *p, const struct gw_flow_key *key, bool own,
+			     __u64 policy, __u32 now)
 {
-	struct gw_scratch *s = gw_scratch(policy, gw_what(p->proto, p->dst_port));
-	int why = gw_may_open(p);
+	struct gw_scratch *s;
+	int why;
 
+	if (!p || !key)
+		return GW_DROP_raced;
+	s = gw_scratch(policy, gw_what(p->proto, p->dst_port));
+	why = gw_may_open(p);
 	if (!s || why != CARRY_ON)
 		return s ? why : GW_DROP_raced;
 	gw_end(&s->q.from, p->src, GW_LOCAL_ELSEWHERE);
@@ -367,15 +378,16 @@ static __noinline bool gw_question_of(const struct gw_flow_key *key, const struc
 
 /* A flow that an older policy admitted: the same question again. About what this host opened, no
  * policy was asked. */
-static __noinline int gw_again(const struct gw_flow_key *key, struct gw_flow *flow, __u64 policy)
+__noinline int gw_again(const struct gw_flow_key *key, struct gw_flow *flow, __u64 policy)
 {
-	bool own = flow->kind == GW_FLOW_LOCAL && flow->flags & GW_FLOW_FROM_REMOTE &&
-		   gw_is_local(key->remote, key->overlay);
 	struct gw_scratch *s = gw_scratch(policy, 0);
 	int why = CARRY_ON;
+	bool own;
 
-	if (!s)
+	if (!key || !flow || !s)
 		return GW_DROP_raced;
+	own = flow->kind == GW_FLOW_LOCAL && flow->flags & GW_FLOW_FROM_REMOTE &&
+	      gw_is_local(key->remote, key->overlay);
 	s->q.again = true;
 	if (!own)
 		why = gw_question_of(key, flow, &s->q) ? gw_ask(&s->q, flow) : GW_DROP_no_mapping;

@@ -16,7 +16,8 @@ struct gw_question {
 	__u32 what;   /* proto << 16 | port, host order */
 	__u32 rule;   /* answer */
 	__u32 shadow;
-	__u32 again; /* boolean: about a flow that was counted already */
+	__u32 again;	/* boolean: about a flow that was counted already */
+	__u32 shadowed; /* answer, boolean: refused, and the policy only looks on */
 };
 
 TP_INLINE __u64 gw_policy_now(void)
@@ -111,7 +112,8 @@ TP_INLINE const struct policy_segment *gw_segment(void *segments, const struct p
 	return NULL;
 }
 
-/* A global function: the verifier looks at it once, not once for each pair. 1: allowed. */
+/* Functions that are not static are global to the verifier: it looks at each once, for any
+ * arguments, not once for each call and its past. 1: allowed. */
 __noinline int gw_judge_pair(struct gw_question *q, __u32 from, __u32 to)
 {
 	struct policy_pair_key key = {from, to};
@@ -139,22 +141,48 @@ __noinline int gw_judge_pair(struct gw_question *q, __u32 from, __u32 to)
 	return segment->rule != 0;
 }
 
-__noinline int gw_judge_classes(struct gw_question *q, __u32 from_class, __u32 to_class)
-{
+struct gw_scan {
+	struct gw_question *q;
 	const struct policy_class *from, *to;
+	__u32 n_to;
+	__u32 allowed;
+};
 
-	if (!q)
+/* Pair number `at` of a class's selectors and another's. */
+static long gw_scan_pair(__u32 at, void *arg)
+{
+	struct gw_scan *s = arg;
+	__u64 i = at / s->n_to, k = at % s->n_to;
+	__u32 from, to;
+
+	barrier_var(i);
+	barrier_var(k);
+	if (i >= TP_POLICY_SELECTORS || k >= TP_POLICY_SELECTORS)
+		return 1;
+	from = s->from->selector[i].id;
+	to = s->to->selector[k].id;
+	if (!(s->from->selector[i].reaches & policy_bit(to)) || !gw_judge_pair(s->q, from, to))
 		return 0;
-	from = gw_class(gw_policy_set(q->policy), from_class);
-	to = gw_class(gw_policy_set(q->policy), to_class);
-	if (!from || !to)
-		return 0;
-	for (__u32 i = 0; i < TP_POLICY_SELECTORS && i < from->n; i++)
-		for (__u32 k = 0; k < TP_POLICY_SELECTORS && k < to->n; k++)
-			if (from->selector[i].reaches & policy_bit(to->selector[k].id) &&
-			    gw_judge_pair(q, from->selector[i].id, to->selector[k].id))
-				return 1;
-	return 0;
+	s->allowed = true;
+	return 1;
+}
+
+TP_INLINE __u32 gw_selectors(const struct policy_class *class)
+{
+	return class->n < TP_POLICY_SELECTORS ? class->n : TP_POLICY_SELECTORS;
+}
+
+TP_INLINE bool gw_judge_classes(struct gw_question *q, __u32 from_class, __u32 to_class)
+{
+	struct gw_scan s = {.q = q};
+
+	s.from = gw_class(gw_policy_set(q->policy), from_class);
+	s.to = gw_class(gw_policy_set(q->policy), to_class);
+	if (!s.from || !s.to)
+		return false;
+	s.n_to = gw_selectors(s.to);
+	bpf_loop(gw_selectors(s.from) * s.n_to, gw_scan_pair, &s, 0);
+	return s.allowed;
 }
 
 TP_INLINE void gw_hit(__u64 policy, __u32 rule, bool refused)
@@ -171,15 +199,17 @@ TP_INLINE void gw_hit(__u64 policy, __u32 rule, bool refused)
 		hit->flows++;
 }
 
-/* CARRY_ON with q->rule, or GW_DROP_policy_denied. A refusal is `shadowed` when the policy only
- * looks on: then it is counted as one and lets the flow pass. */
-static __noinline int gw_judge(struct gw_question *q, bool *shadowed)
+/* CARRY_ON with q->rule, or GW_DROP_policy_denied. A refusal that is `shadowed` is counted as one
+ * and lets the flow pass. */
+__noinline int gw_judge(struct gw_question *q)
 {
-	__u32 set = gw_policy_set(q->policy);
 	bool allow;
+	__u32 set;
 
-	*shadowed = false;
-	q->rule = q->shadow = 0;
+	if (!q)
+		return GW_DROP_policy_denied;
+	set = gw_policy_set(q->policy);
+	q->rule = q->shadow = q->shadowed = 0;
 	allow = gw_judge_classes(q, gw_class_of(&q->from, set), gw_class_of(&q->to, set));
 	if (!allow)
 		q->rule = 0;
@@ -190,7 +220,7 @@ static __noinline int gw_judge(struct gw_question *q, bool *shadowed)
 	if (!q->again)
 		gw_hit(q->policy, q->rule, !allow);
 	if (!allow && gw_policy_flag(q->policy, GW_POLICY_SHADOW))
-		*shadowed = allow = true;
+		q->shadowed = allow = true;
 	return allow ? CARRY_ON : GW_DROP_policy_denied;
 }
 
