@@ -74,9 +74,9 @@ _Static_assert(sizeof(struct relay_flow) == 128, "two cache lines");
 _Static_assert(__builtin_offsetof(struct relay_flow, src) == 64, "the rewrite in the second");
 #endif
 
-/* Where flows are found (bpf/lib/relay/flow.h): entries of {fingerprint, slot}, 0 for none. A flow is in
- * one of two buckets, and no bucket has a fingerprint twice. One aligned store makes, changes or
- * removes an entry. In use are as many buckets as flow_mask says, plus one: a power of two that
+/* Where flows are found (bpf/lib/relay/flow.h): entries of {fingerprint, slot}, 0 for none. A flow
+ * is in one of two buckets, and no bucket has a fingerprint twice. One aligned store makes, changes
+ * or removes an entry. In use are as many buckets as flow_mask says, plus one: a power of two that
  * follows the number of flows, so that what is read for each packet stays in the caches. */
 #define TP_FLOW_WAYS 8
 struct relay_flow_bucket {
