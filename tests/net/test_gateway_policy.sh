@@ -18,6 +18,7 @@ tcp_hold ended alice $ECHO 9
 ended=$TCP_FD
 expect "two connections" tcp_says kept "$kept" one
 expect "through the gateway" tcp_says ended "$ended" one
+expect "and a flow of UDP" udp alice -s 6000 $ECHO:7
 ping_start live alice $WEB 0.01
 spawn download alice curl -sf --noproxy '*' -m 60 --limit-rate 2M -o /dev/null \
 	-w '%{size_download}' "http://$WEB/bytes/6000000"
@@ -27,6 +28,9 @@ gateway_reload
 expect "the one that the new policy allows goes on" tcp_says kept "$kept" two
 gw_counts policy_changed 1+ "the other one is ended" eval "echo two >&$ended"
 refuse "for good" grep -q two $LAB/log/ended.log
+lan_forget echo
+udp alice -s 6000 -n 3 -i 10 -w 200 $ECHO:7 >/dev/null
+equal "not one packet of the UDP flow gets to the LAN" 0 "$(lan_log echo | grep -c '^udp 7 ')"
 expect "a new one is refused at once" not tcp_asker alice $ECHO 9
 equal "its flow is the new rule's" seven "$(gw gateway flows --json |
 	jq -r '.[] | select(.protocol == "tcp" and .remote_port == 7) | .rule')"
