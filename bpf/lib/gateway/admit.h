@@ -13,7 +13,10 @@
  * CPU do not interrupt each other, as they run with softirqs off. */
 struct gw_scratch {
 	struct gw_question q;
+	struct gw_flow_key key; /* 6.1 looks nothing up by an argument of a global function */
 	struct gw_flow flow;
+	struct gw_flow_key back_key; /* the other half of a hairpin */
+	struct gw_flow back;
 };
 
 struct {
@@ -190,43 +193,40 @@ TP_INLINE int gw_map(const struct gw_flow_key *key, struct gw_flow *flow)
 }
 
 /* The other half of a hairpin: what the node behind the mapping sends back. */
-static __noinline int gw_pair_hairpin(const struct gw_packet *p, const struct gw_flow *flow,
-				      struct gw_question *q, __u32 now)
+static __noinline int gw_pair_hairpin(const struct gw_packet *p, struct gw_scratch *s, __u32 now)
 {
-	struct gw_flow back = {}, *there;
-	struct gw_flow_key key = {};
+	struct gw_flow_key *key = &s->back_key;
 	const struct gw_uplink *uplink;
 	struct gw_mapping m = {};
-	__u32 id = flow->uplink;
+	__u32 id = s->flow.uplink;
 	bool dead;
 
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
-	if (!uplink || gw_behind(uplink, id, tp_mapped_v4(p->dst), p->dst_port, p->proto, now, &key,
+	if (!uplink || gw_behind(uplink, id, tp_mapped_v4(p->dst), p->dst_port, p->proto, now, key,
 				 &m) != CARRY_ON)
 		return GW_DROP_no_mapping;
-	tp_map_v4(key.remote, flow->ext_addr);
-	key.remote_port = flow->ext_port;
-	key.proto = p->proto;
+	tp_map_v4(key->remote, s->flow.ext_addr);
+	key->remote_port = s->flow.ext_port;
+	key->proto = p->proto;
 	if (knobs.filtering == GW_FILTER_ADDRESS_DEPENDENT &&
-	    !gw_filter_passes(&key, &m, gw_policy_generation(q->policy), now))
+	    !gw_filter_passes(key, &m, gw_policy_generation(s->q.policy), now))
 		return GW_DROP_filtered;
-	there = gw_flow_find(&key, now, &dead);
-	if (there)
+	if (gw_flow_find(key, now, &dead))
 		return CARRY_ON;
-	gw_clear(&key, dead);
-	gw_flow_init(&back, p, GW_FLOW_HAIRPIN, GW_FLOW_FROM_REMOTE, q->policy, now);
-	back.rule = flow->rule;
-	back.uplink = id;
-	back.mapping = m.index;
-	back.claim = m.claim;
-	back.ext_addr = m.ext_addr;
-	back.ext_port = m.ext_port;
-	return gw_flow_add(&key, &back);
+	gw_clear(key, dead);
+	gw_flow_init(&s->back, p, GW_FLOW_HAIRPIN, GW_FLOW_FROM_REMOTE, s->q.policy, now);
+	s->back.rule = s->flow.rule;
+	s->back.uplink = id;
+	s->back.mapping = m.index;
+	s->back.claim = m.claim;
+	s->back.ext_addr = m.ext_addr;
+	s->back.ext_port = m.ext_port;
+	return gw_flow_add(key, &s->back);
 }
 
 /* Where it goes, and what the policy says. */
-static __noinline int gw_judge_out(const struct gw_packet *p, const struct gw_flow_key *key,
-				   struct gw_scratch *s, __u32 now)
+TP_INLINE int gw_judge_out(const struct gw_packet *p, const struct gw_flow_key *key,
+			   struct gw_scratch *s, __u32 now)
 {
 	int why;
 
@@ -243,32 +243,33 @@ static __noinline int gw_judge_out(const struct gw_packet *p, const struct gw_fl
 }
 
 /* A node's first packet: CARRY_ON with the flow in the table, or why not. */
-__noinline int gw_admit_out(const struct gw_packet *p, const struct gw_flow_key *key, __u64 policy,
+__noinline int gw_admit_out(const struct gw_packet *p, const struct gw_flow_key *of, __u64 policy,
 			    __u32 now)
 {
 	struct gw_scratch *s;
 	int why;
 
-	if (!p || !key)
+	if (!p || !of)
 		return GW_DROP_raced;
 	s = gw_scratch(policy, gw_what(p->proto, p->dst_port));
 	why = gw_may_open(p);
 	if (!s || why != CARRY_ON)
 		return s ? why : GW_DROP_raced;
-	why = gw_judge_out(p, key, s, now);
+	s->key = *of;
+	why = gw_judge_out(p, &s->key, s, now);
 	if (why != CARRY_ON)
 		return why;
 	gw_flow_init(&s->flow, p, s->flow.kind, s->flow.flags, policy, now);
 	if (s->flow.kind == GW_FLOW_NAT || s->flow.kind == GW_FLOW_HAIRPIN)
-		why = gw_map(key, &s->flow);
+		why = gw_map(&s->key, &s->flow);
 	if (why == CARRY_ON && s->flow.kind == GW_FLOW_HAIRPIN)
-		why = gw_pair_hairpin(p, &s->flow, &s->q, now);
-	return why == CARRY_ON ? gw_flow_add(key, &s->flow) : why;
+		why = gw_pair_hairpin(p, s, now);
+	return why == CARRY_ON ? gw_flow_add(&s->key, &s->flow) : why;
 }
 
 /* Who may speak first from beyond an uplink: nobody with an address of ours. */
-static __noinline int gw_judge_in(const struct gw_packet *p, const struct gw_flow_key *key,
-				  const struct gw_mapping *m, struct gw_scratch *s, __u32 now)
+TP_INLINE int gw_judge_in(const struct gw_packet *p, const struct gw_flow_key *key,
+			  const struct gw_mapping *m, struct gw_scratch *s, __u32 now)
 {
 	gw_end(&s->q.from, p->src, key->overlay);
 	gw_end(&s->q.to, key->node, key->overlay);
@@ -283,19 +284,20 @@ static __noinline int gw_judge_in(const struct gw_packet *p, const struct gw_flo
 }
 
 /* A first packet from beyond an uplink to a node, through mapping *m or (NULL) routed. */
-__noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *key,
+__noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *of,
 			   const struct gw_mapping *m, __u64 policy, __u32 now)
 {
 	struct gw_scratch *s;
 	int why;
 
-	if (!p || !key)
+	if (!p || !of)
 		return GW_DROP_raced;
-	s = gw_scratch(policy, gw_what(p->proto, key->node_port));
+	s = gw_scratch(policy, gw_what(p->proto, of->node_port));
 	why = gw_may_open(p);
 	if (!s || why != CARRY_ON)
 		return s ? why : GW_DROP_raced;
-	why = gw_judge_in(p, key, m, s, now);
+	s->key = *of;
+	why = gw_judge_in(p, &s->key, m, s, now);
 	if (why != CARRY_ON && why != GW_DROP_spoofed_source && p->proto == IPPROTO_TCP)
 		return GW_DROP_unsolicited_syn;
 	if (why != CARRY_ON)
@@ -309,30 +311,31 @@ __noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *
 		s->flow.ext_addr = m->ext_addr;
 		s->flow.ext_port = m->ext_port;
 	}
-	return gw_flow_add(key, &s->flow);
+	return gw_flow_add(&s->key, &s->flow);
 }
 
 /* What this host, or (routed by it) somebody else sends to a node. */
-__noinline int gw_admit_host(const struct gw_packet *p, const struct gw_flow_key *key, bool own,
+__noinline int gw_admit_host(const struct gw_packet *p, const struct gw_flow_key *of, bool own,
 			     __u64 policy, __u32 now)
 {
 	struct gw_scratch *s;
 	int why;
 
-	if (!p || !key)
+	if (!p || !of)
 		return GW_DROP_raced;
 	s = gw_scratch(policy, gw_what(p->proto, p->dst_port));
 	why = gw_may_open(p);
 	if (!s || why != CARRY_ON)
 		return s ? why : GW_DROP_raced;
+	s->key = *of;
 	gw_end(&s->q.from, p->src, GW_LOCAL_ELSEWHERE);
-	gw_end(&s->q.to, p->dst, key->overlay);
+	gw_end(&s->q.to, p->dst, of->overlay);
 	if (!own)
 		why = gw_ask(&s->q, &s->flow);
 	if (why != CARRY_ON)
 		return why;
 	gw_flow_init(&s->flow, p, GW_FLOW_LOCAL, s->flow.flags | GW_FLOW_FROM_REMOTE, policy, now);
-	return gw_flow_add(key, &s->flow);
+	return gw_flow_add(&s->key, &s->flow);
 }
 
 /* The far end of a hairpin, as the policy knows it: the node behind the mapping. */
@@ -378,26 +381,28 @@ static __noinline bool gw_question_of(const struct gw_flow_key *key, const struc
 
 /* A flow that an older policy admitted: the same question again. About what this host opened, no
  * policy was asked. */
-__noinline int gw_again(const struct gw_flow_key *key, struct gw_flow *flow, __u64 policy)
+__noinline int gw_again(const struct gw_flow_key *of, struct gw_flow *flow, __u64 policy)
 {
 	struct gw_scratch *s = gw_scratch(policy, 0);
 	int why = CARRY_ON;
 	bool own;
 
-	if (!key || !flow || !s)
+	if (!of || !flow || !s)
 		return GW_DROP_raced;
+	s->key = *of;
 	own = flow->kind == GW_FLOW_LOCAL && flow->flags & GW_FLOW_FROM_REMOTE &&
-	      gw_is_local(key->remote, key->overlay);
+	      gw_is_local(of->remote, of->overlay);
 	s->q.again = true;
 	if (!own)
-		why = gw_question_of(key, flow, &s->q) ? gw_ask(&s->q, flow) : GW_DROP_no_mapping;
+		why = gw_question_of(&s->key, flow, &s->q) ? gw_ask(&s->q, flow)
+							   : GW_DROP_no_mapping;
 	if (why == CARRY_ON) {
 		flow->generation = gw_policy_generation(policy);
 		if (flow->kind == GW_FLOW_NAT && !(flow->flags & GW_FLOW_FROM_REMOTE))
-			gw_filter_open(key, flow);
+			gw_filter_open(&s->key, flow);
 		return CARRY_ON;
 	}
-	gw_flow_end(key, flow->until);
+	gw_flow_end(&s->key, flow->until);
 	return GW_DROP_policy_changed;
 }
 

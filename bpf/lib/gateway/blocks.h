@@ -138,7 +138,7 @@ TP_INLINE void gw_block_unlist(__u32 block, __u64 owner)
 }
 
 /* Takes a block of this address slot for the node. */
-static __noinline bool gw_block_take(struct gw_node *node, __u64 owner, __u32 slot)
+TP_INLINE bool gw_block_take(struct gw_node *node, __u64 owner, __u32 slot)
 {
 	struct gw_block_search s = {.owner = owner, .slot = slot};
 

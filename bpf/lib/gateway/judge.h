@@ -203,14 +203,19 @@ TP_INLINE void gw_hit(__u64 policy, __u32 rule, bool refused)
  * and lets the flow pass. */
 __noinline int gw_judge(struct gw_question *q)
 {
+	struct policy_node_key GW_WORDS end;
+	__u32 set, from, to;
 	bool allow;
-	__u32 set;
 
 	if (!q)
 		return GW_DROP_policy_denied;
 	set = gw_policy_set(q->policy);
+	end = q->from; /* 6.1 takes no key from a global function's argument */
+	from = gw_class_of(&end, set);
+	end = q->to;
+	to = gw_class_of(&end, set);
 	q->rule = q->shadow = q->shadowed = 0;
-	allow = gw_judge_classes(q, gw_class_of(&q->from, set), gw_class_of(&q->to, set));
+	allow = gw_judge_classes(q, from, to);
 	if (!allow)
 		q->rule = 0;
 	if (!allow && q->shadow && !q->again)

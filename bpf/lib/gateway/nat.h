@@ -100,8 +100,8 @@ static __noinline bool gw_mapping_find(const struct gw_forward_key *key,
 }
 
 /* Takes a port: out of the node's blocks, else out of a new one. */
-static __noinline int gw_port_take(const struct gw_flow_key *key, const struct gw_uplink *uplink,
-				   __u32 uplink_id, struct gw_port_search *s)
+TP_INLINE int gw_port_take(const struct gw_flow_key *key, const struct gw_uplink *uplink,
+			   __u32 uplink_id, struct gw_port_search *s)
 {
 	__u32 parity = key->proto == IPPROTO_UDP ? bpf_ntohs(key->node_port) & 1 : 2;
 	struct gw_node_key owner = {};
