@@ -53,6 +53,7 @@ def e2e_report:
 	date: $date, machine: $machine, kernel: $kernel, command: $command,
 	load_before: ($load | tonumber),
 	testrun: ($testrun | if . then .[0] else null end),
+	gateway_testrun: $gateway,
 	live: $l,
 	coturn: ($t | if . and $l then . + {ratio: (.ns / $l.relay_marginal_ns | fixed(1)),
 		ratio_to_whole_path: (.ns / $l.variants["relay-1000"].ns | fixed(1))} else . end),

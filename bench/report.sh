@@ -23,7 +23,8 @@ report_json() {
 		--arg kernel "$(uname -r | cut -d- -f1)" --arg command "$BENCH_COMMAND" --arg load "$LOAD" \
 		--argjson live "$(report_lines $LAB/live)" --argjson turn "$(report_lines $LAB/turn)" \
 		--argjson e2e "$(report_lines $LAB/e2e)" --argjson scale "$(report_lines $LAB/scale)" \
-		--argjson testrun "$(report_lines $LAB/testrun)" -f "$BENCH_DIR/report.jq"
+		--argjson testrun "$(report_lines $LAB/testrun)" \
+		--argjson gateway "$(report_lines $LAB/gateway_testrun)" -f "$BENCH_DIR/report.jq"
 }
 
 report_tables() { # RESULTS.json

@@ -4,7 +4,7 @@
 # All benchmarks, side by side in one run; BENCH_QUICK=1 for a short one. Variants take turns, and
 # what is reported is the median. Results go to bench/results/ as JSON and as tables.
 #
-#	bench/run.sh [testrun] [live] [turn] [e2e] [scale]	only these parts, and no files
+#	bench/run.sh [testrun] [gateway_testrun] [live] [turn] [e2e] [scale]	only these parts, and no files
 
 BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BENCH_COMMAND="${BENCH_QUICK:+BENCH_QUICK=1 }make bench"
@@ -30,6 +30,12 @@ bench_testrun() {
 		note "testrun failed"
 }
 
+bench_gateway_testrun() {
+	[ -x "$B/bench/gateway_testrun" ] || return 0
+	taskset -c "$SOURCE_CPU" "$B/bench/gateway_testrun" -j ${BENCH_QUICK:+-r 3 -f 10000} \
+		>$LAB/gateway_testrun || note "gateway_testrun failed"
+}
+
 part() { # NAME COMMAND...
 	local name=$1
 	shift
@@ -38,10 +44,11 @@ part() { # NAME COMMAND...
 	"$@"
 }
 
-PARTS=${*:-testrun live turn e2e scale}
+PARTS=${*:-testrun gateway_testrun live turn e2e scale}
 bench_begin
 bench_keys
 part testrun bench_testrun
+part gateway_testrun bench_gateway_testrun
 if [ -n "${BENCH_QUICK:-}" ]; then
 	part live bench_live 1 2 0.5
 	part turn bench_turn 1 2000

@@ -26,6 +26,13 @@ def live:
 	table(["ns that the forwarder adds to source and sink", ""];
 		[["bare XDP_TX", $l.tx_marginal_ns], ["relay", $l.relay_marginal_ns], ["nftables", $l.nft_marginal_ns]]);
 
+def gateway:
+	.gateway_testrun | select(.) |
+	"", "## The gateway, by test run", "",
+	table(["direction", "flows", "rules", "first packet, ns", "empty, ns", "established, ns", "ratio", "ratio, fastest rounds", "goal", ""];
+		[.[] | [.direction, .flows, .rules, .first, .empty, .median, .ratio, .ratio_best,
+			(if .flows == 10000 then "4", (if .ratio <= 4 then "met" else "not met" end) else "", "" end)]]);
+
 def coturn:
 	.coturn | select(.) |
 	"", "## CPU a relayed packet", "",
@@ -56,4 +63,4 @@ def scale:
 
 "# Benchmark results", "",
 "\(.date), \(.machine), Linux \(.kernel), by `\(.command)`; load average before the run: \(.load_before).",
-live, coturn, end_to_end, scale
+gateway, live, coturn, end_to_end, scale
