@@ -23,9 +23,10 @@ struct gw_port_search {
 	__u32 n;      /* ports to look at */
 	__u32 parity; /* 0 or 1; 2: any */
 	__u32 per_slot;
-	__u32 index; /* of the word taken */
-	__u32 claim; /* 0: none */
-	__u32 port;  /* host order */
+	__u32 skipped; /* ports of places that hold no block */
+	__u32 index;   /* of the word taken */
+	__u32 claim;   /* 0: none */
+	__u32 port;    /* host order */
 };
 
 TP_INLINE __u32 gw_blocks_per_slot(void)
@@ -36,17 +37,19 @@ TP_INLINE __u32 gw_blocks_per_slot(void)
 static long gw_try_port(__u32 i, void *arg)
 {
 	struct gw_port_search *s = arg;
-	__u32 at = (s->start + i) % s->n, block, port;
+	__u32 at = (s->start + i + s->skipped) % s->n, block, port;
 	__u64 place = at / knobs.nat_block;
 	__u64 *word;
 
-	if (place >= TP_GW_NODE_BLOCKS)
+	if (place >= TP_GW_NODE_BLOCKS || i + s->skipped >= s->n)
 		return 1;
 	/* The compiler compares half of the register, and the verifier wants all of it. */
 	asm volatile("%0 &= %1" : "+r"(place) : "i"(TP_GW_NODE_BLOCKS - 1));
 	block = s->node->blocks[place];
-	if (!block)
+	if (!block) { /* on to the next place at once */
+		s->skipped += knobs.nat_block - 1 - at % knobs.nat_block;
 		return 0;
+	}
 	block--;
 	if (block / s->per_slot + 1 != s->node->slot)
 		return 0; /* on an address that is gone */
@@ -67,6 +70,7 @@ TP_INLINE bool gw_port_find(struct gw_port_search *s, __u32 parity)
 {
 	s->n = (__u32)knobs.nat_blocks_per_node * knobs.nat_block;
 	s->parity = parity;
+	s->skipped = 0;
 	s->claim = 0;
 	s->per_slot = gw_blocks_per_slot();
 	if (!s->n || !s->per_slot)
