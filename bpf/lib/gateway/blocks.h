@@ -16,17 +16,16 @@
 /* A search for a port; what it found. */
 struct gw_port_search {
 	struct gw_node *node;
-	__u32 nat_proto;
+	__u16 nat_proto;
+	__u16 parity; /* 0 or 1; 2: any */
 	__u32 now;
 	__u32 until;
-	__u32 start;  /* where in the node's ports the search begins */
-	__u32 n;      /* ports to look at */
-	__u32 parity; /* 0 or 1; 2: any */
+	__u32 start; /* where in the node's ports the search begins */
+	__u32 n;     /* ports to look at */
 	__u32 per_slot;
 	__u32 skipped; /* ports of places that hold no block */
 	__u32 index;   /* of the word taken */
 	__u32 claim;   /* 0: none */
-	__u32 port;    /* host order */
 };
 
 TP_INLINE __u32 gw_blocks_per_slot(void)
@@ -61,7 +60,6 @@ static long gw_try_port(__u32 i, void *arg)
 	if (!word)
 		return 0;
 	s->claim = gw_word_take(word, s->now, s->until);
-	s->port = port;
 	return s->claim != 0;
 }
 
