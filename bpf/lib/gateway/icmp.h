@@ -153,7 +153,8 @@ static __noinline int gw_error_out(struct __sk_buff *skb, const struct gw_packet
 	return gw_send(skb, p, &way, &to, GW_FORWARD_to_uplink);
 }
 
-/* A node's error: the quote came to the node, and to no other. */
+/* A node's error: the quote came to the node, and to no other, and back to its sender the error
+ * goes: a flow is no licence to send to others what quotes it. */
 static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_packet *p,
 					__u32 overlay, __u32 now)
 {
@@ -162,7 +163,8 @@ static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_p
 	struct gw_flow *flow;
 	bool dead;
 
-	if (gw_quote_read(skb, p, &q) != CARRY_ON || !tp_equal16(p->src, q.dst))
+	if (gw_quote_read(skb, p, &q) != CARRY_ON || !tp_equal16(p->src, q.dst) ||
+	    !tp_equal16(p->dst, q.src))
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	tp_copy16(key.node, q.dst);
 	tp_copy16(key.remote, q.src);
@@ -192,10 +194,12 @@ static __noinline int gw_icmp_from_uplink(struct __sk_buff *skb, const struct gw
 	key.proto = q.proto;
 	key.remote_port = q.proto == IPPROTO_ICMP ? key.node_port : q.dst_port;
 	flow = gw_flow_find(&key, now, &dead);
-	return flow ? gw_error_in(skb, p, &q, &key, flow) : gw_leave(skb, GW_DROP_icmp_stray);
+	if (!flow || flow->kind != GW_FLOW_NAT || flow->claim != m.claim)
+		return gw_leave(skb, GW_DROP_icmp_stray);
+	return gw_error_in(skb, p, &q, &key, flow);
 }
 
-/* Routed: to a node of this overlay, about what it sent. */
+/* Routed: to a node of this overlay, about what it sent itself to beyond an uplink. */
 static __noinline int gw_icmp_to_node(struct __sk_buff *skb, const struct gw_packet *p,
 				      __u32 overlay, __u32 now)
 {
@@ -204,7 +208,7 @@ static __noinline int gw_icmp_to_node(struct __sk_buff *skb, const struct gw_pac
 	struct gw_flow *flow;
 	bool dead;
 
-	if (gw_quote_read(skb, p, &q) != CARRY_ON)
+	if (gw_quote_read(skb, p, &q) != CARRY_ON || !tp_equal16(p->dst, q.src))
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	tp_copy16(key.node, q.src);
 	tp_copy16(key.remote, q.dst);
@@ -212,7 +216,7 @@ static __noinline int gw_icmp_to_node(struct __sk_buff *skb, const struct gw_pac
 	key.remote_port = q.dst_port;
 	key.proto = q.proto;
 	flow = gw_flow_find(&key, now, &dead);
-	if (!flow || flow->kind == GW_FLOW_NAT)
+	if (!flow || flow->kind != GW_FLOW_ROUTED)
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	return gw_error_in(skb, p, &q, &key, flow);
 }

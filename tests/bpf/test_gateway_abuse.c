@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What somebody tries who knows how the gateway works: a node, a host on the LAN. */
+
+#include "gateway_lab.h"
+
+static const struct lab_rule rules[] = {{"alice", "192.168.10.0/24", NULL, NULL},
+					{"alice", "172.16.0.0/16", NULL, NULL},
+					{"alice", "bob", NULL, NULL},
+					{"alice", "gateway", NULL, NULL},
+					{"bob", "192.168.10.0/24", NULL, NULL},
+					{NULL, NULL, NULL, NULL}};
+
+static int set_up(void **state)
+{
+	struct gw_knobs knobs = lab_knobs();
+
+	*state = lab_open(&knobs);
+	return 0;
+}
+
+static int before(void **state)
+{
+	lab_reset(*state);
+	lab_policy(*state, rules);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	lab_close(*state);
+	return 0;
+}
+
+static struct lab_packet packet(uint8_t proto, const char *src, uint16_t sport, const char *dst,
+				uint16_t dport)
+{
+	return (struct lab_packet){.src = src,
+				   .dst = dst,
+				   .proto = proto,
+				   .sport = sport,
+				   .dport = dport,
+				   .flags = TCP_S,
+				   .payload = proto == IPPROTO_TCP ? 0 : 32};
+}
+
+static struct lab_packet error_about(const char *src, const char *dst, const struct lab_frame *f)
+{
+	return (struct lab_packet){.src = src,
+				   .dst = dst,
+				   .proto = IPPROTO_ICMP,
+				   .sport = 0x0303,
+				   .payload = f->len - 14,
+				   .quote = lab_ip(f)};
+}
+
+/* --- ICMP errors ----------------------------------------------------------------------------- */
+
+/* A live flow is no licence to send to anybody what quotes it. */
+static void test_error_elsewhere(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
+	struct lab_frame out, in;
+
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	lab_expect(*state, FROM_UPLINK, &back, &in, REDIRECT, GW_FORWARD_to_overlay);
+	e = error_about(ALICE, "10.9.9.9", &in);
+	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
+}
+
+/* Nor to have it routed by the host. */
+static void test_error_by_host(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back, e;
+	struct lab_frame in;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
+	back = packet(IPPROTO_UDP, GATEWAY, 53, ALICE, 5000);
+	lab_build(&in, &back);
+	e = error_about(ALICE, "10.9.9.9", &in);
+	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
+	e = error_about(ALICE, GATEWAY, &in);
+	lab_expect(*state, FROM_NODE, &e, NULL, PASS, GW_PASS_local);
+}
+
+/* From the LAN: a node gets errors about what it has sent itself. */
+static void test_error_to_another(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, ROUTED, 53), e;
+	struct lab_frame sent;
+
+	lab_expect(*state, FROM_NODE, &p, &sent, REDIRECT, GW_FORWARD_to_uplink);
+	e = error_about(ROUTED, BOB, &sent);
+	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_icmp_stray);
+	e = error_about(ROUTED, ALICE, &sent);
+	lab_expect(*state, FROM_UPLINK, &e, NULL, REDIRECT, GW_FORWARD_to_overlay);
+}
+
+/* What is between nodes, or with the gateway itself, is not the LAN's to report on. */
+static void test_error_about_overlay(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, BOB, 53), e;
+	struct lab_frame sent;
+
+	lab_expect(*state, FROM_NODE, &p, &sent, REDIRECT, GW_FORWARD_between_nodes);
+	e = error_about(ROUTED, ALICE, &sent);
+	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_icmp_stray);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, before)
+	const struct CMUnitTest tests[] = {
+		T(test_error_elsewhere),
+		T(test_error_by_host),
+		T(test_error_to_another),
+		T(test_error_about_overlay),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
