@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What somebody tries who knows how the gateway works: a node, a host on the LAN. */
-
 #include "gateway_lab.h"
 
 static const struct lab_rule rules[] = {{"alice", "192.168.10.0/24", NULL, NULL},
@@ -107,14 +106,62 @@ static void test_error_about_overlay(void **state)
 	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_icmp_stray);
 }
 
+/* --- sources that cannot be out there -------------------------------------------------------- */
+
+static void test_spoofed_gateway(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
+	back = packet(IPPROTO_UDP, GATEWAY, 53, ALICE, 5000);
+	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_spoofed_source);
+}
+
+static void test_spoofed_node(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, BOB, 53), back;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_between_nodes);
+	back = packet(IPPROTO_UDP, BOB, 53, ALICE, 5000);
+	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_spoofed_source);
+}
+
+/* A packet to a mapping that claims to be from the gateway ends nothing between node and gateway.
+ */
+static void test_spoofed_end(void **state)
+{
+	struct gw_flow_key key = lab_key(ALICE, 5000, GATEWAY, 53, IPPROTO_UDP);
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), out, back;
+	struct lab_frame sent;
+	struct gw_flow flow;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
+	out = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53);
+	lab_expect(*state, FROM_NODE, &out, &sent, REDIRECT, GW_FORWARD_to_uplink);
+	back = packet(IPPROTO_UDP, GATEWAY, 53, EXTERNAL, lab_sport(&sent));
+	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_spoofed_source);
+	assert_true(lab_flow(*state, &key, &flow));
+	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&sent));
+	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
+}
+
+/* A masqueraded node is reached by its mapping, not by its address. */
+static void test_around_mapping(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
+	back = packet(IPPROTO_UDP, SERVER, 53, ALICE, 5000);
+	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_no_mapping);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
-		T(test_error_elsewhere),
-		T(test_error_by_host),
-		T(test_error_to_another),
-		T(test_error_about_overlay),
+		T(test_error_elsewhere),     T(test_error_by_host),   T(test_error_to_another),
+		T(test_error_about_overlay), T(test_spoofed_gateway), T(test_spoofed_node),
+		T(test_spoofed_end),	     T(test_around_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

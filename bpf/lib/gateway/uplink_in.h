@@ -32,6 +32,20 @@ static __noinline bool gw_overlay_of(const struct gw_packet *p, __u32 set, __u32
 	return false;
 }
 
+/* May the remote of a known flow be beyond an uplink, and speak to the node by mapping *m or (NULL)
+ * by its address? A flow with this host is another's only when the host has routed it. */
+static __noinline int gw_may_enter(const struct gw_flow_key *key, const struct gw_flow *flow,
+				   const struct gw_mapping *m)
+{
+	if (flow->kind == (m ? GW_FLOW_NAT : GW_FLOW_ROUTED))
+		return CARRY_ON;
+	if (flow->kind == GW_FLOW_NAT || flow->kind == GW_FLOW_ROUTED)
+		return GW_DROP_no_mapping;
+	return flow->kind == GW_FLOW_LOCAL && !m && !gw_is_local(key->remote, key->overlay)
+		       ? CARRY_ON
+		       : GW_DROP_spoofed_source;
+}
+
 /* To a node, by mapping *m or (NULL) by its address. */
 static __noinline int gw_to_node(struct __sk_buff *skb, const struct gw_packet *p,
 				 const struct gw_flow_key *key, const struct gw_mapping *m,
@@ -43,6 +57,8 @@ static __noinline int gw_to_node(struct __sk_buff *skb, const struct gw_packet *
 	int why;
 
 	flow = gw_known_in(key, policy, now, &why);
+	if (flow)
+		why = gw_may_enter(key, flow, m);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
 	if (flow && m && flow->claim != m->claim) {
