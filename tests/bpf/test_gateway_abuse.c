@@ -8,6 +8,7 @@ static const struct lab_rule rules[] = {{"alice", "192.168.10.0/24", NULL, NULL}
 					{"alice", "gateway", NULL, NULL},
 					{"bob", "192.168.10.0/24", NULL, NULL},
 					{NULL, NULL, NULL, NULL}};
+static const struct lab_rule none[] = {{NULL, NULL, NULL, NULL}};
 
 static int set_up(void **state)
 {
@@ -50,6 +51,33 @@ static struct lab_packet error_about(const char *src, const char *dst, const str
 				   .sport = 0x0303,
 				   .payload = f->len - 14,
 				   .quote = lab_ip(f)};
+}
+
+/* Makes the packet a fragment: field and header checksum. */
+static void fragment(struct lab_frame *f, uint16_t offset, bool more)
+{
+	uint8_t *ip = f->data + 14;
+	uint16_t field = (uint16_t)(offset | (more ? 0x2000 : 0));
+	uint32_t sum = (uint16_t)~lab_get16(ip + 10) + (uint32_t)field;
+
+	ip[6] = (uint8_t)(field >> 8);
+	ip[7] = (uint8_t)field;
+	sum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+static void expect_frame(struct lab *lab, enum lab_side side, const struct lab_frame *in,
+			 struct lab_frame *out, int verdict, int reason)
+{
+	struct lab_frame after;
+	int got = lab_run(lab, side, in, &after), why = lab_reason(lab, NULL);
+
+	if (got != verdict || why != reason)
+		fail_msg("ends as %s (%d) instead of %s (%d)", lab_reason_name(why), got,
+			 lab_reason_name(reason), verdict);
+	if (out)
+		*out = after;
 }
 
 /* --- ICMP errors ----------------------------------------------------------------------------- */
@@ -106,6 +134,21 @@ static void test_error_about_overlay(void **state)
 	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_icmp_stray);
 }
 
+static void test_error_forbidden(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
+	struct lab_frame out, in;
+
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	lab_expect(*state, FROM_UPLINK, &back, &in, REDIRECT, GW_FORWARD_to_overlay);
+	lab_policy(*state, none);
+	e = error_about(SERVER, EXTERNAL, &out);
+	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_policy_changed);
+	e = error_about(ALICE, SERVER, &in);
+	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
+}
+
 /* --- sources that cannot be out there -------------------------------------------------------- */
 
 static void test_spoofed_gateway(void **state)
@@ -155,13 +198,38 @@ static void test_around_mapping(void **state)
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_no_mapping);
 }
 
+/* --- fragments ------------------------------------------------------------------------------- */
+
+static void pair_of(const struct lab_packet *p, struct lab_frame *first, struct lab_frame *later)
+{
+	lab_build(first, p);
+	fragment(first, 0, true);
+	lab_build(later, p);
+	fragment(later, 40 / 8, false);
+}
+
+static void test_fragments_forbidden(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
+	struct lab_frame out, first, later;
+
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	pair_of(&back, &first, &later);
+	expect_frame(*state, FROM_UPLINK, &first, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	expect_frame(*state, FROM_UPLINK, &later, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	lab_policy(*state, none);
+	expect_frame(*state, FROM_UPLINK, &later, NULL, SHOT, GW_DROP_policy_changed);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
 		T(test_error_elsewhere),     T(test_error_by_host),   T(test_error_to_another),
-		T(test_error_about_overlay), T(test_spoofed_gateway), T(test_spoofed_node),
-		T(test_spoofed_end),	     T(test_around_mapping),
+		T(test_error_about_overlay), T(test_error_forbidden), T(test_spoofed_gateway),
+		T(test_spoofed_node),	     T(test_spoofed_end),     T(test_around_mapping),
+		T(test_fragments_forbidden),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -406,4 +406,23 @@ __noinline int gw_again(const struct gw_flow_key *of, struct gw_flow *flow, __u6
 	return GW_DROP_policy_changed;
 }
 
+/* The live flow with this key, judged again if need be. NULL with *why. */
+static __noinline struct gw_flow *gw_known_in(const struct gw_flow_key *key, __u64 policy,
+					      __u32 now, int *why)
+{
+	struct gw_flow *flow;
+	bool dead;
+
+	*why = CARRY_ON;
+	flow = gw_flow_find(key, now, &dead);
+	if (!flow) {
+		gw_clear(key, dead);
+		return NULL;
+	}
+	if (flow->generation == gw_policy_generation(policy))
+		return flow;
+	*why = gw_again(key, flow, policy);
+	return *why == CARRY_ON ? flow : NULL;
+}
+
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * ICMP errors about flows (RFC 5508, 4): what they quote says whose they are. They are passed on
- * with the quote as its sender knows it, and neither keep a flow alive nor end one.
+ * with the quote as its sender knows it, and neither keep a flow alive nor end one, unless the
+ * policy has changed and forbids it.
  */
 #ifndef TP_BPF_GATEWAY_ICMP_H
 #define TP_BPF_GATEWAY_ICMP_H
 
-#include "established.h"
+#include "admit.h"
 
 /* Of the quoted packet: what is needed to know the flow. */
 struct gw_quote {
@@ -161,7 +162,7 @@ static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_p
 	struct gw_flow_key key = {.overlay = overlay};
 	struct gw_quote q = {};
 	struct gw_flow *flow;
-	bool dead;
+	int why;
 
 	if (gw_quote_read(skb, p, &q) != CARRY_ON || !tp_equal16(p->src, q.dst) ||
 	    !tp_equal16(p->dst, q.src))
@@ -171,7 +172,9 @@ static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_p
 	key.node_port = q.dst_port;
 	key.remote_port = q.src_port;
 	key.proto = q.proto;
-	flow = gw_flow_find(&key, now, &dead);
+	flow = gw_known_in(&key, gw_policy_now(), now, &why);
+	if (why != CARRY_ON)
+		return gw_leave(skb, why);
 	return flow ? gw_error_out(skb, p, &q, flow) : gw_leave(skb, GW_DROP_icmp_stray);
 }
 
@@ -183,7 +186,7 @@ static __noinline int gw_icmp_from_uplink(struct __sk_buff *skb, const struct gw
 	struct gw_mapping m = {};
 	struct gw_quote q = {};
 	struct gw_flow *flow;
-	bool dead;
+	int why;
 
 	if (gw_quote_read(skb, p, &q) != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours);
@@ -193,7 +196,9 @@ static __noinline int gw_icmp_from_uplink(struct __sk_buff *skb, const struct gw
 	tp_copy16(key.remote, q.dst);
 	key.proto = q.proto;
 	key.remote_port = q.proto == IPPROTO_ICMP ? key.node_port : q.dst_port;
-	flow = gw_flow_find(&key, now, &dead);
+	flow = gw_known_in(&key, gw_policy_now(), now, &why);
+	if (why != CARRY_ON)
+		return gw_leave(skb, why);
 	if (!flow || flow->kind != GW_FLOW_NAT || flow->claim != m.claim)
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	return gw_error_in(skb, p, &q, &key, flow);
@@ -206,7 +211,7 @@ static __noinline int gw_icmp_to_node(struct __sk_buff *skb, const struct gw_pac
 	struct gw_flow_key key = {.overlay = overlay};
 	struct gw_quote q = {};
 	struct gw_flow *flow;
-	bool dead;
+	int why;
 
 	if (gw_quote_read(skb, p, &q) != CARRY_ON || !tp_equal16(p->dst, q.src))
 		return gw_leave(skb, GW_DROP_icmp_stray);
@@ -215,7 +220,9 @@ static __noinline int gw_icmp_to_node(struct __sk_buff *skb, const struct gw_pac
 	key.node_port = q.src_port;
 	key.remote_port = q.dst_port;
 	key.proto = q.proto;
-	flow = gw_flow_find(&key, now, &dead);
+	flow = gw_known_in(&key, gw_policy_now(), now, &why);
+	if (why != CARRY_ON)
+		return gw_leave(skb, why);
 	if (!flow || flow->kind != GW_FLOW_ROUTED)
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	return gw_error_in(skb, p, &q, &key, flow);

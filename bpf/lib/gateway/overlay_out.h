@@ -16,25 +16,6 @@ TP_INLINE void gw_key_in(struct gw_flow_key *key, const struct gw_packet *p, __u
 	key->proto = p->proto;
 }
 
-/* The live flow of a packet to a node, judged again if need be. NULL with *why. */
-static __noinline struct gw_flow *gw_known_in(const struct gw_flow_key *key, __u64 policy,
-					      __u32 now, int *why)
-{
-	struct gw_flow *flow;
-	bool dead;
-
-	*why = CARRY_ON;
-	flow = gw_flow_find(key, now, &dead);
-	if (!flow) {
-		gw_clear(key, dead);
-		return NULL;
-	}
-	if (flow->generation == gw_policy_generation(policy))
-		return flow;
-	*why = gw_again(key, flow, policy);
-	return *why == CARRY_ON ? flow : NULL;
-}
-
 TP_INLINE int gw_host_packet(struct __sk_buff *skb)
 {
 	struct gw_flow_key key = {};

@@ -122,19 +122,21 @@ TP_INLINE bool gw_is_masquerade(const struct gw_uplink *uplink, const struct gw_
  * own: a masquerade address is the host's too. So the host gets it as well, and whose it is will be
  * seen: the daemon lets it go when no first fragment makes it a node's. */
 static __noinline int gw_later_fragment(struct __sk_buff *skb, const struct gw_packet *p,
-					const struct gw_uplink *uplink, __u32 now)
+					const struct gw_uplink *uplink, __u64 policy, __u32 now)
 {
 	struct gw_flow_key key = {};
 	struct gw_flow *flow;
-	bool dead;
+	int why;
 
 	if (!gw_fragment_follow(p, &key)) {
 		if (gw_is_masquerade(uplink, p))
 			gw_punt(skb, p, GW_PUNT_EARLY, 0, 0);
 		return gw_leave(skb, GW_PASS_not_ours);
 	}
-	flow = gw_flow_find(&key, now, &dead);
-	return flow ? gw_in(skb, p, &key, flow, now) : gw_leave(skb, GW_DROP_raced);
+	flow = gw_known_in(&key, policy, now, &why);
+	if (flow)
+		return gw_in(skb, p, &key, flow, now);
+	return gw_leave(skb, why == CARRY_ON ? GW_DROP_raced : why);
 }
 
 /* To a node's own address, if it is one. */
@@ -183,7 +185,7 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	if (why != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours);
 	if (p.part == GW_LATER_FRAGMENT)
-		return gw_later_fragment(skb, &p, uplink, now);
+		return gw_later_fragment(skb, &p, uplink, policy, now);
 	if (!gw_is_masquerade(uplink, &p))
 		return gw_to_address(skb, &p, policy);
 	if (p.icmp_error)
