@@ -198,6 +198,15 @@ static void test_around_mapping(void **state)
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_no_mapping);
 }
 
+/* --- destinations that are no host's business ------------------------------------------------ */
+
+static void test_link_local(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, "169.254.169.254", 80);
+
+	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_ANSWER_refused);
+}
+
 /* --- fragments ------------------------------------------------------------------------------- */
 
 static void pair_of(const struct lab_packet *p, struct lab_frame *first, struct lab_frame *later)
@@ -226,10 +235,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
-		T(test_error_elsewhere),     T(test_error_by_host),   T(test_error_to_another),
-		T(test_error_about_overlay), T(test_error_forbidden), T(test_spoofed_gateway),
-		T(test_spoofed_node),	     T(test_spoofed_end),     T(test_around_mapping),
-		T(test_fragments_forbidden),
+		T(test_error_elsewhere),     T(test_error_by_host),	  T(test_error_to_another),
+		T(test_error_about_overlay), T(test_error_forbidden),	  T(test_spoofed_gateway),
+		T(test_spoofed_node),	     T(test_spoofed_end),	  T(test_around_mapping),
+		T(test_link_local),	     T(test_fragments_forbidden),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -126,6 +126,14 @@ TP_INLINE int gw_from_node(struct __sk_buff *skb, const struct gw_packet *p,
 	return gw_out(skb, p, key, flow, now);
 }
 
+/* For this host, as a neighbour. IPv4 hosts forward link-local addresses like any other. */
+TP_INLINE bool gw_is_to_neighbour(const struct gw_packet *p)
+{
+	bool group = bpf_ntohl(tp_mapped_v4(p->dst)) >> 28 >= 0xe;
+
+	return gw_is_neighbourly(p) && (p->v6 || group || gw_is_local(p->dst, self.id));
+}
+
 TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 {
 	struct gw_flow_key key = {};
@@ -135,7 +143,7 @@ TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 
 	if (why == GW_PASS_not_ip)
 		return gw_leave(skb, self.l2_len ? GW_PASS_not_ip : GW_DROP_malformed);
-	if (self.l2_len && gw_is_neighbourly(&p))
+	if (self.l2_len && gw_is_to_neighbour(&p))
 		return gw_leave(skb, GW_PASS_link_scope);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
