@@ -217,6 +217,18 @@ static void pair_of(const struct lab_packet *p, struct lab_frame *first, struct 
 	fragment(later, 40 / 8, false);
 }
 
+static void test_fragments_answering_node(void **state)
+{
+	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, BOB, 53), back;
+	struct lab_frame first, later;
+
+	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_between_nodes);
+	back = packet(IPPROTO_UDP, BOB, 53, ALICE, 5000);
+	pair_of(&back, &first, &later);
+	expect_frame(*state, FROM_NODE, &first, NULL, REDIRECT, GW_FORWARD_between_nodes);
+	expect_frame(*state, FROM_NODE, &later, NULL, REDIRECT, GW_FORWARD_between_nodes);
+}
+
 static void test_fragments_forbidden(void **state)
 {
 	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
@@ -235,10 +247,18 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
-		T(test_error_elsewhere),     T(test_error_by_host),	  T(test_error_to_another),
-		T(test_error_about_overlay), T(test_error_forbidden),	  T(test_spoofed_gateway),
-		T(test_spoofed_node),	     T(test_spoofed_end),	  T(test_around_mapping),
-		T(test_link_local),	     T(test_fragments_forbidden),
+		T(test_error_elsewhere),
+		T(test_error_by_host),
+		T(test_error_to_another),
+		T(test_error_about_overlay),
+		T(test_error_forbidden),
+		T(test_spoofed_gateway),
+		T(test_spoofed_node),
+		T(test_spoofed_end),
+		T(test_around_mapping),
+		T(test_link_local),
+		T(test_fragments_answering_node),
+		T(test_fragments_forbidden),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

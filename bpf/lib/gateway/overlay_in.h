@@ -60,10 +60,15 @@ static __noinline int gw_send_between(struct __sk_buff *skb, const struct gw_pac
 				      const struct gw_flow_key *key, struct gw_flow *flow,
 				      __u32 now)
 {
+	struct gw_flow_key came = {};
 	struct gw_way way;
 
 	if (!gw_way_overlay(&way, key->overlay))
 		return gw_leave(skb, GW_DROP_overlay_down);
+	if (p->part == GW_FIRST_FRAGMENT) {
+		gw_key_out(&came, p);
+		gw_fragment_lead(p, &came);
+	}
 	return gw_out_plain(skb, p, key, flow, &way, false, now);
 }
 
