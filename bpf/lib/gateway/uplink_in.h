@@ -139,19 +139,26 @@ static __noinline int gw_later_fragment(struct __sk_buff *skb, const struct gw_p
 	return gw_leave(skb, why == CARRY_ON ? GW_DROP_raced : why);
 }
 
-/* To a node's own address, if it is one. */
-static __noinline int gw_to_address(struct __sk_buff *skb, const struct gw_packet *p, __u64 policy)
+/* To a node's own address. */
+static __noinline int gw_to_address(struct __sk_buff *skb, const struct gw_packet *p, __u32 overlay,
+				    __u64 policy)
 {
 	struct gw_flow_key key = {};
+
+	gw_key_in(&key, p, overlay);
+	return gw_to_node(skb, p, &key, NULL, policy);
+}
+
+/* Not to a masquerade address: to a node, or to this host or by it. */
+TP_INLINE int gw_to_other(struct __sk_buff *skb, const struct gw_packet *p, __u64 policy)
+{
 	__u32 overlay;
 
 	if (gw_is_local(p->dst, GW_LOCAL_ELSEWHERE) ||
 	    !gw_overlay_of(p, gw_policy_set(policy), &overlay))
 		return gw_leave(skb, GW_PASS_not_ours);
-	if (p->icmp_error)
-		return gw_icmp_to_node(skb, p, overlay, gw_ticks());
-	gw_key_in(&key, p, overlay);
-	return gw_to_node(skb, p, &key, NULL, policy);
+	return p->icmp_error ? gw_icmp_to_node(skb, p, overlay, gw_ticks())
+			     : gw_to_address(skb, p, overlay, policy);
 }
 
 /* TCP or UDP behind IPv4 options, to a port in the range? */
@@ -187,7 +194,7 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	if (p.part == GW_LATER_FRAGMENT)
 		return gw_later_fragment(skb, &p, uplink, policy, now);
 	if (!gw_is_masquerade(uplink, &p))
-		return gw_to_address(skb, &p, policy);
+		return gw_to_other(skb, &p, policy);
 	if (p.icmp_error)
 		return gw_icmp_from_uplink(skb, &p, uplink, now);
 	return gw_to_masquerade(skb, &p, uplink, policy);
