@@ -48,16 +48,16 @@ struct gw_packet {
 	__u8 tcp_flags;
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 part;	 /* enum gw_part */
-	__u8 icmp_error; /* boolean */
-	__u8 icmp_query; /* boolean: opens a flow; a reply does not */
-	__u64 v6;	 /* a whole word, which kernel 6.1's verifier remembers the value of */
-	__u32 l4_len;	 /* of TCP's header, else of UDP's */
-	__u32 ip_len;	 /* IP bytes of all of it */
-	__u32 wire_len;	 /* IP bytes of one segment */
+	__u8 part;	    /* enum gw_part */
+	__u8 icmp_error;    /* boolean */
+	__u8 icmp_query;    /* boolean: opens a flow; a reply does not */
+	__u8 l4_len;	    /* of TCP's header, else of UDP's */
+	__u8 dont_fragment; /* boolean */
+	__u64 v6;	    /* a whole word, which kernel 6.1's verifier remembers the value of */
+	__u32 ip_len;	    /* IP bytes of all of it */
+	__u32 wire_len;	    /* IP bytes of one segment */
 	__u32 segments;
 	__u32 fragment_id;
-	__u32 dont_fragment;
 };
 
 #define GW_L3	      (self.l2_len ? ETH_HLEN : 0)
@@ -183,7 +183,7 @@ TP_INLINE int gw_parse_ipv4(struct __sk_buff *skb, struct gw_packet *p)
 	if (*(__u8 *)ip != IPV4_PLAIN)
 		return GW_DROP_ip_options;
 	fragment = bpf_ntohs(ip->frag_off);
-	p->dont_fragment = fragment & IPV4_DF;
+	p->dont_fragment = !!(fragment & IPV4_DF);
 	if (fragment & IPV4_OFFSET)
 		p->part = GW_LATER_FRAGMENT;
 	else if (fragment & IPV4_MORE)
