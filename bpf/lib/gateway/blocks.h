@@ -180,18 +180,16 @@ static __noinline bool gw_node_grow(struct gw_node *node, const struct gw_uplink
 
 	if (!node || !uplink)
 		return false;
-	was = *(volatile __u32 *)&node->slot;
-	slot = was - 1 - first;
-	if (was && gw_slot_in_use(uplink, slot))
-		return gw_block_take(node, owner, first + slot);
 	start = bpf_get_prandom_u32();
-	for (__u32 i = 0; i < TP_GW_ADDRS; i++) {
+	for (__u32 i = 0; i <= TP_GW_ADDRS; i++) {
+		was = *(volatile __u32 *)&node->slot;
+		if (was && gw_slot_in_use(uplink, was - 1 - first))
+			return gw_block_take(node, owner, was - 1);
 		slot = (start + i) % TP_GW_ADDRS;
-		if (!gw_slot_in_use(uplink, slot))
+		/* Another CPU may be choosing too: one address wins, and both take blocks there. */
+		if (!gw_slot_in_use(uplink, slot) ||
+		    __sync_val_compare_and_swap(&node->slot, was, first + slot + 1) != was)
 			continue;
-		/* Another CPU may be choosing too: one address wins. */
-		if (__sync_val_compare_and_swap(&node->slot, was, first + slot + 1) != was)
-			return true;
 		if (gw_block_take(node, owner, first + slot))
 			return true;
 		__sync_val_compare_and_swap(&node->slot, first + slot + 1, was);

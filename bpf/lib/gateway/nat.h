@@ -115,8 +115,9 @@ TP_INLINE int gw_port_take(const struct gw_flow_key *key, const struct gw_uplink
 	if (gw_on_address(s->node, uplink, uplink_id) &&
 	    (gw_port_find(s, parity) || (parity < 2 && gw_port_find(s, 2))))
 		return CARRY_ON;
-	if (!gw_node_grow(s->node, uplink, word, uplink_id))
-		return GW_DROP_ports_full;
+	/* Also when there was no block to take: another CPU may have been given the last one for
+	 * this very node. */
+	gw_node_grow(s->node, uplink, word, uplink_id);
 	return gw_port_find(s, parity) || (parity < 2 && gw_port_find(s, 2)) ? CARRY_ON
 									     : GW_DROP_ports_full;
 }
