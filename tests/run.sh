@@ -66,7 +66,7 @@ run_one() { # NAME LIMIT [silent] COMMAND...
 		flock 9
 		echo "# $name ($((SECONDS - start)) s)"
 		cat "$file.tap"
-		grep -q '^not ok' "$file.tap" && tail -n 25 "$file.log" | sed 's/^/    | /'
+		grep -q '^not ok' "$file.tap" && tail -n 70 "$file.log" | sed 's/^/    | /'
 	} 9>"$LOGS/lock"
 }
 

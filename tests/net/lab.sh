@@ -316,8 +316,22 @@ reaches() { # FROM TO [PING-OPTION...]
 
 # Both ends up, both directions tried: what a test starts from.
 pair_up() { # A B
-	wait_for 20 node_online "$1" "$2" || die "$1 and $2 did not register"
-	wait_for 20 reaches "$1" "$2" || die "$1 does not reach $2 through the relay"
+	wait_for 40 node_online "$1" "$2" || pair_lost "$1" "$2" "$1 and $2 did not register"
+	wait_for 40 reaches "$1" "$2" || pair_lost "$1" "$2" "$1 does not reach $2 through the relay"
+}
+
+# Ends the test with what the relay and the peers know of the two.
+pair_lost() { # A B TEXT...
+	local a=$1 b=$2
+	shift 2
+	{
+		tp explain pair "$a" "$b"
+		tp relay flows
+		tp relay drops
+		wg show "$a" && wg show "$b"
+		ip -n relay neigh
+	} 2>&1 | sed 's/^/# /'
+	die "$@"
 }
 
 # The lab that most tests start from: alice and bob behind their NATs, talking through the relay.

@@ -262,7 +262,11 @@ top_on_tty() {
 		exec $B/turnpike -s $SOCK relay top -d 0.1" $LAB/screen <$LAB/keys >/dev/null &
 	LAB_PID[script]=$!
 	exec 7>$LAB/keys
-	wait_for 20 frames 3 || die "top draws frames"
+	wait_for 20 frames 3 && return
+	note "script is $(running script && echo running || echo gone); the screen, the daemon's log:"
+	tail -c 400 $LAB/screen | cat -v | sed 's/^/# /'
+	tail -n 5 $LAB/log/fake.log $SEEN | sed 's/^/# /'
+	die "top draws frames"
 }
 frames() { # COUNT
 	[ "$(grep -c 'FORWARDED' $LAB/screen)" -ge "$1" ]
