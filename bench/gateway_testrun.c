@@ -22,6 +22,7 @@
 #include "bpf/abi/gateway.h"
 
 #include "bench/gateway_testrun.skel.h"
+#include "bpf_tick.h"
 #include "gateway/datapath_policy.h"
 #include "gateway/policy.h"
 
@@ -86,6 +87,10 @@ static void put(const struct bpf_map *map, const void *key, const void *value)
 
 static struct gw_knobs knobs(void)
 {
+	struct tp_bpf_tick tick;
+
+	if (tp_bpf_tick(&tick))
+		die("the kernel's ticks");
 	return (struct gw_knobs){
 		.nat_base = BASE,
 		.nat_range = RANGE,
@@ -97,6 +102,8 @@ static struct gw_knobs knobs(void)
 		.filtering = GW_FILTER_ADDRESS_DEPENDENT,
 		.hairpin = true,
 		.masquerade = true,
+		.tick_ns = tick.ns,
+		.tick_origin = tick.origin,
 		.timeout = {.udp = 3600,
 			    .icmp = 60,
 			    .tcp_transitory = 240,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bpf_tick.h"
 #include "datapath_private.h"
 #include "log.h"
 
@@ -28,7 +29,10 @@ static struct gw_timeouts timeouts(const struct gw_config_timeouts *t)
 int gw_knobs_make(struct gw_knobs *knobs, const struct gw_config *config)
 {
 	const struct gw_config_egress *e = &config->egress;
+	struct tp_bpf_tick tick;
 
+	if (tp_bpf_tick(&tick))
+		tp_debug("the programs ask the kernel's clock: its ticks cannot be used");
 	*knobs = (struct gw_knobs){
 		.nat_block = (uint16_t)e->ports_per_block,
 		.flows_per_node = e->flows_per_node,
@@ -39,6 +43,8 @@ int gw_knobs_make(struct gw_knobs *knobs, const struct gw_config *config)
 				     : GW_FILTER_ENDPOINT_INDEPENDENT,
 		.hairpin = e->hairpin,
 		.masquerade = e->masquerade,
+		.tick_ns = tick.ns,
+		.tick_origin = tick.origin,
 		.timeout = timeouts(&config->timeouts),
 	};
 	knobs->nat_blocks_per_node =

@@ -90,6 +90,9 @@ struct gw_knobs {
 	__u8 hairpin;	 /* boolean */
 	__u8 masquerade; /* boolean */
 	__u8 pad;
+	__u32 pad2;
+	__u64 tick_ns;	   /* CLOCK_MONOTONIC from the kernel's ticks (userspace/bpf_tick.h); */
+	__u64 tick_origin; /* tick_ns 0: ask its clock */
 	struct gw_timeouts timeout;
 };
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "bpf/gateway.skel.h"
+#include "bpf_tick.h"
 #include "gateway/datapath_policy.h"
 
 #define LOOPBACK 1 /* where test runs arrive, and all devices of the lab */
@@ -26,6 +27,9 @@ struct lab {
 
 struct gw_knobs lab_knobs(void)
 {
+	struct tp_bpf_tick tick;
+
+	assert_int_equal(tp_bpf_tick(&tick), 0);
 	return (struct gw_knobs){
 		.nat_base = LAB_BASE,
 		.nat_range = LAB_RANGE,
@@ -37,6 +41,8 @@ struct gw_knobs lab_knobs(void)
 		.filtering = GW_FILTER_ADDRESS_DEPENDENT,
 		.hairpin = true,
 		.masquerade = true,
+		.tick_ns = tick.ns,
+		.tick_origin = tick.origin,
 		.timeout = {.udp = 300,
 			    .icmp = 60,
 			    .tcp_transitory = 240,
