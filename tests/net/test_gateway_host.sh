@@ -58,6 +58,30 @@ expect "and names the port" grep -q '<3>.*20000' $LAB/log/gateway.log
 stop squatter
 gateway_start
 
+# --- sums left to the device ------------------------------------------------------------------
+
+# As containers and virtual machines send: what stands in the packet is not its sum yet. The
+# switches fill it in behind the gateway, and who receives it checks it.
+sums() { # left|done
+	local tx=off rx=on
+	[ "$1" = done ] || tx=on rx=off
+	in_ns fabric ethtool -K gateway tx $tx >/dev/null
+	in_ns office ethtool -K gateway tx $tx >/dev/null
+	in_ns alice ethtool -K alice tx $tx rx $rx >/dev/null
+	in_ns web ethtool -K eth0 tx $tx rx $rx >/dev/null
+	in_ns echo ethtool -K eth0 tx $tx rx $rx >/dev/null
+}
+udp_errors() {
+	in_ns "$1" awk '/^Udp:/ { n = $8 } END { print n }' /proc/net/snmp
+}
+errors=$(udp_errors alice)
+sums left
+forwards "sums left to the device"
+expect "a large transfer" test "$(fetch alice 4000000)" = 4000000
+expect "small packets of established flows" udp alice -m 20 -n 20 -i 2 $ECHO:7
+expect "no wrong sum came back" test "$(udp_errors alice)" = "$errors"
+sums done
+
 # --- packet filters ---------------------------------------------------------------------------
 
 in_ns gateway nft -f - <<-'RULES'

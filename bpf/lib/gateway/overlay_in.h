@@ -4,6 +4,7 @@
 #define TP_BPF_GATEWAY_OVERLAY_IN_H
 
 #include "admit.h"
+#include "fast.h"
 #include "fragment.h"
 #include "icmp.h"
 
@@ -142,10 +143,14 @@ TP_INLINE bool gw_is_to_neighbour(const struct gw_packet *p)
 TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 {
 	struct gw_flow_key key = {};
+	__u64 policy = gw_policy_now();
 	struct gw_packet p = {};
 	__u32 now = gw_ticks();
-	int why = gw_parse(skb, &p);
+	int why = gw_fast_out(skb, policy, now);
 
+	if (why != CARRY_ON)
+		return why;
+	why = gw_parse(skb, &p);
 	if (why == GW_PASS_not_ip)
 		return gw_leave(skb, self.l2_len ? GW_PASS_not_ip : GW_DROP_malformed);
 	if (self.l2_len && gw_is_to_neighbour(&p))
@@ -155,7 +160,7 @@ TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 	if (p.icmp_error)
 		return gw_icmp_from_node(skb, &p, self.id, now);
 	gw_key_out(&key, &p);
-	return gw_from_node(skb, &p, &key, gw_policy_now(), now);
+	return gw_from_node(skb, &p, &key, policy, now);
 }
 
 #endif

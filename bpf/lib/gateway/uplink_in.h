@@ -7,6 +7,7 @@
 #ifndef TP_BPF_GATEWAY_UPLINK_IN_H
 #define TP_BPF_GATEWAY_UPLINK_IN_H
 
+#include "fast.h"
 #include "fragment.h"
 #include "icmp.h"
 #include "overlay_out.h"
@@ -181,10 +182,16 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	struct gw_packet p = {};
 	__u32 now = gw_ticks();
 	__u32 id = self.id;
-	int why = gw_parse(skb, &p);
+	int why;
 
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
-	if (!uplink || !uplink->ifindex || gw_is_link_scope(p.dst))
+	if (!uplink || !uplink->ifindex)
+		return gw_leave(skb, GW_PASS_not_ours);
+	why = gw_fast_in(skb, uplink, policy, now);
+	if (why != CARRY_ON)
+		return why;
+	why = gw_parse(skb, &p);
+	if (gw_is_link_scope(p.dst))
 		return gw_leave(skb, GW_PASS_not_ours);
 	/* What we would not forward is still the host's to receive, but for what it would reset. */
 	if (why == GW_DROP_ip_options && gw_is_masquerade(uplink, &p) && gw_options_in_range(skb))
