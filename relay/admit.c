@@ -2,6 +2,7 @@
 #include "relay/admit.h"
 #include "relay/budget.h"
 #include "relay/flows.h"
+#include "relay/groups.h"
 
 #define MULTIPLE_MAX 64 /* nodes behind one address that count */
 
@@ -19,7 +20,8 @@ enum standing admit_standing(const struct relay *r, const struct packet *p, bool
 
 bool admit_may_talk(const struct node *sender, const struct node *target)
 {
-	return sender != target && sender->network == target->network;
+	return sender != target && sender->network == target->network &&
+	       groups_admit(sender->network->groups, sender->group, target->group);
 }
 
 unsigned int admit_senders(const struct site *site, const struct node *target)

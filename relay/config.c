@@ -2,12 +2,14 @@
 /* The table of relay.conf's settings. */
 #include "relay/config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/abi/relay.h"
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
 #include "relay/config_check.h"
+#include "relay/groups.h"
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -31,6 +33,20 @@ static const char *const attach_names[] = {
 };
 
 /* --- checks of single values ----------------------------------------------------------------- */
+
+static const char *check_admit(const void *member)
+{
+	char *text = strdup(*(char *const *)member), *a, *b;
+	const char *why = "must be two groups and a space between them";
+
+	if (text && groups_split(text, &a, &b)) {
+		why = strcmp(a, "*") ? tp_config_check_name(&a) : NULL;
+		if (!why && strcmp(b, "*"))
+			why = tp_config_check_name(&b);
+	}
+	free(text);
+	return why;
+}
 
 static const char *check_public_endpoint(const void *member)
 {
@@ -62,6 +78,12 @@ static const struct tp_config_field node_fields[] = {
 	 .help = "The node's address inside the overlay, with the length of the network's prefix. "
 		 "Unique in its network. Only peer-config uses it: the relay itself forwards by "
 		 "keys."},
+	{.name = "group",
+	 .type = TP_CONFIG_STRING,
+	 AT(relay_config_node, group),
+	 .max = NAME_MAX_LEN,
+	 .check = tp_config_check_name,
+	 .help = "The node's group, of which the network's admit speaks. None when absent."},
 };
 
 static const struct tp_config_table node_table = {
@@ -84,7 +106,17 @@ static const struct tp_config_field network_fields[] = {
 	 LIST(relay_config_network, nodes),
 	 .table = &node_table,
 	 .help = "The nodes of this network. "
-		 "Each may reach each other one through the relay, and nobody else."},
+		 "They may reach each other through the relay as admit says, and nobody else."},
+	{.name = "admit",
+	 .type = TP_CONFIG_LIST,
+	 .element = TP_CONFIG_STRING,
+	 LIST(relay_config_network, admit),
+	 .preset = "* *",
+	 .check = check_admit,
+	 .help = "Pairs of groups whose nodes may talk to each other, such as \"phones servers\" "
+		 "or "
+		 "\"admins *\"; an asterisk is every node. "
+		 "Absent, all nodes of the network may; an empty list admits nobody."},
 };
 
 static const struct tp_config_table network_table = {

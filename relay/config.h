@@ -18,6 +18,7 @@ struct relay_config_node {
 	uint8_t public_key[WG_KEY_LEN];
 	struct tp_addr address; /* overlay address for peer-config; all zero: not given */
 	unsigned int address_bits;
+	char *group; /* NULL: none */
 	int line;
 };
 
@@ -25,6 +26,8 @@ struct relay_config_network {
 	char *name;
 	struct relay_config_node *nodes;
 	size_t n_nodes;
+	char **admit; /* pairs of groups, "phones servers"; "* *" is everyone (groups.h) */
+	size_t n_admit;
 	int line;
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "relay/config_check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
 #include "relay/config.h"
+#include "relay/groups.h"
 
 /* --- uniqueness ------------------------------------------------------------------------------ */
 
@@ -158,6 +160,38 @@ static void check_unique(const struct relay_config *c, struct tp_config_report *
 	free(claims);
 }
 
+/* --- groups ---------------------------------------------------------------------------------- */
+
+static void check_group(const struct relay_config_network *network, const struct groups *groups,
+			const char *name, struct tp_config_report *report)
+{
+	if (strcmp(name, "*") && groups_find(groups, name) == GROUP_NONE)
+		tp_config_error(report, network->line,
+				"networks.admit: no node of \"%s\" is in group \"%s\"",
+				or_unnamed(network->name), name);
+}
+
+static void check_admit(const struct relay_config_network *network, struct tp_config_report *report)
+{
+	struct groups *groups;
+	char *copy, *a, *b;
+	int err = groups_new(&groups, network);
+
+	if (err)
+		tp_config_error(report, network->line, "networks: \"%s\": %s",
+				or_unnamed(network->name),
+				err == -EINVAL ? "has more than 1024 groups" : strerror(-err));
+	for (size_t i = 0; !err && i < network->n_admit; i++) {
+		copy = network->admit[i] ? strdup(network->admit[i]) : NULL;
+		if (copy && groups_split(copy, &a, &b)) {
+			check_group(network, groups, a, report);
+			check_group(network, groups, b, report);
+		}
+		free(copy);
+	}
+	groups_free(groups);
+}
+
 /* --- the rest -------------------------------------------------------------------------------- */
 
 static void check_service_address(const struct relay_config *c, struct tp_config_report *report)
@@ -202,4 +236,6 @@ void relay_config_validate(const void *config, struct tp_config_report *report)
 				c->stun_port);
 	check_service_address(c, report);
 	check_unique(c, report);
+	for (size_t i = 0; i < c->n_networks; i++)
+		check_admit(&c->networks[i], report);
 }

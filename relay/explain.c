@@ -6,8 +6,10 @@
 
 #include "clock.h"
 #include "control.h"
+#include "relay/admit.h"
 #include "relay/commands.h"
 #include "relay/flows.h"
+#include "relay/groups.h"
 #include "relay/report.h"
 
 #define UNUSED_SEC 5
@@ -62,10 +64,32 @@ static void tell_registered(struct story *s, const struct node *n)
 		     s->d->config->listen_port);
 }
 
+static const char *group_text(const struct node *n, char buf[80])
+{
+	const char *name = groups_name(n->network->groups, n->group);
+
+	snprintf(buf, 80, name ? "group %s" : "no group", name);
+	return buf;
+}
+
+static void tell_groups(struct story *s)
+{
+	char a[80], b[80];
+
+	tell(s, STEP_OK, "same network", "%s", s->a->network->name);
+	if (admit_may_talk(s->a, s->b))
+		tell(s, STEP_OK, "admitted", "%s and %s may talk", group_text(s->a, a),
+		     group_text(s->b, b));
+	else
+		tell(s, STEP_FAILED, "admitted",
+		     "%s and %s may not talk in network %s: its admit names no such pair",
+		     group_text(s->a, a), group_text(s->b, b), s->a->network->name);
+}
+
 static void tell_network(struct story *s)
 {
 	if (s->a->network == s->b->network)
-		tell(s, STEP_OK, "same network", "%s", s->a->network->name);
+		tell_groups(s);
 	else
 		tell(s, STEP_FAILED, "same network",
 		     "%s is in %s, %s in %s: they can never reach each other", s->a->name,
@@ -198,7 +222,7 @@ json_t *command_explain(struct daemon *d, const char *a, const char *b)
 	tell_registered(&s, s.a);
 	tell_registered(&s, s.b);
 	tell_network(&s);
-	if (s.a->network == s.b->network)
+	if (admit_may_talk(s.a, s.b))
 		tell_pair(&s);
 	return json_pack("{s:s,s:s,s:b,s:s,s:o}", "a", a, "b", b, "ok", !s.verdict[0], "verdict",
 			 s.verdict[0] ? s.verdict : "everything is in place", "steps", s.steps);

@@ -5,6 +5,7 @@
 
 #include "bpf/lib/relay/flow.h"
 #include "clock.h"
+#include "relay/admit.h"
 #include "relay/datapath.h"
 #include "relay/flows_internal.h"
 #include "relay/nexthop.h"
@@ -376,6 +377,28 @@ void flows_drop_node(struct relay *r, struct node *n, uint64_t now)
 	while ((f = LIST_FIRST(&n->sends)) || (f = LIST_FIRST(&n->receives)))
 		session_end(r, f->session, now);
 	pairs_drop_node(r, n);
+}
+
+static struct flow *refused_of(const struct node *n)
+{
+	struct flow *f;
+
+	LIST_FOREACH (f, &n->sends, in_sends)
+		if (!admit_may_talk(f->from, f->to))
+			return f;
+	return NULL;
+}
+
+unsigned int flows_drop_refused(struct relay *r, uint64_t now)
+{
+	struct node *n, *tmp;
+	struct flow *f;
+	unsigned int ended = 0;
+
+	HASH_ITER (hh_key, r->nodes->by_key, n, tmp)
+		for (; (f = refused_of(n)); ended++)
+			session_end(r, f->session, now);
+	return ended;
 }
 
 static struct flow *stranger_at(const struct relay *r, const struct node *n,

@@ -91,6 +91,8 @@ void flows_move(struct relay *r, struct node *n, const struct session *only,
 		const struct tp_endpoint *old, const struct tp_endpoint *to,
 		const struct tp_addr *local, uint64_t now);
 void flows_drop_node(struct relay *r, struct node *n, uint64_t now);
+/* Ends what admit_may_talk() no longer allows; returns the number of sessions. */
+unsigned int flows_drop_refused(struct relay *r, uint64_t now);
 /* The address is n's now: the sessions that any other node had there end. */
 void flows_claim(struct relay *r, const struct node *n, const struct tp_endpoint *at, uint64_t now);
 /* A route moved: every flow asks for its next hop again. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "relay/admit.h"
 #include "relay/datapath.h"
 #include "relay/flows_internal.h"
 
@@ -54,7 +55,7 @@ static bool acceptable(const struct adoption *a, const struct relay_flow *f, uin
 	const struct node *from = node_by_id(a->r, f->src_node);
 	const struct node *to = node_by_id(a->r, f->dst_node);
 
-	return from && to && from != to && from->network == to->network && f->expires_at > now;
+	return from && to && admit_may_talk(from, to) && f->expires_at > now;
 }
 
 static void adopt_flow(struct relay *r, struct session *s, const struct relay_flow *found,

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "relay/datapath.h"
 #include "relay/flows.h"
+#include "relay/groups.h"
 #include "relay/node.h"
 #include "relay/pending.h"
 #include "relay/probe.h"
@@ -320,6 +321,7 @@ static unsigned int sweep(struct relay *r, uint64_t now)
 		if (w->keep || w->n_nodes)
 			continue;
 		HASH_DELETE(hh, r->nodes->networks, w);
+		groups_free(w->groups);
 		free(w->name);
 		free(w);
 	}
@@ -341,6 +343,7 @@ static int apply_node(struct relay *r, struct network *w, const struct relay_con
 		++*added;
 	}
 	err = node_rename(r, n, c->name);
+	n->group = groups_find(w->groups, c->group);
 	n->overlay = c->address;
 	n->overlay_bits = c->address_bits;
 	return err;
@@ -365,26 +368,44 @@ int nodes_check(const struct relay *r, const struct relay_config *config)
 	return 0;
 }
 
+static int apply_groups(struct network *w, const struct relay_config_network *c)
+{
+	struct groups *fresh;
+	int err = groups_new(&fresh, c);
+
+	if (err)
+		return err;
+	groups_free(w->groups);
+	w->groups = fresh;
+	return 0;
+}
+
+static int apply_network(struct relay *r, const struct relay_config_network *c, unsigned int *added)
+{
+	struct network *w = network_get(r, c->name);
+	int err = w ? apply_groups(w, c) : -ENOMEM;
+
+	for (size_t k = 0; !err && k < c->n_nodes; k++)
+		err = apply_node(r, w, &c->nodes[k], added);
+	return err;
+}
+
 int nodes_configure(struct relay *r, const struct relay_config *config, uint64_t now)
 {
-	unsigned int removed, added = 0;
+	unsigned int removed, refused, added = 0;
+	int err;
 
 	mark(r, config);
 	removed = sweep(r, now);
 	r->nodes->next_id = 0;
 	for (size_t i = 0; i < config->n_networks; i++) {
-		const struct relay_config_network *c = &config->networks[i];
-		struct network *w = network_get(r, c->name);
-
-		if (!w)
-			return -ENOMEM;
-		for (size_t k = 0; k < c->n_nodes; k++) {
-			int err = apply_node(r, w, &c->nodes[k], &added);
-
-			if (err)
-				return err;
-		}
+		err = apply_network(r, &config->networks[i], &added);
+		if (err)
+			return err;
 	}
+	refused = flows_drop_refused(r, now);
+	if (refused)
+		tp_info("%u sessions ended: their nodes may not talk any more", refused);
 	tp_info("%u nodes in %u networks (%u added, %u removed)",
 		HASH_CNT(hh_key, r->nodes->by_key), HASH_CNT(hh, r->nodes->networks), added,
 		removed);
@@ -489,6 +510,7 @@ void nodes_free(struct relay *r)
 		node_free(r, n);
 	HASH_ITER (hh, r->nodes->networks, w, wtmp) {
 		HASH_DELETE(hh, r->nodes->networks, w);
+		groups_free(w->groups);
 		free(w->name);
 		free(w);
 	}

@@ -25,6 +25,7 @@ struct network {
 	char *name;
 	LIST_HEAD(, node) nodes;
 	uint32_t n_nodes;
+	struct groups *groups;
 	bool keep; /* while reloading */
 	UT_hash_handle hh;
 };
@@ -44,6 +45,7 @@ struct node {
 	char *name;
 	uint32_t id; /* names it in the maps; outlives the daemon */
 	struct network *network;
+	uint16_t group; /* groups.h */
 	uint8_t public_key[WG_KEY_LEN];
 	struct tp_noise_peer peer;
 	struct tp_mac_keys macs;

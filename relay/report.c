@@ -9,6 +9,7 @@
 #include "relay/flows.h"
 #include "relay/nexthop.h"
 #include "relay/pending.h"
+#include "relay/groups.h"
 #include "relay/report.h"
 
 #define KIND_DROP		      RELAY_DROP, "drop"
@@ -165,8 +166,9 @@ static json_t *node_json(const struct relay *r, const struct node *n, uint64_t n
 
 	node_counts(r, n, &rx, &tx);
 	return json_pack(
-		"{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:i,s:o}", "name", n->name, "network",
-		n->network->name, "public_key", tp_key_format(n->public_key, key), "state",
+		"{s:s,s:s,s:s?,s:s,s:s,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:i,s:o}", "name", n->name,
+		"network", n->network->name, "group", groups_name(n->network->groups, n->group),
+		"public_key", tp_key_format(n->public_key, key), "state",
 		node_online(n, now) ? "online" : "offline", "endpoint",
 		n->site ? json_string(tp_endpoint_format(&n->endpoint, endpoint)) : json_null(),
 		"local", addr_json(&n->local), "last_seen_s", seconds_since(n->last_seen, now),

@@ -211,6 +211,23 @@ static void read_setting(const struct scope *scope, const struct tp_config_field
 	}
 }
 
+/* The preset of a list is its one element. */
+static void preset_list(const struct scope *scope, const struct tp_config_field *f, void *object)
+{
+	struct tp_config_value value = {TP_KIND_STRING, 0, f->preset};
+	char *element = calloc(1, tp_config_element_size(f->element)), why[TP_CONFIG_WHY];
+	size_t n = 1;
+
+	if (!element) {
+		scope->report->out_of_memory = true;
+		return;
+	}
+	memcpy((char *)object + f->offset, &element, sizeof(element));
+	memcpy((char *)object + f->second, &n, sizeof(n));
+	complain(scope, f->name, 0, tp_config_store(f, f->element, &value, element, NULL, why),
+		 why);
+}
+
 static void read_absent(const struct scope *scope, const struct tp_config_field *f, int line,
 			void *object)
 {
@@ -219,6 +236,8 @@ static void read_absent(const struct scope *scope, const struct tp_config_field 
 
 	if (f->type == TP_CONFIG_GROUP)
 		fill(&inner, f->table, object, NULL);
+	else if (f->type == TP_CONFIG_LIST && f->preset)
+		preset_list(scope, f, object);
 	else if (f->required)
 		complain(scope, f->name, line, -EINVAL, "is required");
 	else

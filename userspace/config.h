@@ -41,7 +41,8 @@ struct tp_config_field {
 	size_t offset, second, size;
 	uint64_t min, max;	  /* integers: value; strings: length, max 0 is 255;
 				   * lists: max is their number, 0 any */
-	const char *preset;	  /* value when absent, as the file would say it; NULL: all zero */
+	const char *preset;	  /* value when absent, as the file would say it; NULL: all zero;
+				   * of a list of strings: its one element */
 	const char *unit;	  /* of a quantity: may follow the factor; NULL: none */
 	const char *const *names; /* of an enum, NULL at the end */
 	const struct tp_config_table *table; /* of a group */

@@ -216,6 +216,8 @@ ATTACH=native
 INTERFACES=wan0
 NETWORKS="office:alice,bob lab:carol"
 RELAY_EXTRA=
+declare -A NODE_GROUP=() # node -> its group
+declare -A ADMIT=()	 # network -> its setting, 'admit = [ "phones servers" ];'
 
 relay_networks() {
 	local network node sep='' nsep
@@ -226,10 +228,11 @@ relay_networks() {
 			node_keys "$node"
 			printf '%s\n    { name = "%s"; public_key = "%s"; ' \
 				"$nsep" "$node" "$(cat "$LAB/$node.pub")"
+			printf '%s' "${NODE_GROUP[$node]:+group = \"${NODE_GROUP[$node]}\"; }"
 			printf '%s}' "${NODE[$node]:+address = \"$(node_ip "$node")/24\"; }"
 			nsep=,
 		done
-		printf ' ); }'
+		printf ' ); %s}' "${ADMIT[${network%%:*}]:-}"
 	done
 }
 

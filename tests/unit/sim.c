@@ -32,6 +32,8 @@ void sim_config_init(struct sim_config *c)
 		c->networks[i].nodes = c->nodes[i];
 }
 
+static char *everyone[] = {"* *"};
+
 static struct relay_config_network *network(struct sim_config *c, const char *name)
 {
 	for (size_t i = 0; i < c->c.n_networks; i++)
@@ -39,6 +41,8 @@ static struct relay_config_network *network(struct sim_config *c, const char *na
 			return &c->networks[i];
 	assert_true(c->c.n_networks < SIM_NETWORKS);
 	c->networks[c->c.n_networks].name = (char *)name;
+	c->networks[c->c.n_networks].admit = everyone;
+	c->networks[c->c.n_networks].n_admit = 1;
 	return &c->networks[c->c.n_networks++];
 }
 

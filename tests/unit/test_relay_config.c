@@ -193,6 +193,34 @@ static void what_is_unknown(void **state)
 	    "r.conf:2: attach: \"fast\" is not one of native, generic, off\n");
 }
 
+static void groups_are_checked(void **state)
+{
+#define NODE	"nodes = ( { name = \"x\"; public_key = \"" KEY_A "\"; group = \"g\"; } );\n"
+#define NETWORK NEEDED "networks = ( { name = \"a\"; " NODE
+	struct relay_config *c = good(NETWORK "admit = [ \"g g\", \"* g\" ]; } );");
+
+	(void)state;
+	assert_int_equal(c->networks[0].n_admit, 2);
+	assert_string_equal(c->networks[0].nodes[0].group, "g");
+	relay_config_free(c);
+	c = good(NETWORK "} );");
+	assert_int_equal(c->networks[0].n_admit, 1);
+	assert_string_equal(c->networks[0].admit[0], "* *");
+	relay_config_free(c);
+	c = good(NETWORK "admit = [ ]; } );");
+	assert_int_equal(c->networks[0].n_admit, 0);
+	relay_config_free(c);
+	bad(NETWORK "admit = [ \"g\" ]; } );",
+	    "r.conf:3: networks.admit: must be two groups and a space between them\n");
+	bad(NETWORK "admit = [ \"g -h\" ]; } );",
+	    "r.conf:2: networks.admit: no node of \"a\" is in group \"-h\"\n"
+	    "r.conf:3: networks.admit: a name must not begin with a dash\n");
+	bad(NETWORK "admit = [ \"g h\" ]; } );",
+	    "r.conf:2: networks.admit: no node of \"a\" is in group \"h\"\n");
+#undef NETWORK
+#undef NODE
+}
+
 static void interfaces_are_checked(void **state)
 {
 #define REST "listen_port = 1; private_key_file = \"/k\";\ninterfaces = "
@@ -464,6 +492,7 @@ int main(void)
 		cmocka_unit_test(attach_modes_have_names),
 		cmocka_unit_test(what_is_required),
 		cmocka_unit_test(what_is_unknown),
+		cmocka_unit_test(groups_are_checked),
 		cmocka_unit_test(interfaces_are_checked),
 		cmocka_unit_test(ports_are_checked),
 		cmocka_unit_test(limits_are_checked),
