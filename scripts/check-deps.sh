@@ -73,7 +73,7 @@ check_layers() {
 check_libraries() {
 	only_in '^(userspace/bpf|(relay|gateway)/datapath|tests/|bench/|bpf/)' '^(bpf/(bpf|libbpf|btf)|xdp/)|\.skel\.h$' \
 		'userspace/bpf*, datapath* of a role, tests and bench'
-	only_in '^userspace/config\.c$' '^libconfig\.h' 'userspace/config.c'
+	only_in '^userspace/config(_graft)?\.c$' '^libconfig\.h' 'userspace/config.c and config_graft.c'
 	only_in '^userspace/netlink' '^libmnl/' 'userspace/netlink*'
 	only_in '^userspace/crypto\.c$' '^openssl/' 'userspace/crypto.c'
 }

@@ -291,9 +291,9 @@ static int parse_tree(config_t *tree, const char *text, size_t len, struct tp_co
 	return err;
 }
 
-int tp_config_parse(const char *name, const char *text, size_t len,
-		    const struct tp_config_table *table, tp_config_validate *validate, void **out,
-		    FILE *errors)
+int tp_config_parse_with(const char *name, const char *text, size_t len, const struct json_t *more,
+			 const struct tp_config_table *table, tp_config_validate *validate,
+			 void **out, FILE *errors)
 {
 	struct tp_config_report report = {.name = name};
 	struct scope root = {NULL, NULL, &report};
@@ -306,6 +306,7 @@ int tp_config_parse(const char *name, const char *text, size_t len,
 	object = calloc(1, table->size);
 	err = object ? parse_tree(&tree, text, len, &report) : -ENOMEM;
 	if (!err) {
+		tp_config_graft(&tree, more, &report);
 		report.tree = &tree;
 		fill(&root, table, object, config_root_setting(&tree));
 		if (validate)
@@ -324,8 +325,16 @@ int tp_config_parse(const char *name, const char *text, size_t len,
 	return err;
 }
 
-int tp_config_load(const char *path, const struct tp_config_table *table,
-		   tp_config_validate *validate, void **out, FILE *errors)
+int tp_config_parse(const char *name, const char *text, size_t len,
+		    const struct tp_config_table *table, tp_config_validate *validate, void **out,
+		    FILE *errors)
+{
+	return tp_config_parse_with(name, text, len, NULL, table, validate, out, errors);
+}
+
+int tp_config_load_with(const char *path, const struct json_t *more,
+			const struct tp_config_table *table, tp_config_validate *validate,
+			void **out, FILE *errors)
 {
 	char *text;
 	size_t len;
@@ -336,7 +345,13 @@ int tp_config_load(const char *path, const struct tp_config_table *table,
 		fprintf(errors, "%s: %s\n", path, strerror(-err));
 		return err;
 	}
-	err = tp_config_parse(path, text, len, table, validate, out, errors);
+	err = tp_config_parse_with(path, text, len, more, table, validate, out, errors);
 	free(text);
 	return err;
+}
+
+int tp_config_load(const char *path, const struct tp_config_table *table,
+		   tp_config_validate *validate, void **out, FILE *errors)
+{
+	return tp_config_load_with(path, NULL, table, validate, out, errors);
 }

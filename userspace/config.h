@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct json_t;
+
 enum tp_config_type {			  /* the member it fills */
 		      TP_CONFIG_BOOL,	  /* bool */
 		      TP_CONFIG_ENUM,	  /* an enum: position in `names` */
@@ -83,6 +85,15 @@ int tp_config_load(const char *path, const struct tp_config_table *table,
 int tp_config_parse(const char *name, const char *text, size_t len,
 		    const struct tp_config_table *table, tp_config_validate *validate, void **out,
 		    FILE *errors);
+/* The same with settings that someone else has: an object whose members are settings as if they
+ * stood in the file, which must not have them itself; groups that both have become one.
+ * NULL: none. Borrowed. */
+int tp_config_load_with(const char *path, const struct json_t *more,
+			const struct tp_config_table *table, tp_config_validate *validate,
+			void **out, FILE *errors);
+int tp_config_parse_with(const char *name, const char *text, size_t len, const struct json_t *more,
+			 const struct tp_config_table *table, tp_config_validate *validate,
+			 void **out, FILE *errors);
 /* Frees the struct and all that the table put into it. NULL is fine. */
 void tp_config_free(const struct tp_config_table *table, void *object);
 

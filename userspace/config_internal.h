@@ -6,6 +6,7 @@
 #include "config.h"
 
 struct config_t; /* libconfig's */
+struct json_t;
 
 struct tp_config_report {
 	const char *name; /* of the file */
@@ -43,6 +44,11 @@ struct tp_config_value {
 int tp_config_clean(const char *text, size_t len, char **out, struct tp_config_report *report);
 /* Reads a file of moderate size whole. 0 or -errno. */
 int tp_config_slurp(const char *path, char **text, size_t *len);
+
+/* config_graft.c: adds the members of a JSON object (NULL: none) as settings. One that the file
+ * has, too, is an error, but groups become one. */
+void tp_config_graft(struct config_t *tree, const struct json_t *settings,
+		     struct tp_config_report *report);
 
 /* config_value.c: checks a value and stores it at member (`second` for its second half, which may
  * be NULL). `type` is the field's or, for one in a list, its element's.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "addr.h"
 #include "config.h"
@@ -470,6 +471,76 @@ static void validation_sees_lines(void **state)
 	free(errors);
 }
 
+/* --- settings from elsewhere ----------------------------------------------------------------- */
+
+static struct thing *with(const char *text, const char *json, char **errors)
+{
+	json_t *more = json_loads(json, 0, NULL);
+	void *object;
+	size_t n;
+	FILE *f = open_memstream(errors, &n);
+	int err =
+		tp_config_parse_with("t.conf", text, strlen(text), more, &table, NULL, &object, f);
+
+	fclose(f);
+	json_decref(more);
+	assert_int_equal(err == 0, object != NULL);
+	return object;
+}
+
+static void with_bad(const char *text, const char *json, const char *expected)
+{
+	char *errors;
+
+	assert_null(with(text, json, &errors));
+	assert_string_equal(errors, expected);
+	free(errors);
+}
+
+static void settings_from_elsewhere(void **state)
+{
+	char *errors;
+	struct thing *t = with("port = 1;\ninner = { };",
+			       "{\"flag\": true, \"rate\": 5000000000, \"words\": [\"a\", \"b\"],"
+			       " \"colour\": \"blue\", \"word\": null, \"inner\": {\"depth\": 7},"
+			       " \"items\": [{\"name\": \"x\", \"weight\": 3}, {\"name\": \"y\"}]}",
+			       &errors);
+
+	(void)state;
+	assert_non_null(t);
+	assert_string_equal(errors, "");
+	assert_true(t->flag);
+	assert_int_equal(t->port, 1);
+	assert_int_equal(t->rate, 5000000000);
+	assert_int_equal(t->colour, BLUE);
+	assert_int_equal(t->n_words, 2);
+	assert_string_equal(t->words[1], "b");
+	assert_int_equal(t->n_items, 2);
+	assert_int_equal(t->items[0].weight, 3);
+	assert_int_equal(t->depth, 7);
+	free(errors);
+	drop(t);
+}
+
+static void bad_settings_from_elsewhere(void **state)
+{
+	(void)state;
+	with_bad("port = 1;\nport2 = 2;", "{\"port\": 3}",
+		 "t.conf:1: port: is set by the control plane, take it out of the file\n"
+		 "t.conf:2: port2: unknown setting\n");
+	with_bad("port = 1; inner = { depth = 1; };", "{\"inner\": {\"depth\": 2}}",
+		 "t.conf:1: depth: is set by the control plane, take it out of the file\n");
+	with_bad("port = 1;", "{\"prt\": 3}", "t.conf:1: prt: unknown setting\n");
+	with_bad("port = 1;", "{\"a b\": 3}",
+		 "t.conf:1: a b: what the control plane says is no setting\n");
+	with_bad("", "{\"port\": 70000}",
+		 "t.conf:1: port: 70000 is not between 1 and 65535\n");
+	with_bad("port = 1;", "{\"flag\": [[[[[[[[[[[[1]]]]]]]]]]]]}",
+		 "t.conf:1: flag: what the control plane says is no setting\n");
+	with_bad("port = 1;", "{\"items\": [{\"weight\": 3}]}",
+		 "t.conf:1: items.name: is required\n");
+}
+
 static void load_expecting(const char *path, int expected, const char *message)
 {
 	void *object;
@@ -588,6 +659,8 @@ int main(void)
 		cmocka_unit_test(values_are_checked),
 		cmocka_unit_test(all_errors_are_told_in_order_of_lines),
 		cmocka_unit_test(validation_sees_lines),
+		cmocka_unit_test(settings_from_elsewhere),
+		cmocka_unit_test(bad_settings_from_elsewhere),
 		cmocka_unit_test(files_are_read),
 		cmocka_unit_test(frozen_settings_are_compared),
 		cmocka_unit_test(the_diff_is_cut_to_its_buffer),
