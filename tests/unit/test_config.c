@@ -533,10 +533,10 @@ static void bad_settings_from_elsewhere(void **state)
 	with_bad("port = 1;", "{\"prt\": 3}", "t.conf:1: prt: unknown setting\n");
 	with_bad("port = 1;", "{\"a b\": 3}",
 		 "t.conf:1: a b: what the control plane says is no setting\n");
-	with_bad("", "{\"port\": 70000}",
-		 "t.conf:1: port: 70000 is not between 1 and 65535\n");
+	with_bad("", "{\"port\": 70000}", "t.conf:1: port: 70000 is not between 1 and 65535\n");
 	with_bad("port = 1;", "{\"flag\": [[[[[[[[[[[[1]]]]]]]]]]]]}",
-		 "t.conf:1: flag: what the control plane says is no setting\n");
+		 "t.conf:1: flag: what the control plane says is no setting\n"
+		 "t.conf:1: flag: must be true or false, not a list\n");
 	with_bad("port = 1;", "{\"items\": [{\"weight\": 3}]}",
 		 "t.conf:1: items.name: is required\n");
 }
