@@ -10,16 +10,38 @@
 
 /* --- status --------------------------------------------------------------------------------- */
 
+/* Peers whose endpoint is a host name. */
+static json_t *names_json(const struct gw_daemon *d, const struct gw_config_overlay *c)
+{
+	const struct gw_endpoints *e = gw_overlays_endpoints(d->overlays);
+	json_t *list = json_array();
+	struct tp_endpoint at;
+	char buf[TP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct gw_config_peer *p = &c->peers[i];
+		const char *state = p->endpoint ? gw_endpoints_state(e, p->endpoint) : NULL;
+
+		if (!state || gw_endpoints_find(e, p->endpoint, &at))
+			continue;
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:s,s:s?}", "peer", p->name, "endpoint",
+						p->endpoint, "state", state, "address",
+						at.port ? tp_endpoint_format(&at, buf) : NULL));
+	}
+	return list;
+}
+
 static json_t *overlay_json(const struct gw_daemon *d, const struct gw_config_overlay *c)
 {
 	const struct gw_overlay *o =
 		gw_links_overlay(d->links, (uint32_t)gw_state_overlay(&d->state, c->name));
 
-	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b}", "name", c->name, "backend",
+	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b,s:o}", "name", c->name, "backend",
 			 gw_overlays_backend(d->overlays, (size_t)(c - d->config->overlays)), "up",
 			 o->ifindex != 0, "mtu", o->mtu, "peers", (int)c->n_peers, "tc",
 			 gw_datapath_tc(d->dp, c->name), "attached",
-			 gw_datapath_attached(d->dp, c->name));
+			 gw_datapath_attached(d->dp, c->name), "names", names_json(d, c));
 }
 
 static json_t *addresses_json(const struct gw_uplink *u)

@@ -71,7 +71,11 @@ static const struct tp_config_field peer_fields[] = {
 	 .type = TP_CONFIG_STRING,
 	 AT(gw_config_peer, endpoint),
 	 .check = gw_check_endpoint,
-	 .help = "Address and port of the peer, or of the relay that it is reached through. "
+	 .help = "Address or host name, and port, of the peer or of the relay that it is reached "
+		 "through. A name is resolved by /etc/hosts and the servers of /etc/resolv.conf: "
+		 "at "
+		 "start, again and again until it is known, and anew when no peer with that name "
+		 "had a handshake for 135 seconds. "
 		 "Where the peer has moved meanwhile is kept when the configuration is reloaded."},
 	{.name = "allowed_ips",
 	 .type = TP_CONFIG_LIST,

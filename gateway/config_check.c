@@ -10,6 +10,7 @@
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
 #include "gateway/config.h"
+#include "gateway/endpoints.h"
 
 #define PORT_LOWEST 1024
 
@@ -17,11 +18,15 @@
 
 const char *gw_check_endpoint(const void *member)
 {
+	const char *text = *(char *const *)member;
+	char host[GW_HOST_MAX + 1];
 	struct tp_endpoint e;
+	uint16_t port;
 
-	if (!tp_endpoint_parse(*(char *const *)member, &e) && e.port && tp_addr_is_unicast(&e.addr))
+	if (!tp_endpoint_parse(text, &e) && e.port && tp_addr_is_unicast(&e.addr))
 		return NULL;
-	return "not an IP address and port; host names are not resolved";
+	return gw_endpoint_split(text, host, &port) ? "not an IP address or host name, and port"
+						    : NULL;
 }
 
 const char *gw_check_tag(const void *member)

@@ -22,6 +22,7 @@
 #include "sdnotify.h"
 
 #define SLOW_TICK_S   2
+#define DOUBT_TICKS   8 /* it asks about every peer */
 #define ADDRESSES_MAX (TP_GW_UPLINKS * TP_GW_ADDRS)
 
 /* --- the policy ----------------------------------------------------------------------------- */
@@ -102,6 +103,8 @@ static void on_slow_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	gw_overlays_restore(d->overlays);
+	if (++d->slow_ticks % DOUBT_TICKS == 0)
+		gw_overlays_doubt(d->overlays);
 }
 
 /* The host's own addresses stand in the policy, as "gateway". */
@@ -372,7 +375,7 @@ static int daemon_open(struct gw_daemon *d)
 	d->base = event_base_new();
 	err = d->base ? 0 : -ENOMEM;
 	err = err ?: open_state(d);
-	err = err ?: gw_overlays_open(&d->overlays, d->config, &d->state);
+	err = err ?: gw_overlays_open(&d->overlays, d->config, &d->state, d->base);
 	err = err ?: open_kernel_side(d);
 	err = err ?: start_events(d);
 	err = err ?: open_services(d);

@@ -37,6 +37,7 @@ struct gw_daemon {
 	struct tp_control *control;
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *slow_tick;
+	unsigned int slow_ticks;
 	uint64_t started; /* tp_now() */
 	bool detach;
 	bool ready;

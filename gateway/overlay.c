@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "crypto.h"
 #include "gateway/overlay_host.h"
 #include "log.h"
@@ -25,15 +26,17 @@ struct gw_overlays {
 	const struct gw_config *config; /* that is applied */
 	struct gw_state *state;
 	struct tp_netlink *nl;
+	struct gw_endpoints *endpoints;
 };
 
 /* --- applying ------------------------------------------------------------------------------- */
 
-static int apply_wireguard(const struct overlay *o, const struct gw_config_overlay *c)
+static int apply_wireguard(const struct gw_overlays *all, const struct overlay *o,
+			   const struct gw_config_overlay *c)
 {
 	struct tp_wireguard_config wanted = {.listen_port = c->listen_port};
 	struct gw_peers peers;
-	int err = gw_peers_make(&peers, c);
+	int err = gw_peers_make(&peers, c, all->endpoints);
 
 	if (!err) {
 		memcpy(wanted.private_key, o->private_key, sizeof(wanted.private_key));
@@ -63,7 +66,7 @@ static int apply_one(struct gw_overlays *all, struct overlay *o, const struct gw
 	if (!o->device)
 		return 0;
 	o->ifindex = 0;
-	err = apply_wireguard(o, c);
+	err = apply_wireguard(all, o, c);
 	if (err)
 		return err;
 	remember(all, o);
@@ -77,7 +80,7 @@ static int apply_one(struct gw_overlays *all, struct overlay *o, const struct gw
 int gw_overlays_apply(struct gw_overlays *all, const struct gw_config *config)
 {
 	const struct gw_config *before = all->config;
-	int err = 0;
+	int err = gw_endpoints_apply(all->endpoints, config, all->state->endpoints);
 	size_t i;
 
 	for (i = 0; !err && i < all->n; i++)
@@ -87,6 +90,7 @@ int gw_overlays_apply(struct gw_overlays *all, const struct gw_config *config)
 		for (i = 0; i < all->n; i++)
 			all->overlays[i].name = config->overlays[i].name;
 	} else if (before) {
+		gw_endpoints_apply(all->endpoints, before, all->state->endpoints);
 		while (i--)
 			apply_one(all, &all->overlays[i], &before->overlays[i]);
 	}
@@ -112,6 +116,37 @@ void gw_overlays_restore(struct gw_overlays *all)
 		tp_wireguard_stats(o->device, NULL, ignore_peer, NULL);
 		apply_one(all, o, &all->config->overlays[i]);
 	}
+}
+
+/* --- endpoints that are names ---------------------------------------------------------------- */
+
+static void on_resolved(void *ctx)
+{
+	struct gw_overlays *all = ctx;
+
+	json_decref(all->state->endpoints);
+	all->state->endpoints = gw_endpoints_save(all->endpoints);
+	for (size_t i = 0; i < all->n; i++) {
+		struct overlay *o = &all->overlays[i];
+
+		if (o->device && !apply_wireguard(all, o, &all->config->overlays[i]))
+			remember(all, o);
+	}
+	gw_state_save(all->state);
+}
+
+void gw_overlays_doubt(struct gw_overlays *all)
+{
+	if (gw_endpoints_none(all->endpoints))
+		return;
+	for (size_t i = 0; i < all->n; i++) {
+		struct gw_peers_heard h = {&all->config->overlays[i], all->endpoints, NULL, 0};
+
+		if (!gw_peers_heard_init(&h) && h.n)
+			gw_overlays_stats(all, i, NULL, gw_peers_heard, &h);
+		free(h.named);
+	}
+	gw_endpoints_tick(all->endpoints, tp_clock(CLOCK_REALTIME));
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -157,9 +192,12 @@ static int open_one(struct gw_overlays *all, struct overlay *o, const struct gw_
 	return err;
 }
 
-static int open_all(struct gw_overlays *all, const struct gw_config *config)
+static int open_all(struct gw_overlays *all, const struct gw_config *config,
+		    struct event_base *base)
 {
 	int err = tp_netlink_open(&all->nl);
+
+	err = err ?: gw_endpoints_new(&all->endpoints, base, on_resolved, all);
 
 	all->overlays = calloc(config->n_overlays + 1, sizeof(*all->overlays));
 	if (!all->overlays)
@@ -171,7 +209,7 @@ static int open_all(struct gw_overlays *all, const struct gw_config *config)
 }
 
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
-		     struct gw_state *state)
+		     struct gw_state *state, struct event_base *base)
 {
 	struct gw_overlays *all = calloc(1, sizeof(*all));
 	int err;
@@ -180,7 +218,7 @@ int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
 	if (!all)
 		return -ENOMEM;
 	all->state = state;
-	err = open_all(all, config);
+	err = open_all(all, config, base);
 	if (err)
 		gw_overlays_free(all);
 	else
@@ -196,9 +234,15 @@ void gw_overlays_free(struct gw_overlays *all)
 		tp_wireguard_close(all->overlays[i].device);
 		tp_wipe(all->overlays[i].private_key, WG_KEY_LEN);
 	}
+	gw_endpoints_free(all->endpoints);
 	tp_netlink_close(all->nl);
 	free(all->overlays);
 	free(all);
+}
+
+const struct gw_endpoints *gw_overlays_endpoints(const struct gw_overlays *all)
+{
+	return all->endpoints;
 }
 
 /* --- asking --------------------------------------------------------------------------------- */

@@ -7,16 +7,18 @@
 #define GATEWAY_OVERLAY_H
 
 #include "gateway/config.h"
+#include "gateway/endpoints.h"
 #include "gateway/state.h"
 #include "wireguard.h"
 
 struct gw_overlays;
 
 /* Opens every device of the configuration and applies it. What was applied by an earlier run is in
- * state->wireguard, where it is kept up to date; the caller saves it. Key files are read here, so
- * before privileges are dropped. 0 or -errno, logged. */
+ * state->wireguard and state->endpoints, where it is kept up to date; the caller saves it, but for
+ * host names that got another address, which `base` finds out. Key files are read here, so before
+ * privileges are dropped. 0 or -errno, logged. */
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
-		     struct gw_state *state);
+		     struct gw_state *state, struct event_base *base);
 void gw_overlays_free(struct gw_overlays *o);
 
 /* Another configuration with the same devices. 0; or -errno, logged, and then what had been changed
@@ -25,6 +27,9 @@ int gw_overlays_apply(struct gw_overlays *o, const struct gw_config *config);
 /* Gives a device that was made anew, by a wireguard-go that was started again, all that it had. To
  * be called now and then: it may not be ready as soon as it is there. */
 void gw_overlays_restore(struct gw_overlays *o);
+/* Looks up again the host names of endpoints from which nothing is heard. To be called now and
+ * then. */
+void gw_overlays_doubt(struct gw_overlays *o);
 
 /* "kernel", "wireguard-go" or "none". */
 const char *gw_overlays_backend(const struct gw_overlays *o, size_t overlay);
@@ -33,6 +38,9 @@ const char *gw_overlays_backend(const struct gw_overlays *o, size_t overlay);
 int gw_overlays_stats(struct gw_overlays *o, size_t overlay, uint16_t *listen_port,
 		      tp_wireguard_stats_fn *fn, void *ctx);
 
+/* Host names among the endpoints, and what they are. */
+const struct gw_endpoints *gw_overlays_endpoints(const struct gw_overlays *o);
+
 /* The peers of one overlay for tp_wireguard_apply, allocated at once, with prefixes of length 0
  * left out unless the overlay has full_tunnel. Public for tests. */
 struct gw_peers {
@@ -40,7 +48,18 @@ struct gw_peers {
 	struct tp_wireguard_prefix *prefixes;
 	size_t n;
 };
-int gw_peers_make(struct gw_peers *out, const struct gw_config_overlay *o);
+int gw_peers_make(struct gw_peers *out, const struct gw_config_overlay *o,
+		  const struct gw_endpoints *endpoints);
+/* Tells `endpoints` when which was heard from. stats: as gw_overlays_stats calls it, ctx a struct
+ * gw_peers_heard of which all but the first two members start as 0. */
+struct gw_peers_heard {
+	const struct gw_config_overlay *overlay;
+	struct gw_endpoints *endpoints;
+	const struct gw_config_peer **named; /* peers with a host name, by key; to be freed */
+	size_t n;
+};
+int gw_peers_heard_init(struct gw_peers_heard *h);
+void gw_peers_heard(void *ctx, const struct tp_wireguard_stats *peer);
 void gw_peers_fini(struct gw_peers *p);
 
 #endif

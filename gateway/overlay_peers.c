@@ -37,17 +37,19 @@ static void add_prefixes(struct tp_wireguard_prefix **at, const struct gw_config
 }
 
 static int make_peer(struct tp_wireguard_peer *p, struct tp_wireguard_prefix **at,
-		     const struct gw_config_overlay *o, const struct gw_config_peer *c)
+		     const struct gw_config_overlay *o, const struct gw_config_peer *c,
+		     const struct gw_endpoints *endpoints)
 {
 	memcpy(p->public_key, c->public_key, sizeof(p->public_key));
 	p->keepalive = c->keepalive;
-	if (c->endpoint && tp_endpoint_parse(c->endpoint, &p->endpoint))
+	if (c->endpoint && gw_endpoints_find(endpoints, c->endpoint, &p->endpoint))
 		return -EINVAL;
 	add_prefixes(at, o, c, p);
 	return load_preshared(c, p->preshared_key);
 }
 
-int gw_peers_make(struct gw_peers *out, const struct gw_config_overlay *o)
+int gw_peers_make(struct gw_peers *out, const struct gw_config_overlay *o,
+		  const struct gw_endpoints *endpoints)
 {
 	struct tp_wireguard_prefix *at;
 	size_t prefixes = 0;
@@ -64,7 +66,7 @@ int gw_peers_make(struct gw_peers *out, const struct gw_config_overlay *o)
 		return -ENOMEM;
 	at = out->prefixes;
 	for (size_t i = 0; !err && i < o->n_peers; i++)
-		err = make_peer(&out->peers[i], &at, o, &o->peers[i]);
+		err = make_peer(&out->peers[i], &at, o, &o->peers[i], endpoints);
 	return err;
 }
 
@@ -75,4 +77,40 @@ void gw_peers_fini(struct gw_peers *p)
 	free(p->peers);
 	free(p->prefixes);
 	*p = (struct gw_peers){0};
+}
+
+/* --- who was heard from --------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct gw_config_peer *const *x = a, *const *y = b;
+
+	return memcmp((*x)->public_key, (*y)->public_key, WG_KEY_LEN);
+}
+
+int gw_peers_heard_init(struct gw_peers_heard *h)
+{
+	const struct gw_config_overlay *o = h->overlay;
+
+	h->n = 0;
+	h->named = calloc(o->n_peers + 1, sizeof(*h->named));
+	if (!h->named)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->n_peers; i++)
+		if (o->peers[i].endpoint && gw_endpoints_state(h->endpoints, o->peers[i].endpoint))
+			h->named[h->n++] = &o->peers[i];
+	qsort(h->named, h->n, sizeof(*h->named), compare);
+	return 0;
+}
+
+void gw_peers_heard(void *ctx, const struct tp_wireguard_stats *peer)
+{
+	struct gw_peers_heard *h = ctx;
+	struct gw_config_peer wanted;
+	const struct gw_config_peer *key = &wanted, **found;
+
+	memcpy(wanted.public_key, peer->public_key, WG_KEY_LEN);
+	found = bsearch(&key, h->named, h->n, sizeof(*h->named), compare);
+	if (found)
+		gw_endpoints_heard(h->endpoints, (*found)->endpoint, peer->last_handshake);
 }

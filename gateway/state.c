@@ -126,6 +126,7 @@ int gw_state_load(struct gw_state *s, const struct gw_config *config)
 	s->nat_ports = read_u16(root, "nat_ports");
 	s->nat_block = read_u16(root, "nat_block");
 	json_object_update(s->wireguard, json_object_get(root, "wireguard"));
+	s->endpoints = json_incref(json_object_get(root, "endpoints"));
 	reserved = json_string_value(json_object_get(root, "reserved_ports"));
 	s->reserved = reserved ? strdup(reserved) : NULL;
 	json_decref(root);
@@ -137,6 +138,7 @@ void gw_state_fini(struct gw_state *s)
 	free(s->path);
 	free(s->reserved);
 	json_decref(s->wireguard);
+	json_decref(s->endpoints);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -151,11 +153,11 @@ static json_t *names_json(device_name const *names, size_t n)
 
 static json_t *state_json(const struct gw_state *s)
 {
-	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?,s:O}", "overlays",
+	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?,s:O,s:O?}", "overlays",
 			 names_json(s->overlays, TP_GW_OVERLAYS), "uplinks",
 			 names_json(s->uplinks, TP_GW_UPLINKS), "nat_first", s->nat_first,
 			 "nat_ports", s->nat_ports, "nat_block", s->nat_block, "reserved_ports",
-			 s->reserved, "wireguard", s->wireguard);
+			 s->reserved, "wireguard", s->wireguard, "endpoints", s->endpoints);
 }
 
 static int write_file(const char *path, const json_t *root)

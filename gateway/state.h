@@ -21,6 +21,7 @@ struct gw_state {
 	char uplinks[TP_GW_UPLINKS][IFNAMSIZ];
 	uint16_t nat_first, nat_ports, nat_block; /* that the pinned maps are about; 0: unknown */
 	json_t *wireguard; /* by device: what tp_wireguard_save() gave; never NULL once loaded */
+	json_t *endpoints; /* as gw_endpoints_save(); NULL: none */
 	char *reserved;	   /* ports that were added to the kernel's reserved ones; NULL: none */
 };
 

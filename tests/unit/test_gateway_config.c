@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include "gateway/config.h"
+#include "gateway/endpoints.h"
 #include "gateway/ruleset.h"
 
 #define KEY_A "eDWGUVGk4WVlyNPDR9BQVHQ0YUmdOSeJ6o+GMW8xgQs="
@@ -176,12 +178,38 @@ static void what_is_missing(void **state)
 	gw_config_free(parse_ok("overlays = ( { name = \"v0\"; backend = \"none\"; } );" EGRESS));
 }
 
+static void endpoints_may_be_names(void **state)
+{
+	static const char *const wrong[] = {
+		"relay.example",       "relay.example:",    "relay.example:0", ":443",
+		"relay.example:65536", "relay.example:44x", "-relay:443",      "a..b:443",
+		"relay example:443",   "203.0.113.9.9:443", "fd00::1:443",     "300.1.1.1:443",
+		"relay.example:+1",    "203.0.113.99:443",
+	};
+	char host[GW_HOST_MAX + 1], text[GW_HOST_MAX + 8];
+	uint16_t port;
+
+	(void)state;
+	gw_config_free(parse_ok(OVERLAY("{ name = \"a\"; public_key = \"" KEY_A
+					"\"; endpoint = \"relay.example:443\"; }") EGRESS));
+	assert_int_equal(gw_endpoint_split("4.my_relay-1.example.:65535", host, &port), 0);
+	assert_string_equal(host, "4.my_relay-1.example.");
+	assert_int_equal(port, 65535);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_int_equal(gw_endpoint_split(wrong[i], host, &port), -EINVAL);
+	memset(text, 'a', sizeof(text));
+	memcpy(text + 64, ":1", 3);
+	assert_int_equal(gw_endpoint_split(text, host, &port), -EINVAL); /* a label of 64 */
+	text[63] = '.';
+	assert_int_equal(gw_endpoint_split(text, host, &port), 0);
+}
+
 static void wrong_values(void **state)
 {
 	(void)state;
 	refuses(OVERLAY("{ name = \"a\"; public_key = \"" KEY_A
-			"\"; endpoint = \"relay.example:443\"; }") EGRESS,
-		"host names are not resolved");
+			"\"; endpoint = \"300.1.1.1:443\"; }") EGRESS,
+		"not an IP address or host name, and port");
 	refuses(OVERLAY("{ name = \"a\"; public_key = \"" KEY_A "\"; tags = [\"tag:x\"]; }") EGRESS,
 		"written without \"tag:\"");
 	refuses(OVERLAY("{ name = \"a\"; public_key = \"" KEY_A
@@ -222,6 +250,7 @@ int main(void)
 		cmocka_unit_test(wrong_ports),
 		cmocka_unit_test(what_stands_twice),
 		cmocka_unit_test(what_is_missing),
+		cmocka_unit_test(endpoints_may_be_names),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(only_a_restart_changes_devices),
 	};

@@ -140,7 +140,7 @@ static void everything_is_left_out_without_full_tunnel(void **state)
 	struct gw_peers peers;
 
 	(void)state;
-	assert_int_equal(gw_peers_make(&peers, &o), 0);
+	assert_int_equal(gw_peers_make(&peers, &o, NULL), 0);
 	assert_int_equal(peers.n, 1);
 	assert_int_equal(peers.peers[0].n_allowed, 2);
 	assert_int_equal(peers.peers[0].allowed[1].bits, 16);
@@ -148,7 +148,7 @@ static void everything_is_left_out_without_full_tunnel(void **state)
 	assert_int_equal(ntohs(peers.peers[0].endpoint.port), 443);
 	gw_peers_fini(&peers);
 	o.full_tunnel = true;
-	assert_int_equal(gw_peers_make(&peers, &o), 0);
+	assert_int_equal(gw_peers_make(&peers, &o, NULL), 0);
 	assert_int_equal(peers.peers[0].n_allowed, 4);
 	gw_peers_fini(&peers);
 }

@@ -20,6 +20,27 @@ static void show_device(const struct cli *cli, const char *title, const json_t *
 		 paint_off(paint, cli->colour), cli_str(d, "tc"), cli_num(d, "mtu"));
 }
 
+#define NAMES_SHOWN 10
+
+/* Each host name once, though many peers may have it. */
+static void show_names(const struct cli *cli, const json_t *names)
+{
+	const char *last = "";
+	const json_t *n;
+	size_t i, shown = 0;
+
+	json_array_foreach(names, i, n)
+	{
+		if (!strcmp(last, cli_str(n, "endpoint")) || shown++ >= NAMES_SHOWN)
+			continue;
+		last = cli_str(n, "endpoint");
+		cli_line(cli, "", "  %s is %s (%s)", last,
+			 json_is_string(json_object_get(n, "address")) ? cli_str(n, "address")
+								       : "not known",
+			 cli_str(n, "state"));
+	}
+}
+
 static void show_overlays(const struct cli *cli, const json_t *s)
 {
 	const json_t *o;
@@ -30,6 +51,7 @@ static void show_overlays(const struct cli *cli, const json_t *s)
 		show_device(cli, i ? "" : "overlays", o);
 		cli_line(cli, "", "  %s, %" PRIu64 " peers", cli_str(o, "backend"),
 			 cli_num(o, "peers"));
+		show_names(cli, json_object_get(o, "names"));
 	}
 }
 
