@@ -269,7 +269,7 @@ struct flow_list {
 	const char *name; /* NULL: all */
 	struct tp_addr addr;
 	size_t limit;
-	uint32_t now;
+	uint32_t generation, now;
 };
 
 static bool is_of(const struct flow_list *l, const struct gw_flow_key *key)
@@ -290,13 +290,20 @@ static int append_flow(void *arg, const struct gw_flow_key *key, const struct gw
 
 	if (f->until <= l->now || !is_of(l, key))
 		return 0;
-	json_array_append_new(l->list, gw_report_flow(l->d, key, f, l->now));
+	json_array_append_new(l->list, gw_report_flow(l->d, key, f, l->generation, l->now));
 	return json_array_size(l->list) >= l->limit;
 }
 
 json_t *gw_command_flows(struct gw_daemon *d, const char *node, size_t limit)
 {
-	struct flow_list l = {d, json_array(), node, {{0}}, limit, gw_ticks(tp_now())};
+	struct flow_list l = {
+		.d = d,
+		.list = json_array(),
+		.name = node,
+		.limit = limit,
+		.generation = gw_datapath_policy_generation(d->published),
+		.now = gw_ticks(tp_now()),
+	};
 
 	if (node && tp_addr_parse(node, &l.addr))
 		memset(&l.addr, 0, sizeof(l.addr));

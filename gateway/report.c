@@ -153,7 +153,7 @@ static void describe_state(json_t *out, const struct gw_flow *f, uint32_t now)
 }
 
 json_t *gw_report_flow(const struct gw_daemon *d, const struct gw_flow_key *key,
-		       const struct gw_flow *f, uint32_t now)
+		       const struct gw_flow *f, uint32_t generation, uint32_t now)
 {
 	const char *name = gw_report_node(d, key->overlay, key->node);
 	json_t *out = json_object();
@@ -172,7 +172,9 @@ json_t *gw_report_flow(const struct gw_daemon *d, const struct gw_flow_key *key,
 		    ? json_string(gw_report_uplink(d, f->uplink))
 		    : json_null());
 	set(out, "external", external_json(f));
-	set(out, "rule", json_string(gw_report_rule(d, f->rule)));
+	set(out, "rule",
+	    f->generation == generation ? json_string(gw_report_rule(d, f->rule)) : json_null());
+	set(out, "policy", json_string(f->generation == generation ? "present" : "older"));
 	set(out, "generation", json_integer(f->generation));
 	describe_state(out, f, now);
 	set(out, "out", count_json(f->out));

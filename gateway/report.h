@@ -30,11 +30,12 @@ const char *gw_report_uplink(const struct gw_daemon *d, uint32_t id);
 const char *gw_report_proto(uint8_t proto, char *buf);
 /* Of the configured peer that has the address in this overlay, or NULL. */
 const char *gw_report_node(const struct gw_daemon *d, uint32_t overlay, const uint8_t addr[16]);
-/* "default" for 0. */
+/* "default" for 0. Rules are numbered anew by each policy: only for flows judged by the present. */
 const char *gw_report_rule(const struct gw_daemon *d, uint32_t rule);
 
-/* One flow as JSON, a new reference. now in ticks. */
+/* One flow as JSON, a new reference. generation: of the policy in force; a flow that an older one
+ * judged has no rule until its next packet. now in ticks. */
 json_t *gw_report_flow(const struct gw_daemon *d, const struct gw_flow_key *key,
-		       const struct gw_flow *flow, uint32_t now);
+		       const struct gw_flow *flow, uint32_t generation, uint32_t now);
 
 #endif

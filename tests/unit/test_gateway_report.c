@@ -71,6 +71,7 @@ static void a_flow_is_described(void **state)
 	struct gw_flow flow = {
 		.until = NOW + gw_seconds_to_ticks(60),
 		.started = NOW,
+		.generation = 7,
 		.rule = 1,
 		.kind = GW_FLOW_NAT,
 		.flags = GW_FLOW_REPLIED,
@@ -85,7 +86,7 @@ static void a_flow_is_described(void **state)
 	(void)state;
 	mapped(key.node, "100.64.1.1");
 	mapped(key.remote, "192.168.10.5");
-	j = gw_report_flow(&d, &key, &flow, NOW);
+	j = gw_report_flow(&d, &key, &flow, 7, NOW);
 	assert_string_equal(str(j, "overlay"), "wg0");
 	assert_string_equal(str(j, "node"), "100.64.1.1");
 	assert_string_equal(str(j, "node_name"), "alice");
@@ -96,11 +97,19 @@ static void a_flow_is_described(void **state)
 	assert_string_equal(str(j, "uplink"), "eth1");
 	assert_string_equal(str(j, "external"), "192.0.2.1:10001");
 	assert_string_equal(str(j, "rule"), "web");
+	assert_string_equal(str(j, "policy"), "present");
 	assert_string_equal(str(j, "state"), "established");
 	assert_true(json_is_true(json_object_get(j, "replied")));
 	assert_true(json_real_value(json_object_get(j, "expires_in_s")) > 59);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "in"), "bytes")),
 			 200);
+	json_decref(j);
+
+	/* the rule's number is one of another policy */
+	j = gw_report_flow(&d, &key, &flow, 8, NOW);
+	assert_true(json_is_null(json_object_get(j, "rule")));
+	assert_string_equal(str(j, "policy"), "older");
+	assert_int_equal(json_integer_value(json_object_get(j, "generation")), 7);
 	json_decref(j);
 }
 

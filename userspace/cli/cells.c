@@ -14,6 +14,11 @@ void cell_str(struct table *t, const json_t *row, const char *key)
 	table_cell(t, PLAIN, "%s", cli_str(row, key));
 }
 
+const char *cli_flow_rule(const json_t *flow)
+{
+	return strcmp(cli_str(flow, "policy"), "older") ? cli_str(flow, "rule") : "older policy";
+}
+
 void cell_count(struct table *t, const json_t *row, const char *key)
 {
 	char buf[UNIT_STRLEN];

@@ -16,6 +16,9 @@ void cell_yes(struct table *t, const json_t *row, const char *key); /* "yes", "n
 /* An array of strings, " " between them. */
 void cell_list(struct table *t, const json_t *row, const char *key);
 
+/* What let a flow of the gateway pass. */
+const char *cli_flow_rule(const json_t *flow);
+
 /* Prints and frees. */
 void table_finish(const struct cli *cli, struct table *t);
 

@@ -261,7 +261,7 @@ static void show_flows(struct cli *cli, const json_t *reply)
 		cell_str(t, row, "kind");
 		cell_str(t, row, "state");
 		cell_str(t, row, "external");
-		cell_str(t, row, "rule");
+		table_cell(t, PLAIN, "%s", cli_flow_rule(row));
 		cell_duration(t, row, "expires_in_s");
 		cell_count(t, out, "packets");
 		cell_bytes(t, out, "bytes");

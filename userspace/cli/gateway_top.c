@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cells.h"
 #include "clock.h"
 #include "top.h"
 
@@ -120,7 +121,7 @@ static void print_flows(const struct view *v, const json_t *rates)
 		cell_end(t, row, "node", "node_port");
 		cell_end(t, row, "remote", "remote_port");
 		table_cell(t, PLAIN, "%s", cli_str(row, "protocol"));
-		table_cell(t, PLAIN, "%s", cli_str(row, "rule"));
+		table_cell(t, PLAIN, "%s", cli_flow_rule(row));
 		top_rate(t, row, "out_packets_s", unit_count);
 		top_rate(t, row, "out_bits_s", unit_bits);
 		top_rate(t, row, "in_packets_s", unit_count);
