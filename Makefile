@@ -43,6 +43,7 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -I. -isystem /
 
 LIBS_turnpike := -lbpf -lsodium -lcrypto -lmnl -lconfig -levent -ljansson -lcap-ng -lseccomp
 LIBS_relay := -lxdp
+LIBS_control := -lsqlite3
 
 # --- sources: a directory is a library or a program ------------------------------------------
 
@@ -54,6 +55,8 @@ LIB_SRC := $(wildcard userspace/*.c)
 CLI_SRC := $(wildcard userspace/cli/*.c)
 RELAY_SRC := $(wildcard relay/*.c)
 GATEWAY_SRC := $(wildcard gateway/*.c)
+CONTROL_SRC := $(wildcard control/*.c)
+SCHEMA := $(sort $(wildcard control/schema_*.sql))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 BPFT_SRC := $(wildcard tests/bpf/test_*.c)
 HARNESS_SRC := $(filter-out $(BPFT_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
@@ -67,6 +70,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIBTURNPIKE := $(B)/libturnpike.a
 LIBRELAY := $(B)/relay/librelay.a
 LIBGATEWAY := $(B)/gateway/libgateway.a
+LIBCONTROL := $(B)/control/libcontrol.a
 HARNESS := $(B)/tests/bpf/libharness.a
 SIM := $(B)/tests/unit/libsim.a
 LIBBENCH := $(B)/bench/libbench.a
@@ -116,6 +120,21 @@ $(LIBRELAY): $(call obj,$(filter-out relay/main.c,$(RELAY_SRC)))
 $(LIBGATEWAY): $(call obj,$(filter-out gateway/main.c,$(GATEWAY_SRC)))
 	rm -f $@ && ar rcs $@ $^
 
+$(LIBCONTROL): $(call obj,$(filter-out control/main.c,$(CONTROL_SRC))) $(B)/control/schema.o
+	rm -f $@ && ar rcs $@ $^
+
+# Each migration as a C string.
+$(B)/control/schema.c: $(SCHEMA) Makefile
+	@mkdir -p $(@D)
+	{ echo '#include "control/schema.h"'; \
+	echo 'const char *const ctl_schema[] = {'; \
+	for sql in $(SCHEMA); do sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $$sql; echo ,; done; \
+	echo '};'; \
+	echo 'const size_t ctl_schema_n = sizeof(ctl_schema) / sizeof(ctl_schema[0]);'; } > $@
+
+$(B)/control/schema.o: $(B)/control/schema.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
 $(HARNESS): $(call obj,$(HARNESS_SRC))
 	rm -f $@ && ar rcs $@ $^
 
@@ -137,9 +156,9 @@ $(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
 $(BPFT): TEST_LIBS := $(HARNESS) $(SIM)
 $(BPFT): $(HARNESS)
 $(UNIT): TEST_LIBS := $(SIM)
-$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE) \
-		-lcmocka $(LIBS_relay) $(LIBS_turnpike) -o $@
+$(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE) \
+		-lcmocka $(LIBS_relay) $(LIBS_control) $(LIBS_turnpike) -o $@
 
 $(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
