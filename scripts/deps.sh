@@ -10,7 +10,7 @@ test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping 
 	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git
 	mandoc clang-format libclang-rt-14-dev libasan8 libubsan1)
 bench=(coturn iperf3 nftables)
-vm=(qemu-system-x86 busybox-static kmod)
+vm=(qemu-system-x86 busybox-static kmod xdp-tools)
 
 want=()
 for set in "$@"; do

@@ -26,7 +26,7 @@ PACKAGE=${VM_KERNEL:-linux-image-amd64}
 KERNEL=$CACHE/$PACKAGE
 RUN=$CACHE/run-$$
 LIMIT=${VM_LIMIT:-1100}
-NET_TESTS="vm/test_kernel_wireguard net/test_restart"
+NET_TESTS="vm/test_kernel_wireguard vm/test_coexist net/test_restart"
 QEMU_PID=
 
 skip_all() { # REASON
@@ -73,7 +73,7 @@ copy_tree() { # ROOT: what the tests need of the tree, at /turnpike
 	local tree=$1/turnpike
 	mkdir -p "$tree/build/tests/bpf" "$tree/build/tests/interop" "$tree/tests"
 	cp -r tests/net tests/vm "$tree/tests/"
-	cp "$B/turnpike" "$B/turnpike-relay" "$tree/build/"
+	cp "$B/turnpike" "$B/turnpike-relay" "$B/turnpike-gateway" "$tree/build/"
 	cp "$B"/tests/bpf/*.bpf.o "$tree/build/tests/bpf/"
 	find "$B/tests/bpf" "$B/tests/interop" -type f -executable -printf '%P %H\n' |
 		while read -r name from; do
