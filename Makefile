@@ -43,7 +43,8 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -I. -isystem /
 
 LIBS_turnpike := -lbpf -lsodium -lcrypto -lmnl -lconfig -levent -ljansson -lcap-ng -lseccomp
 LIBS_relay := -lxdp
-LIBS_control := -lsqlite3
+LIBS_tls := -levent_openssl -lssl
+LIBS_control := -lsqlite3 $(LIBS_tls)
 
 # --- sources: a directory is a library or a program ------------------------------------------
 
@@ -169,8 +170,8 @@ $(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 # Only tests/fuzz/run.sh builds these: with clang, sanitizers and coverage, in a directory of its own.
 fuzzers: $(FUZZ)
 
-$(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
+$(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS_relay) $(LIBS_control) $(LIBS_turnpike) -o $@
 
 -include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 

@@ -76,7 +76,7 @@ check_libraries() {
 	only_in '^userspace/config(_graft)?\.c$' '^libconfig\.h' 'userspace/config.c and config_graft.c'
 	only_in '^userspace/netlink' '^libmnl/' 'userspace/netlink*'
 	only_in '^control/db\.c$' '^sqlite3\.h' 'control/db.c'
-	only_in '^userspace/crypto\.c$' '^openssl/' 'userspace/crypto.c'
+	only_in '^userspace/(crypto|tls)\.c$' '^openssl/' 'userspace/crypto.c and tls.c'
 }
 
 while IFS=: read -r file line header; do
