@@ -34,7 +34,9 @@ GW_EGRESS= # further settings of the group
 GW_DEFAULT=deny
 GW_ACL= # further settings of the group
 GW_EXTRA=
+GW_PATIENCE=60 # seconds that a start may take
 GW_ENDPOINT=relay # relay, direct or none: how the overlay is made
+GW_BACKEND=auto # of WireGuard, where there is one
 GW_RULES=("all any any")
 
 declare -A NODE_TAGS=([alice]=staff)
@@ -174,7 +176,7 @@ gw_peers() {
 }
 
 gw_overlay() {
-	local backend=auto
+	local backend=$GW_BACKEND
 	[ $GW_ENDPOINT != none ] || backend=none
 	cat <<-CONF
 		{ name = "wg0"; address = "$(node_ip gateway)/24"; address6 = "$(node_ip6 gateway)/64";
@@ -225,7 +227,7 @@ gateway_settled() {
 
 gateway_start() { # [OPTION...]
 	gateway_launch "$@"
-	wait_for 60 gateway_settled
+	wait_for "$GW_PATIENCE" gateway_settled
 	gateway_ready >/dev/null 2>&1 || die "the gateway did not start"
 }
 
