@@ -134,6 +134,7 @@ net_ring() {
 vm_ring() {
 	[[ " $TESTS" == *\ vm* ]] || return
 	run_one "vm/${VM_KERNEL:-linux-image-amd64}" 1200 tests/vm/run.sh
+	run_one vm/gateway 1200 tests/vm/run.sh vm/test_kernel_gateway vm/test_kernel_peers
 	VM_SYSTEMD=1 run_one vm/test_unit 600 tests/vm/run.sh vm/test_unit
 }
 
