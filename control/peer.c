@@ -92,7 +92,7 @@ int ctl_peer_list(struct ctl_store *s, const char *tenant, const char *network, 
 
 /* --- checks of values --- */
 
-static int check_tags(const char *text, char out[CTL_LIST_LEN], struct ctl_error *err)
+int ctl_tags_check(const char *text, char *out, size_t size, struct ctl_error *err)
 {
 	json_t *tags = json_loads(text && text[0] ? text : "[]", 0, NULL);
 	size_t len;
@@ -104,8 +104,8 @@ static int check_tags(const char *text, char out[CTL_LIST_LEN], struct ctl_error
 	for (size_t i = 0; !rc && i < json_array_size(tags); i++)
 		rc = ctl_name_check(json_string_value(json_array_get(tags, i)), "tags", err);
 	if (!rc) {
-		len = json_dumpb(tags, out, CTL_LIST_LEN - 1, JSON_COMPACT);
-		if (len >= CTL_LIST_LEN)
+		len = json_dumpb(tags, out, size - 1, JSON_COMPACT);
+		if (len >= size)
 			rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "tags: too long");
 		else
 			out[len] = '\0';
@@ -177,7 +177,8 @@ int ctl_peer_add(struct ctl_store *s, const char *tenant, const char *network, c
 	char list[CTL_LIST_LEN], id[CTL_ID_LEN];
 	int rc;
 
-	if (check_tags(tags, list, err) || check_device(s, tenant, network, device, err))
+	if (ctl_tags_check(tags, list, sizeof(list), err) ||
+	    check_device(s, tenant, network, device, err))
 		return -1;
 	ctl_id_new(s, id);
 	rc = ctl_db_run(
@@ -393,7 +394,8 @@ int ctl_peer_set_tags(struct ctl_store *s, const char *tenant, const char *netwo
 	struct ctl_peer p;
 	int rc;
 
-	if (check_tags(tags, list, err) || ctl_peer_get(s, tenant, network, device, &p, err))
+	if (ctl_tags_check(tags, list, sizeof(list), err) ||
+	    ctl_peer_get(s, tenant, network, device, &p, err))
 		return -1;
 	rc = ctl_db_run(ctl_store_db(s), "UPDATE peer SET tags = ? WHERE id = ?", "tt", list, p.id);
 	if (rc < 0)

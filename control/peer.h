@@ -31,6 +31,9 @@ struct ctl_peer {
 	int64_t created;
 };
 
+/* A JSON list of at most CTL_PEER_TAGS names, NULL and "" for none, in its shortest form. */
+int ctl_tags_check(const char *text, char *out, size_t size, struct ctl_error *err);
+
 /* Invites a device of the network's tenant. `tags`: JSON list of names, NULL for none. */
 int ctl_peer_add(struct ctl_store *s, const char *tenant, const char *network, const char *device,
 		 const char *tags, struct ctl_peer *out, struct ctl_error *err);

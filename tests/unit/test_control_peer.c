@@ -459,5 +459,5 @@ int main(void)
 		CASE(test_tags),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
