@@ -9,7 +9,7 @@
 
 #define SLICE_BITS 24
 #define INITIAL_RULES \
-	"[{\"name\":\"all\",\"from\":[\"any\"],\"to\":[\"any\"],\"protocol\":\"any\"}]"
+	"[{\"name\":\"all\",\"from\":[\"any\"],\"to\":[\"any\"],\"protocol\":\"all\"}]"
 #define LISTEN_PORT_MAX 65535
 
 #define COLUMNS                                                                              \
