@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a node reports to control: a part of ncp_messages.h. */
+#ifndef TP_NCP_REPORTS_H
+#define TP_NCP_REPORTS_H
+
+#include "ncp_view.h"
+
+struct tp_ncp_pubkey {
+	char network_id[TP_NCP_ID_SIZE];
+	uint8_t public_key[WG_KEY_LEN];
+	struct tp_endpoint endpoint;
+	uint16_t listen_port; /* the real one */
+};
+
+struct tp_ncp_endpoint {
+	char network_id[TP_NCP_ID_SIZE];
+	struct tp_endpoint endpoint;
+	uint8_t public_key[WG_KEY_LEN]; /* a relay's report on this node; zero: the sender's own */
+};
+
+struct tp_ncp_handshake {
+	char network_id[TP_NCP_ID_SIZE];
+	uint8_t public_key[WG_KEY_LEN];
+	uint64_t time; /* unix ms */
+};
+
+struct tp_ncp_handshakes {
+	struct tp_ncp_handshake *handshakes;
+	size_t n_handshakes;
+};
+
+struct tp_ncp_peer_stats {
+	char network_id[TP_NCP_ID_SIZE];
+	uint8_t public_key[WG_KEY_LEN];
+	uint64_t rx_bytes, tx_bytes;
+};
+
+struct tp_ncp_stats {
+	struct tp_ncp_peer_stats *peers;
+	size_t n_peers;
+	struct tp_ncp_path *paths; /* a node's to its relays; a relay's to stock nodes */
+	size_t n_paths;
+};
+
+#endif
