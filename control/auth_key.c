@@ -2,14 +2,12 @@
 #include "control/auth_key.h"
 
 #include <jansson.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "control/address.h"
 #include "control/network.h"
 #include "control/peer.h"
-#include "crypto.h"
 
 #define PREFIX "tpk_"
 #define COLUMNS                                                                          \
@@ -58,24 +56,6 @@ int ctl_auth_key_list(struct ctl_store *s, const char *tenant, const char *after
 
 /* --- making --- */
 
-static void hash_of(const char *secret, uint8_t hash[32])
-{
-	const struct tp_span span = {secret, strlen(secret)};
-
-	tp_hash(hash, &span, 1);
-}
-
-static void new_secret(char secret[CTL_SECRET_LEN])
-{
-	uint8_t bytes[32];
-
-	tp_random(bytes, sizeof(bytes));
-	memcpy(secret, PREFIX, strlen(PREFIX));
-	sodium_bin2base64(secret + strlen(PREFIX), CTL_SECRET_LEN - strlen(PREFIX), bytes,
-			  sizeof(bytes), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	tp_wipe(bytes, sizeof(bytes));
-}
-
 static int check_new(struct ctl_store *s, const struct ctl_auth_key_new *in, struct ctl_error *err)
 {
 	struct ctl_network network;
@@ -115,8 +95,8 @@ int ctl_auth_key_create(struct ctl_store *s, const struct ctl_auth_key_new *in,
 	out->use_limit = limit;
 	out->expires = in->expires;
 	out->created = ctl_now(s);
-	new_secret(secret);
-	hash_of(secret, hash);
+	ctl_secret_new(PREFIX, secret);
+	ctl_secret_hash(secret, hash);
 	rc = ctl_db_run(
 		ctl_store_db(s),
 		"INSERT INTO auth_key (id, tenant, network, name, hash, kind, tags, "
@@ -156,7 +136,7 @@ static int find(struct ctl_store *s, const char *secret, struct ctl_auth_key *ou
 	uint8_t hash[32];
 	int got;
 
-	hash_of(secret, hash);
+	ctl_secret_hash(secret, hash);
 	q = ctl_db_query(db, "SELECT " COLUMNS " FROM auth_key WHERE hash = ?", "k", hash);
 	got = ctl_db_step(db, q);
 	if (got == 1) {

@@ -4,8 +4,7 @@
 #define CONTROL_AUTH_KEY_H
 
 #include "control/device.h"
-
-#define CTL_SECRET_LEN 48 /* "tpk_" and 43 characters of base64url: 256 random bits */
+#include "control/secret.h"
 
 struct ctl_auth_key {
 	char id[CTL_ID_LEN];

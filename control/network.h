@@ -3,9 +3,7 @@
 #ifndef CONTROL_NETWORK_H
 #define CONTROL_NETWORK_H
 
-#include "control/store.h"
-
-#define CTL_SERVERS_LEN 512 /* of a JSON list of host:port */
+#include "control/tenant.h"
 
 struct ctl_network {
 	char id[CTL_ID_LEN], tenant[CTL_ID_LEN];
