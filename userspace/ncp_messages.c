@@ -29,6 +29,8 @@ static const struct tp_ncp_field hello_fields[] = {
 	SCALAR(S, name, TP_NCP_NAME, false),
 	SCALAR(S, epoch, TP_NCP_EPOCH, false),
 	INTEGER(S, revision, 0, REVISION_MAX, false),
+	SCALAR(S, public_key, TP_NCP_KEY, false),
+	SCALARS(S, endpoints, TP_NCP_ENDPOINT, false),
 };
 #undef S
 static TABLE(hello_table, struct tp_ncp_hello, hello_fields, NULL);

@@ -43,7 +43,10 @@ enum tp_ncp_status { TP_NCP_APPLIED, TP_NCP_FAILED };
 struct tp_ncp_hello {
 	int kind; /* enum tp_ncp_node_kind */
 	char name[TP_NCP_NAME_SIZE];
-	uint64_t epoch, revision; /* what the node has; 0: nothing */
+	uint64_t epoch, revision;	/* what the node has; 0: nothing */
+	uint8_t public_key[WG_KEY_LEN]; /* a relay's WireGuard key */
+	struct tp_endpoint *endpoints;	/* a relay's public ones, the best first */
+	size_t n_endpoints;
 };
 
 struct tp_ncp_snapshot {
