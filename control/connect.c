@@ -8,7 +8,8 @@
 
 #include <event2/buffer.h>
 
-#define JSON_TYPE "application/json"
+#define JSON_TYPE  "application/json"
+#define ASTRAY_MAX 4096 /* bytes of a body that goes to no RPC, read to be able to say so */
 
 struct connect {
 	struct connect_server *server;
@@ -212,7 +213,7 @@ static size_t body_max(void *arg, const struct connect_request *head)
 	struct connect *c = arg;
 	const char *rpc = rpc_of(c, head->path);
 
-	return rpc && c->service->knows(rpc) ? c->service->body_max(c->arg, head, rpc) : 0;
+	return rpc && c->service->knows(rpc) ? c->service->body_max(c->arg, head, rpc) : ASTRAY_MAX;
 }
 
 int connect_new(struct connect **out, struct event_base *base, int listen_fd, struct tp_tls *tls,
