@@ -59,6 +59,20 @@ int tp_tls_server(struct tp_tls **out, const char *certificate, const char *key)
 	return -EINVAL;
 }
 
+int tp_tls_reload(struct tp_tls *t, const char *certificate, const char *key)
+{
+	struct tp_tls *fresh;
+	SSL_CTX *former = t->ctx;
+	int err = tp_tls_server(&fresh, certificate, key);
+
+	if (err)
+		return err;
+	t->ctx = fresh->ctx; /* connections hold the former one */
+	fresh->ctx = former;
+	tp_tls_free(fresh);
+	return 0;
+}
+
 int tp_tls_client(struct tp_tls **out, const char *ca)
 {
 	struct tp_tls *t = *out = tls_new(TLS_client_method());

@@ -13,6 +13,8 @@ struct tp_tls;
 int tp_tls_server(struct tp_tls **out, const char *certificate, const char *key);
 /* A client's, which trusts the certificates of `ca` (PEM), or with NULL the system's. The same. */
 int tp_tls_client(struct tp_tls **out, const char *ca);
+/* The server's files once more, for connections to come. -EINVAL, logged: it stays as it was. */
+int tp_tls_reload(struct tp_tls *t, const char *certificate, const char *key);
 void tp_tls_free(struct tp_tls *t);
 
 /* A bufferevent that does TLS over the socket, which it closes when freed. `host`: whose
