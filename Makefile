@@ -77,7 +77,8 @@ SIM := $(B)/tests/unit/libsim.a
 LIBBENCH := $(B)/bench/libbench.a
 
 PROGRAMS := $(B)/turnpike $(B)/turnpike-relay \
-	$(if $(and $(wildcard bpf/gateway.bpf.c),$(wildcard userspace/wireguard.c)),$(B)/turnpike-gateway)
+	$(if $(and $(wildcard bpf/gateway.bpf.c),$(wildcard userspace/wireguard.c)),$(B)/turnpike-gateway) \
+	$(B)/turnpike-control
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 BPFT := $(BPFT_SRC:%.c=$(B)/%)
 TOOLS := $(TOOL_SRC:%.c=$(B)/%)
@@ -151,8 +152,11 @@ $(B)/turnpike-relay: $(B)/relay/main.o $(LIBRELAY) $(LIBTURNPIKE)
 $(B)/turnpike-gateway: $(B)/gateway/main.o $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@
 
+$(B)/turnpike-control: $(B)/control/main.o $(LIBCONTROL) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_control) $(LIBS_turnpike) -o $@
+
 $(B)/turnpike: $(call obj,$(CLI_SRC)) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lqrencode $(LIBS_tls) $(LIBS_turnpike) -o $@
 
 $(BPFT): TEST_LIBS := $(HARNESS) $(SIM)
 $(BPFT): $(HARNESS)
@@ -215,14 +219,15 @@ format-check:
 	clang-format --dry-run -Werror $(FORMAT_SRC)
 
 install: all
-	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(filter %-relay %-gateway,$(PROGRAMS))
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(filter %-relay %-gateway %-control,$(PROGRAMS))
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(B)/turnpike
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(wildcard configs/*.service)
 	install -Dm644 configs/turnpike.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/turnpike.conf
 	install -Dm644 configs/turnpike.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/turnpike.conf
 	install -Dm644 configs/relay.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/relay.conf.example
+	install -Dm644 configs/control.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/control.conf.example
 	install -Dm644 configs/gateway.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/gateway.conf.example
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/turnpike.1
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/man/*.1)
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 $(wildcard docs/man/*.5)
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(wildcard docs/man/*.8)
 

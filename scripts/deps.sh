@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-dev libxdp-dev libsodium-dev
 	libssl-dev libmnl-dev libconfig-dev libevent-dev libjansson-dev libsqlite3-dev libcap-ng-dev libseccomp-dev
-	uthash-dev)
+	uthash-dev libqrencode-dev)
 test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping iputils-tracepath
 	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git
 	mandoc clang-format libclang-rt-14-dev libasan8 libubsan1 golang-go golang-github-flynn-noise-dev)

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "control/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "control.h"
+#include "control/commands.h"
+#include "control/metrics_page.h"
+#include "control/password.h"
+#include "control/store.h"
+#include "log.h"
+#include "metrics.h"
+#include "priv.h"
+#include "sdnotify.h"
+#include "tls.h"
+
+#define BACKLOG 256
+
+/* --- signals -------------------------------------------------------------------------------- */
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct ctl_daemon *d = arg;
+
+	(void)sig;
+	(void)what;
+	event_base_loopexit(d->base, NULL);
+}
+
+/* A renewed certificate. Connections that are there go on with the one they began with. */
+static void on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct ctl_daemon *d = arg;
+	const struct ctl_config *c = d->config;
+
+	(void)sig;
+	(void)what;
+	tp_sdnotify_reloading();
+	if (!d->tls)
+		tp_info("nothing to reload: there is no tls");
+	else if (tp_tls_reload(d->tls, c->tls.certificate, c->tls.key))
+		tp_err("reload refused, the former certificate stays");
+	else
+		tp_info("reloaded %s", c->tls.certificate);
+	tp_sdnotify("READY=1");
+}
+
+static int start_signals(struct ctl_daemon *d)
+{
+	static const struct {
+		int signal;
+		event_callback_fn fn;
+	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		d->signals[i] = evsignal_new(d->base, signals[i].signal, signals[i].fn, d);
+		if (!d->signals[i] || event_add(d->signals[i], NULL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* --- opening, in order ---------------------------------------------------------------------- */
+
+static int open_listener(struct ctl_daemon *d)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = tp_endpoint_to_sockaddr(&d->config->listen, &ss);
+	char text[TP_ADDR_STRLEN];
+	int on = 1, err = 0;
+
+	d->listen_fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (d->listen_fd < 0)
+		return -errno;
+	if (setsockopt(d->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    bind(d->listen_fd, (struct sockaddr *)&ss, len) || listen(d->listen_fd, BACKLOG)) {
+		err = -errno;
+		tp_err("listen %s: %s", tp_endpoint_format(&d->config->listen, text),
+		       strerror(-err));
+	}
+	return err;
+}
+
+static int open_tls(struct ctl_daemon *d)
+{
+	const struct ctl_config *c = d->config;
+
+	if (c->tls.certificate)
+		return tp_tls_server(&d->tls, c->tls.certificate, c->tls.key);
+	if (c->plaintext)
+		tp_warn("the API has no TLS: passwords and tokens can be read on the way");
+	return 0;
+}
+
+static int open_services(struct ctl_daemon *d)
+{
+	const struct ctl_config *c = d->config;
+	char text[TP_ADDR_STRLEN];
+	int err = tp_control_new(&d->control, d->base, c->control_socket, ctl_command, d);
+
+	if (err) {
+		tp_err("control socket %s: %s", c->control_socket, strerror(-err));
+		return err;
+	}
+	if (!c->metrics_listen.port)
+		return 0;
+	err = tp_metrics_server_new(&d->metrics, d->base, &c->metrics_listen, &ctl_metrics_ops, d);
+	if (err)
+		tp_err("metrics_listen %s: %s", tp_endpoint_format(&c->metrics_listen, text),
+		       strerror(-err));
+	return err;
+}
+
+static int drop_privileges(struct ctl_daemon *d)
+{
+	int err = tp_priv_chown(d->config->state_dir, TP_PRIV_USER);
+
+	err = err ?: tp_priv_chown(d->config->control_socket, TP_PRIV_USER);
+	return err ?: tp_priv_drop(TP_PRIV_USER, NULL, 0);
+}
+
+/* The thread has no privileges because it begins after they are gone; the filter holds for all
+ * threads that are there. */
+static int open_api(struct ctl_daemon *d)
+{
+	struct ctl_api_setup setup = {
+		.base = d->base,
+		.listen_fd = d->listen_fd,
+		.tls = d->tls,
+		.store = d->state.store,
+		.key = &d->state.key,
+	};
+	int err = ctl_passwords_new(&d->passwords, d->base);
+
+	err = err ?: tp_priv_seccomp(NULL, 0);
+	setup.passwords = d->passwords;
+	err = err ?: ctl_api_new(&d->api, &setup);
+	if (!err)
+		d->listen_fd = -1;
+	return err;
+}
+
+static int daemon_open(struct ctl_daemon *d)
+{
+	int err;
+
+	d->started = tp_now();
+	d->listen_fd = -1;
+	d->state.lock = -1;
+	d->base = event_base_new();
+	err = d->base ? 0 : -ENOMEM;
+	err = err ?: ctl_state_open(&d->state, d->config->state_dir);
+	err = err ?: open_tls(d);
+	err = err ?: open_listener(d);
+	err = err ?: start_signals(d);
+	err = err ?: open_services(d);
+	err = err ?: drop_privileges(d);
+	return err ?: open_api(d);
+}
+
+/* --- closing -------------------------------------------------------------------------------- */
+
+static void daemon_close(struct ctl_daemon *d)
+{
+	ctl_api_stop(d->api);
+	ctl_passwords_free(d->passwords);
+	ctl_api_free(d->api);
+	tp_metrics_server_free(d->metrics);
+	tp_control_free(d->control);
+	for (unsigned int i = 0; i < 3; i++)
+		if (d->signals[i])
+			event_free(d->signals[i]);
+	if (d->listen_fd >= 0)
+		close(d->listen_fd);
+	tp_tls_free(d->tls);
+	ctl_state_close(&d->state);
+	if (d->base)
+		event_base_free(d->base);
+	ctl_config_free(d->config);
+}
+
+int ctl_daemon_run(const char *config_path, struct ctl_config *config)
+{
+	struct ctl_daemon d = {.config_path = config_path, .config = config};
+	char text[TP_ADDR_STRLEN];
+	int err = daemon_open(&d);
+
+	if (err)
+		goto out;
+	tp_info("control: API at http%s://%s", d.tls ? "s" : "",
+		tp_endpoint_format(&config->listen, text));
+	tp_sdnotify("READY=1");
+	event_base_dispatch(d.base);
+	tp_sdnotify("STOPPING=1");
+out:
+	daemon_close(&d);
+	return err;
+}

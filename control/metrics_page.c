@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "control/metrics_page.h"
+
+#include "control/daemon.h"
+#include "control/store.h"
+
+static void write_api(struct tp_metrics *m, const struct ctl_api_stats *s)
+{
+	tp_metrics_family(m, TP_GAUGE, "turnpike_control_api_connections",
+			  "Connections to the API.");
+	tp_metrics_u64(m, NULL, s->connections);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_api_calls_total",
+			  "Calls of the API, by how they ended.");
+	tp_metrics_u64(m, TP_LABELS({"result", "ok"}), s->calls - s->refused - s->failed);
+	tp_metrics_u64(m, TP_LABELS({"result", "refused"}), s->refused);
+	tp_metrics_u64(m, TP_LABELS({"result", "failed"}), s->failed);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_logins_total",
+			  "Logins whose password was looked at.");
+	tp_metrics_u64(m, TP_LABELS({"result", "ok"}), s->logins);
+	tp_metrics_u64(m, TP_LABELS({"result", "refused"}), s->bad_logins);
+}
+
+static void collect(void *arg, struct tp_metrics *m)
+{
+	const struct ctl_daemon *d = arg;
+	struct ctl_api_stats s = {0};
+
+	if (d->api)
+		ctl_api_stats(d->api, &s);
+	write_api(m, &s);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_control_revision",
+			  "Revision of what nodes are told.");
+	tp_metrics_u64(m, NULL, ctl_store_revision(d->state.store));
+}
+
+static const char *not_ready(void *arg)
+{
+	const struct ctl_daemon *d = arg;
+
+	return d->api ? NULL : "starting";
+}
+
+const struct tp_metrics_ops ctl_metrics_ops = {.collect = collect, .not_ready = not_ready};
