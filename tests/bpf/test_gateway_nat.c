@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Masquerading: which address and port the outside sees, who may answer, and for how long. */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <string.h>
 
 #include "gateway_lab.h"
@@ -362,6 +363,41 @@ static void test_ports_full(void **state)
 	assert_true(lab_is_to(&out, SERVER));
 }
 
+#define PLACINGS 400
+
+/* Forgets where nodes are, and whose blocks they are. */
+static void forget_places(struct lab *lab)
+{
+	struct gw_node_key key;
+	uint64_t none = 0;
+
+	while (!bpf_map_get_next_key(lab_map(lab, "gw_nodes"), NULL, &key))
+		assert_int_equal(bpf_map_delete_elem(lab_map(lab, "gw_nodes"), &key), 0);
+	for (uint32_t i = 0; i < TP_GW_ADDRS * LAB_RANGE / LAB_BLOCK; i++)
+		assert_int_equal(bpf_map_update_elem(lab_map(lab, "nat_blocks"), &i, &none, 0), 0);
+}
+
+/* Nodes are spread evenly over the addresses, whichever places these have. */
+static void test_addresses_shared(void **state)
+{
+	struct lab *lab = *state;
+	struct gw_node node;
+	int first = 0;
+
+	lab_external(lab, 1, OTHER);
+	for (uint16_t i = 0; i < PLACINGS; i++) {
+		struct lab_packet p = udp(ALICE, 6000 + i, SERVER, 53);
+
+		forget_places(lab);
+		lab_expect(lab, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
+		node = lab_node(lab, ALICE, 0);
+		assert_in_range(node.slot, 1, 2);
+		first += node.slot == 1;
+	}
+	/* Ten standard deviations. */
+	assert_in_range(first, PLACINGS / 4, PLACINGS * 3 / 4);
+}
+
 /* The address is gone, the daemon has ended its mappings: the next packet has the new one. */
 static void test_address_change(void **state)
 {
@@ -463,6 +499,7 @@ int main(void)
 		T(test_expired_flow),
 		T(test_mss),
 		T(test_ports_full),
+		T(test_addresses_shared),
 		T(test_address_change),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_hairpin_tcp),

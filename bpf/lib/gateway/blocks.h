@@ -178,14 +178,14 @@ static __noinline bool gw_node_grow(struct gw_node *node, const struct gw_uplink
 {
 	__u32 first = uplink_id * TP_GW_ADDRS, slot, was, start;
 
-	if (!node || !uplink)
+	if (!node || !uplink || !uplink->n_addrs)
 		return false;
-	start = bpf_get_prandom_u32();
+	start = bpf_get_prandom_u32() % uplink->n_addrs;
 	for (__u32 i = 0; i <= TP_GW_ADDRS; i++) {
 		was = *(volatile __u32 *)&node->slot;
 		if (was && gw_slot_in_use(uplink, was - 1 - first))
 			return gw_block_take(node, owner, was - 1);
-		slot = (start + i) % TP_GW_ADDRS;
+		slot = (start ^ i) % TP_GW_ADDRS; /* past empty places on to different ones */
 		/* Another CPU may be choosing too: one address wins, and both take blocks there. */
 		if (!gw_slot_in_use(uplink, slot) ||
 		    __sync_val_compare_and_swap(&node->slot, was, first + slot + 1) != was)
