@@ -38,6 +38,15 @@ def live_report:
 		nft_marginal_ns: (1e9 / .nft_best - 1e9 / $m["direct"].pps | fixed(1))
 	} end;
 
+# Of each direction and number of flows: the median rates, and how the gateway's compares.
+def gateway_live_report:
+	if . == null then null else group_by([.direction, .flows]) | map({
+		direction: .[0].direction, flows: .[0].flows,
+		unit: (if .[0].mbit then "Mbit/s" else "packets/s" end),
+		rate: (group_by(.variant) | map({(.[0].variant): (map(.pps // .mbit) | median | round)}) | add),
+		windows: (map(select(.variant == "gateway")) | length)
+	} | . + {to_nft: ratio(.rate.gateway; .rate.nft), to_plain: ratio(.rate.gateway; .rate.plain)}) end;
+
 def turn_report:
 	if . == null then null
 	else {runs: length, relayed: (map(.relayed) | add), ns: (map(.us_each) | median * 1000 | round)} end;
@@ -54,10 +63,11 @@ def e2e_report:
 	load_before: ($load | tonumber),
 	testrun: ($testrun | if . then .[0] else null end),
 	gateway_testrun: $gateway,
+	gateway_live: ($gateway_live | gateway_live_report),
 	live: $l,
 	coturn: ($t | if . and $l then . + {ratio: (.ns / $l.relay_marginal_ns | fixed(1)),
 		ratio_to_whole_path: (.ns / $l.variants["relay-1000"].ns | fixed(1))} else . end),
 	end_to_end: ($e2e | e2e_report),
 	scale: $scale,
-	samples: {live: $live, coturn: $turn, end_to_end: $e2e}
+	samples: {live: $live, gateway_live: $gateway_live, coturn: $turn, end_to_end: $e2e}
 }

@@ -33,6 +33,13 @@ def gateway:
 		[.[] | [.direction, .flows, .rules, .first, .empty, .median, .ratio, .ratio_best,
 			(if .flows == 10000 then "4", (if .ratio <= 4 then "met" else "not met" end) else "", "" end)]]);
 
+def gateway_live:
+	.gateway_live | select(.) |
+	"", "## The gateway, live, beside nftables", "",
+	table(["", "flows", "unit", "no forwarder", "gateway", "nft, a set", "nft, rule by rule", "gateway to set", "to rules", "goal", ""];
+		[.[] | [.direction, .flows, .unit, .rate.direct, .rate.gateway, .rate.nft, .rate.plain, .to_nft, .to_plain,
+			(if .direction == "out" or .direction == "in" then "2", verdict(.to_nft; 2) else "", "" end)]]);
+
 def coturn:
 	.coturn | select(.) |
 	"", "## CPU a relayed packet", "",
@@ -63,4 +70,4 @@ def scale:
 
 "# Benchmark results", "",
 "\(.date), \(.machine), Linux \(.kernel), by `\(.command)`; load average before the run: \(.load_before).",
-gateway, live, coturn, end_to_end, scale
+gateway, gateway_live, live, coturn, end_to_end, scale
