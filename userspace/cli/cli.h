@@ -43,6 +43,9 @@ int cli_gateway_top(struct cli *cli, int argc, char **argv);
 int cli_gateway_detach(struct cli *cli, int argc, char **argv);
 int cli_explain_flow(struct cli *cli, int argc, char **argv);
 
+/* `turnpike control`, with argv from that word on. */
+int cli_control(const struct cli *cli, int argc, char **argv);
+
 /* "turnpike: ..." on stderr; returns CLI_FAILURE. */
 __attribute__((format(printf, 1, 2))) int cli_fail(const char *fmt, ...);
 

@@ -124,6 +124,10 @@ static void print_help(FILE *out, const char *group, const struct command *only)
 		if (only ? c == only : !group || (c->group && !strcmp(c->group, group)))
 			print_synopsis(out, c);
 	}
+	if (!only && !group)
+		fputs("  control ...                        "
+		      "the control plane: see turnpike control --help\n",
+		      out);
 	fputs("\nOptions:\n"
 	      "  -s, --socket SOCKET   control socket of the daemon (" SOCKETS "DAEMON.sock)\n"
 	      "  -j, --json            print JSON\n"
@@ -263,11 +267,19 @@ int main(int argc, char **argv)
 {
 	struct cli cli = {.delay_ms = 1000};
 	struct request req = {0};
-	int status = parse_options(argc, argv, &cli, &req);
+	int status;
 
+	look_at_stdout(&cli);
+	/* Its commands have options of their own. */
+	if (argc > 1 && !strcmp(argv[1], "control")) {
+		status = cli_control(&cli, argc - 1, argv + 1);
+		return fflush(stdout) || ferror(stdout)
+			       ? cli_fail("can't write to stdout: %s", strerror(errno))
+			       : status;
+	}
+	status = parse_options(argc, argv, &cli, &req);
 	if (status)
 		return status;
-	look_at_stdout(&cli);
 	if (req.version) {
 		puts("turnpike " TP_VERSION);
 	} else if (optind < argc) {

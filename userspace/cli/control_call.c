@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Calls of the API, and names in place of ids. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_cli.h"
+
+static bool is_id(const char *s)
+{
+	return strlen(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-';
+}
+
+static void tell(const struct control *c, const struct control_failure *why)
+{
+	json_t *j;
+
+	if (!c->cli.json) {
+		cli_fail("%s (%s)", why->message, why->code);
+		return;
+	}
+	j = json_pack("{s:s,s:s}", "code", why->code, "message", why->message);
+	cli_print_json(j);
+	json_decref(j);
+}
+
+/* --- the tenant ----------------------------------------------------------------------------- */
+
+/* -t may be a name, which only who sees all tenants can look up. */
+static int choose_tenant(struct control *c)
+{
+	struct control_session *s = &c->session;
+	const char *name = c->tenant;
+	char *id;
+
+	if (c->platform) {
+		free(s->tenant);
+		s->tenant = NULL;
+		c->platform = false;
+	}
+	if (!name)
+		return 0;
+	c->tenant = NULL; /* for the look-up, and done */
+	id = control_find(c, "ListTenants", json_object(), "tenants", "name", "id", name);
+	if (!id)
+		return -1;
+	free(s->tenant);
+	s->tenant = id;
+	return 0;
+}
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+json_t *control_call(struct control *c, const char *rpc, json_t *in)
+{
+	struct control_failure why;
+	json_t *reply = NULL;
+
+	if (choose_tenant(c)) {
+		json_decref(in);
+		return NULL;
+	}
+	reply = control_post(&c->session, rpc, in, &why);
+	if (!reply)
+		tell(c, &why);
+	return reply;
+}
+
+int control_show(struct control *c, const char *rpc, json_t *in,
+		 void (*show)(struct control *c, const json_t *reply))
+{
+	json_t *reply = control_call(c, rpc, in);
+
+	if (!reply)
+		return CLI_FAILURE;
+	if (c->cli.json)
+		cli_print_json(reply);
+	else if (show)
+		show(c, reply);
+	json_decref(reply);
+	return CLI_OK;
+}
+
+/* Adds a page to `all` and puts the next one's token into `in`: 1, 0 at the end, or -1. */
+static int add_page(struct control *c, const char *rpc, json_t *in, const char *items, json_t *all)
+{
+	json_t *reply = control_call(c, rpc, json_incref(in)), *next;
+	int more;
+
+	if (!reply)
+		return -1;
+	json_array_extend(all, json_object_get(reply, items));
+	next = json_object_get(reply, "nextPageToken");
+	more = json_string_length(next) > 0;
+	if (more)
+		json_object_set(in, "pageToken", next);
+	json_decref(reply);
+	return more;
+}
+
+json_t *control_list(struct control *c, const char *rpc, json_t *in, const char *items)
+{
+	json_t *all = json_array();
+	int more;
+
+	json_object_set_new(in, "pageSize", json_integer(1000));
+	do {
+		more = add_page(c, rpc, in, items, all);
+	} while (more > 0);
+	json_decref(in);
+	if (!more)
+		return all;
+	json_decref(all);
+	return NULL;
+}
+
+int control_show_list(struct control *c, const char *rpc, json_t *in, const char *items,
+		      void (*show)(struct control *c, const json_t *rows))
+{
+	json_t *rows = control_list(c, rpc, in, items);
+
+	if (!rows)
+		return CLI_FAILURE;
+	if (c->cli.json)
+		cli_print_json(rows);
+	else
+		show(c, rows);
+	json_decref(rows);
+	return CLI_OK;
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+char *control_find(struct control *c, const char *rpc, json_t *in, const char *items,
+		   const char *key, const char *id_key, const char *name)
+{
+	json_t *rows, *row;
+	char *id = NULL;
+	size_t i;
+
+	if (is_id(name)) {
+		json_decref(in);
+		return strdup(name);
+	}
+	rows = control_list(c, rpc, in, items);
+	if (!rows)
+		return NULL;
+	json_array_foreach(rows, i, row) if (!id && !strcmp(cli_str(row, key), name)) id =
+		strdup(cli_str(row, id_key));
+	if (!id)
+		cli_fail("no \"%s\" among the %s", name, items);
+	json_decref(rows);
+	return id;
+}
+
+char *control_network(struct control *c)
+{
+	json_t *rows;
+	char *id = NULL;
+
+	if (c->network)
+		return control_find(c, "ListWireGuardNetworks", json_object(), "networks", "name",
+				    "id", c->network);
+	rows = control_list(c, "ListWireGuardNetworks", json_object(), "networks");
+	if (!rows)
+		return NULL;
+	if (json_array_size(rows) == 1)
+		id = strdup(cli_str(json_array_get(rows, 0), "id"));
+	else
+		cli_fail("there are %zu networks: say which with -n", json_array_size(rows));
+	json_decref(rows);
+	return id;
+}
+
+json_t *control_in_network(struct control *c)
+{
+	char *id = control_network(c);
+	json_t *in = id ? json_pack("{s:s}", "networkId", id) : NULL;
+
+	free(id);
+	return in;
+}
+
+json_t *control_peer(struct control *c, const char *name)
+{
+	json_t *in = control_in_network(c);
+	char *device = in ? control_find(c, "ListWireGuardPeers", json_deep_copy(in), "peers",
+					 "deviceName", "deviceId", name)
+			  : NULL;
+
+	if (device) {
+		json_object_set_new(in, "deviceId", json_string(device));
+	} else {
+		json_decref(in);
+		in = NULL;
+	}
+	free(device);
+	return in;
+}
+
+json_t *control_tags(const struct control *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->n_tags; i++)
+		json_array_append_new(list, json_string(c->tags[i]));
+	return list;
+}
+
+void cell_time(struct table *t, const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	if (text && strlen(text) >= 16)
+		table_cell(t, PLAIN, "%.10s %.5s", text, text + 11);
+	else
+		table_cell(t, DIM, "-");
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* turnpike control login, logout, status, daemon and audit. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control_cli.h"
+#include "crypto.h"
+
+#define SOCKET "/run/turnpike/control.sock"
+
+/* --- login ---------------------------------------------------------------------------------- */
+
+/* Both from the file that the daemon's first start makes. */
+static json_t *read_credentials(const char *path)
+{
+	json_t *j = json_load_file(path, 0, NULL);
+
+	if (!json_is_string(json_object_get(j, "username")) ||
+	    !json_is_string(json_object_get(j, "password"))) {
+		cli_fail("%s: cannot be read, or has no username and password", path);
+		json_decref(j);
+		return NULL;
+	}
+	return j;
+}
+
+static json_t *ask_credentials(const char *user)
+{
+	char password[512];
+	json_t *j;
+
+	if (!user) {
+		cli_fail("who? login USER, or --credentials FILE");
+		return NULL;
+	}
+	if (control_read_password("password", password, sizeof(password)))
+		return NULL;
+	j = json_pack("{s:s,s:s}", "username", user, "password", password);
+	tp_wipe(password, sizeof(password));
+	return j;
+}
+
+static char *copy(const char *text)
+{
+	return *text ? strdup(text) : NULL;
+}
+
+/* A tenant's user is in that tenant; a super_admin stays in the one that was in use. */
+static void take(struct control_session *s, const json_t *reply)
+{
+	const json_t *user = json_object_get(reply, "user");
+	const char *tenant = json_string_value(json_object_get(user, "tenantId"));
+
+	free(s->token);
+	s->token = strdup(cli_str(reply, "token"));
+	if (tenant && *tenant) {
+		free(s->tenant);
+		s->tenant = copy(tenant);
+	}
+}
+
+static int finish_login(struct control *c, const json_t *reply)
+{
+	const json_t *user = json_object_get(reply, "user");
+	int status;
+
+	take(&c->session, reply);
+	status = control_session_save(&c->session);
+	if (status)
+		return status;
+	if (c->cli.json)
+		cli_print_json(user);
+	else
+		printf("logged in as %s, %s, until %.16s UTC\n", cli_str(user, "username"),
+		       cli_str(user, "role"), cli_str(reply, "expiresAt"));
+	return CLI_OK;
+}
+
+int control_login(struct control *c, int argc, char **argv)
+{
+	json_t *in = c->credentials ? read_credentials(c->credentials)
+				    : ask_credentials(argc ? argv[0] : NULL);
+	json_t *reply;
+	int status;
+
+	if (!in)
+		return CLI_FAILURE;
+	free(c->session.token);
+	c->session.token = NULL;
+	reply = control_call(c, "Login", in);
+	status = reply ? finish_login(c, reply) : CLI_FAILURE;
+	json_decref(reply);
+	return status;
+}
+
+int control_logout(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	free(c->session.token);
+	c->session.token = NULL;
+	return control_session_save(&c->session);
+}
+
+/* --- how it is ------------------------------------------------------------------------------ */
+
+static void show_status(struct control *c, const json_t *reply)
+{
+	cli_line(&c->cli, "server", "%s, version %s", c->session.server, cli_str(reply, "version"));
+	cli_line(&c->cli, "revision", "%s of epoch %s", cli_str(reply, "revision"),
+		 cli_str(reply, "epoch"));
+	cli_line(&c->cli, "role", "%s", cli_str(reply, "role"));
+	cli_line(&c->cli, "tenant", "%s", c->session.tenant ? c->session.tenant : "-");
+}
+
+int control_status(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return control_show(c, "GetStatus", json_object(), show_status);
+}
+
+static void show_daemon(struct cli *cli, const json_t *reply)
+{
+	cli_line(cli, "version", "%s", cli_str(reply, "version"));
+	cli_line(cli, "API", "http%s://%s", json_is_true(json_object_get(reply, "tls")) ? "s" : "",
+		 cli_str(reply, "listen"));
+	cli_line(cli, "up", "%llu s", (unsigned long long)cli_num(reply, "uptime_s"));
+	cli_line(cli, "revision", "%llu", (unsigned long long)cli_num(reply, "revision"));
+	cli_line(cli, "calls", "%llu, %llu refused, %llu failed",
+		 (unsigned long long)cli_num(reply, "calls"),
+		 (unsigned long long)cli_num(reply, "refused"),
+		 (unsigned long long)cli_num(reply, "failed"));
+	cli_line(cli, "logins", "%llu, %llu refused", (unsigned long long)cli_num(reply, "logins"),
+		 (unsigned long long)cli_num(reply, "bad_logins"));
+}
+
+/* --server is the socket here. */
+int control_daemon(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	c->cli.daemon = "control plane";
+	c->cli.socket = c->server ? c->server : SOCKET;
+	return cli_show(&c->cli, cli_command("status"), show_daemon);
+}
+
+/* --- the audit log -------------------------------------------------------------------------- */
+
+static void show_audit(struct control *c, const json_t *reply)
+{
+	static const struct column columns[] = {
+		{"TIME", false, 0},   {"ACTOR", false, 0},   {"ACTION", false, 0},
+		{"OBJECT", false, 1}, {"DETAILS", false, 2},
+	};
+	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "records"), i, row)
+	{
+		cell_time(t, row, "time");
+		cell_str(t, row, "actor");
+		cell_str(t, row, "action");
+		cell_str(t, row, "object");
+		cell_str(t, row, "details");
+	}
+	table_finish(&c->cli, t);
+}
+
+/* The latest page: who wants more has the API. */
+int control_audit(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return control_show(c, "ListAudit", json_pack("{s:i}", "pageSize", 100), show_audit);
+}

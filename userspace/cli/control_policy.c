@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* turnpike control policy. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_cli.h"
+
+static void policy_rows(struct table *t, const json_t *policy)
+{
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(json_object_get(policy, "rules"), i, rule)
+	{
+		cell_str(t, policy, "name");
+		cell_str(t, rule, "name");
+		cell_list(t, rule, "from");
+		cell_list(t, rule, "to");
+		cell_str(t, rule, "protocol");
+		cell_list(t, rule, "ports");
+		cell_yes(t, rule, "shadow");
+	}
+}
+
+static void show_policies(struct control *c, const json_t *reply)
+{
+	static const struct column columns[] = {
+		{"POLICY", false, 0},	{"RULE", false, 0},  {"FROM", false, 0},   {"TO", false, 0},
+		{"PROTOCOL", false, 0}, {"PORTS", false, 0}, {"SHADOW", false, 1},
+	};
+	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
+	const json_t *policy;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "policies"), i, policy) policy_rows(t, policy);
+	table_finish(&c->cli, t);
+}
+
+int control_policy_list(struct control *c, int argc, char **argv)
+{
+	json_t *in = control_in_network(c);
+
+	(void)argc;
+	(void)argv;
+	return in ? control_show(c, "ListPolicies", in, show_policies) : CLI_FAILURE;
+}
+
+/* A list of rules, or an object with them and what else ApplyPolicy takes. */
+static json_t *read_policy(const char *path)
+{
+	json_error_t why;
+	json_t *j = strcmp(path, "-") != 0 ? json_load_file(path, JSON_REJECT_DUPLICATES, &why)
+					   : json_loadf(stdin, JSON_REJECT_DUPLICATES, &why);
+
+	if (!j)
+		cli_fail("%s:%d: %s", path, why.line, why.text);
+	return json_is_array(j) ? json_pack("{s:o}", "rules", j) : j;
+}
+
+/* "rules/web.json" is policy "web" unless something says otherwise. */
+static void add_name(struct control *c, json_t *in, const char *path)
+{
+	const char *base = strrchr(path, '/');
+	size_t len;
+
+	base = base ? base + 1 : path;
+	len = strcspn(base, ".");
+	if (c->name)
+		json_object_set_new(in, "name", json_string(c->name));
+	else if (!json_object_get(in, "name"))
+		json_object_set_new(in, "name", json_stringn(base, len));
+	if (c->position)
+		json_object_set_new(in, "position", json_integer(c->position));
+}
+
+int control_policy_apply(struct control *c, int argc, char **argv)
+{
+	json_t *in = read_policy(argv[0]), *network = in ? control_in_network(c) : NULL;
+
+	(void)argc;
+	if (!network) {
+		json_decref(in);
+		return CLI_FAILURE;
+	}
+	json_object_update(in, network);
+	json_decref(network);
+	add_name(c, in, argv[0]);
+	return control_show(c, "ApplyPolicy", in, show_policies);
+}
+
+int control_policy_delete(struct control *c, int argc, char **argv)
+{
+	json_t *in = control_in_network(c);
+
+	(void)argc;
+	if (!in)
+		return CLI_FAILURE;
+	json_object_set_new(in, "name", json_string(argv[0]));
+	return control_show(c, "DeletePolicy", in, NULL);
+}
+
+/* The exit status says it, too. */
+int control_policy_test(struct control *c, int argc, char **argv)
+{
+	json_t *in = control_in_network(c), *reply;
+	const char *rule;
+	bool allowed;
+
+	if (!in)
+		return CLI_FAILURE;
+	json_object_set_new(in, "from", json_string(argv[0]));
+	json_object_set_new(in, "to", json_string(argv[1]));
+	json_object_set_new(in, "protocol", json_string(argv[2]));
+	json_object_set_new(in, "port", json_integer(argc > 3 ? atoi(argv[3]) : 0));
+	reply = control_call(c, "TestPolicy", in);
+	if (!reply)
+		return CLI_FAILURE;
+	allowed = json_is_true(json_object_get(reply, "allowed"));
+	rule = cli_str(reply, "rule");
+	if (c->cli.json)
+		cli_print_json(reply);
+	else if (allowed)
+		printf("allowed by rule %s\n", *rule ? rule : "without a name");
+	else
+		puts("denied: no rule allows it");
+	json_decref(reply);
+	return allowed ? CLI_OK : CLI_FAILURE;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* turnpike control relay. With --platform it is about the platform's. */
+#include <stdlib.h>
+
+#include "control_cli.h"
+
+static void show_relays(struct control *c, const json_t *rows)
+{
+	static const struct column columns[] = {
+		{"NAME", false, 0},	{"SERVICE", false, 0}, {"ENDPOINTS", false, 0},
+		{"DRAINING", false, 1}, {"JOINED", false, 2},  {"PUBLIC KEY", false, 3},
+	};
+	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		cell_str(t, row, "name");
+		cell_str(t, row, "serviceAddress");
+		cell_list(t, row, "endpoints");
+		cell_yes(t, row, "draining");
+		table_cell(t, PLAIN, "%s", *cli_str(row, "deviceId") ? "yes" : "no");
+		cell_str(t, row, "publicKey");
+	}
+	table_finish(&c->cli, t);
+}
+
+/* The tenant's RPC or the platform's; before the first call, which forgets --platform. */
+static const char *either(const struct control *c, const char *own, const char *platform)
+{
+	return c->platform ? platform : own;
+}
+
+int control_relay_list(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return control_show_list(c, either(c, "ListRelays", "ListPlatformRelays"), json_object(),
+				 "relays", show_relays);
+}
+
+int control_relay_create(struct control *c, int argc, char **argv)
+{
+	json_t *endpoints = json_array();
+
+	for (int i = 2; i < argc; i++)
+		json_array_append_new(endpoints, json_string(argv[i]));
+	return control_show(c, either(c, "CreateRelay", "CreatePlatformRelay"),
+			    json_pack("{s:s,s:s,s:o}", "name", argv[0], "publicKey", argv[1],
+				      "endpoints", endpoints),
+			    NULL);
+}
+
+/* {"relayId": …} */
+static json_t *relay(struct control *c, const char *name)
+{
+	char *id = control_find(c, either(c, "ListRelays", "ListPlatformRelays"), json_object(),
+				"relays", "name", "id", name);
+	json_t *in = id ? json_pack("{s:s}", "relayId", id) : NULL;
+
+	free(id);
+	return in;
+}
+
+int control_relay_delete(struct control *c, int argc, char **argv)
+{
+	const char *rpc = either(c, "DeleteRelay", "DeletePlatformRelay");
+	json_t *in = relay(c, argv[0]);
+
+	(void)argc;
+	return in ? control_show(c, rpc, in, NULL) : CLI_FAILURE;
+}
+
+static int set_drain(struct control *c, const char *name, bool draining)
+{
+	json_t *in = relay(c, name);
+
+	if (!in)
+		return CLI_FAILURE;
+	json_object_set_new(in, "draining", json_boolean(draining));
+	return control_show(c, "SetRelayDrain", in, NULL);
+}
+
+int control_relay_drain(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	return set_drain(c, argv[0], true);
+}
+
+int control_relay_undrain(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	return set_drain(c, argv[0], false);
+}
+
+/* --- which nodes, which networks ------------------------------------------------------------ */
+
+/* {"networkId": …, "peerDeviceId": …} */
+static json_t *assignment(struct control *c, const char *node)
+{
+	json_t *in = control_peer(c, node);
+
+	if (!in)
+		return NULL;
+	json_object_set(in, "peerDeviceId", json_object_get(in, "deviceId"));
+	json_object_del(in, "deviceId");
+	return in;
+}
+
+int control_relay_assign(struct control *c, int argc, char **argv)
+{
+	json_t *in = assignment(c, argv[0]), *r = in ? relay(c, argv[1]) : NULL;
+
+	(void)argc;
+	if (!r) {
+		json_decref(in);
+		return CLI_FAILURE;
+	}
+	json_object_update(in, r);
+	json_decref(r);
+	return control_show(c, "AssignRelay", in, NULL);
+}
+
+int control_relay_unassign(struct control *c, int argc, char **argv)
+{
+	json_t *in = assignment(c, argv[0]);
+
+	(void)argc;
+	return in ? control_show(c, "RemoveRelayAssignment", in, NULL) : CLI_FAILURE;
+}
+
+/* The network first, which needs the tenant; a platform relay's call is of none. */
+static int serve(struct control *c, const char *name, const char *own, const char *platform)
+{
+	const char *rpc = either(c, own, platform);
+	bool of_platform = c->platform;
+	json_t *in, *r;
+
+	c->platform = false;
+	in = control_in_network(c);
+	c->platform = of_platform;
+	r = in ? relay(c, name) : NULL;
+	if (!r) {
+		json_decref(in);
+		return CLI_FAILURE;
+	}
+	json_object_update(in, r);
+	json_decref(r);
+	return control_show(c, rpc, in, NULL);
+}
+
+int control_relay_serve(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	return serve(c, argv[0], "AssignRelayToNetwork", "AssignPlatformRelayToNetwork");
+}
+
+int control_relay_unserve(struct control *c, int argc, char **argv)
+{
+	(void)argc;
+	return serve(c, argv[0], "RemoveRelayFromNetwork", "RemovePlatformRelayFromNetwork");
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The file that keeps who one is between commands. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "control_cli.h"
+#include "crypto.h"
+
+#define SERVER "http://127.0.0.1:8443"
+
+/* $TURNPIKE_SESSION, or below the home directory. */
+static char *default_path(void)
+{
+	const char *named = getenv("TURNPIKE_SESSION"), *config = getenv("XDG_CONFIG_HOME"),
+		   *home = getenv("HOME");
+	char *path = NULL;
+	int n;
+
+	if (named && *named)
+		return strdup(named);
+	if (config && *config)
+		n = asprintf(&path, "%s/turnpike/control.json", config);
+	else
+		n = asprintf(&path, "%s/.config/turnpike/control.json", home ? home : "");
+	return n < 0 ? NULL : path;
+}
+
+static char *member(const json_t *j, const char *key)
+{
+	const char *text = json_string_value(json_object_get(j, key));
+
+	return text ? strdup(text) : NULL;
+}
+
+static int check_mode(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !(st.st_mode & (S_IRWXG | S_IRWXO)))
+		return 0;
+	return cli_fail("%s: others can read it; chmod 600", path);
+}
+
+int control_session_load(struct control *c, bool needed)
+{
+	struct control_session *s = &c->session;
+	json_t *j;
+
+	s->path = c->session_path ? strdup(c->session_path) : default_path();
+	if (!s->path)
+		return cli_fail("out of memory");
+	if (access(s->path, F_OK)) {
+		if (needed)
+			return cli_fail("not logged in: turnpike control login");
+	} else if (check_mode(s->path)) {
+		return CLI_FAILURE;
+	}
+	j = json_load_file(s->path, 0, NULL);
+	if (!j && needed)
+		return cli_fail("%s: cannot be read", s->path);
+	s->server = c->server ? strdup(c->server) : member(j, "server");
+	s->ca = c->ca ? strdup(c->ca) : member(j, "ca");
+	s->token = member(j, "token");
+	s->tenant = member(j, "tenant");
+	json_decref(j);
+	if (!s->server)
+		s->server = strdup(SERVER);
+	return s->server ? CLI_OK : cli_fail("out of memory");
+}
+
+/* The directories above the file. */
+static void make_directories(const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		return;
+	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(copy, 0700);
+		*slash = '/';
+	}
+	free(copy);
+}
+
+/* Whole or not at all. */
+static int write_file(const char *path, const char *text)
+{
+	char *fresh;
+	int fd, err = 0;
+
+	if (asprintf(&fresh, "%s.new", path) < 0)
+		return -ENOMEM;
+	unlink(fresh);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		err = -errno;
+	else if (dprintf(fd, "%s\n", text) < 0 || close(fd) || rename(fresh, path))
+		err = -errno;
+	free(fresh);
+	return err;
+}
+
+int control_session_save(const struct control_session *s)
+{
+	json_t *j = json_pack("{s:s,s:s*,s:s*,s:s*}", "server", s->server, "ca", s->ca, "token",
+			      s->token, "tenant", s->tenant);
+	char *text = json_dumps(j, JSON_INDENT(2));
+	int err = text ? 0 : -ENOMEM;
+
+	json_decref(j);
+	make_directories(s->path);
+	err = err ?: write_file(s->path, text);
+	if (text)
+		tp_wipe(text, strlen(text));
+	free(text);
+	return err ? cli_fail("%s: %s", s->path, strerror(-err)) : CLI_OK;
+}
+
+void control_session_fini(struct control_session *s)
+{
+	if (s->token)
+		tp_wipe(s->token, strlen(s->token));
+	free(s->path);
+	free(s->server);
+	free(s->ca);
+	free(s->token);
+	free(s->tenant);
+}
+
+int control_read_password(const char *prompt, char *buf, size_t size)
+{
+	struct termios before, quiet;
+	bool terminal = !tcgetattr(STDIN_FILENO, &before);
+	char *line;
+
+	if (terminal) {
+		fprintf(stderr, "%s: ", prompt);
+		quiet = before;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	line = fgets(buf, (int)size, stdin);
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		fputc('\n', stderr);
+	}
+	if (!line)
+		return cli_fail("no password given"), -1;
+	buf[strcspn(buf, "\r\n")] = '\0';
+	return 0;
+}

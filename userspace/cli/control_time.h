@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TP_CLI_CONTROL_TIME_H
+#define TP_CLI_CONTROL_TIME_H
+
+#include <jansson.h>
+
+/* Adds "expiresAt": `after` is "90m", "24h" or "30d" from now; NULL: never. 0, or -1, told. */
+int control_add_expiry(json_t *in, const char *after);
+
+#endif
