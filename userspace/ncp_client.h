@@ -19,7 +19,7 @@ struct tp_ncp_client;
 /* All are called from the event loop and may call anything of this header but tp_ncp_client_free().
  */
 struct tp_ncp_client_ops {
-	/* What to say of the node this time; `hello` is all zero. */
+	/* What to say of the node this time; `hello` is all zero. Lists in it stay the owner's. */
 	void (*hello)(void *arg, struct tp_ncp_hello *hello);
 	void (*connected)(void *arg);
 	void (*message)(void *arg, const char *type, const json_t *msg);
