@@ -45,7 +45,18 @@ static int sync_parent(const char *path)
 	return err;
 }
 
-/* link() and not rename(): another process may have made one meanwhile, and that one stays. */
+/* Another process may have made one meanwhile, and that one stays. */
+static int put_in_place(const char *temporary, const char *path)
+{
+	if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* A file system that can't do that can link; the daemons' filter of system calls knows only
+	 * the former. */
+	if (errno != EINVAL)
+		return -errno;
+	return link(temporary, path) ? -errno : 0;
+}
+
 static int make_file(const char *path, const char *temporary, const uint8_t secret[32])
 {
 	int fd, err;
@@ -56,8 +67,8 @@ static int make_file(const char *path, const char *temporary, const uint8_t secr
 		return -errno;
 	err = write_key(fd, secret);
 	close(fd);
-	if (!err && link(temporary, path))
-		err = -errno;
+	if (!err)
+		err = put_in_place(temporary, path);
 	unlink(temporary);
 	return err ? err : sync_parent(path);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ncp_merge.h"
@@ -213,6 +214,37 @@ static json_t *body_of(const json_t *msg)
 	return body;
 }
 
+/* Is a key twice in a list, anywhere in the object? Names the list then. */
+static const char *doubled(const struct tp_ncp_table *t, const json_t *object)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tp_ncp_table *list = tp_ncp_keyed(t, t->fields[i].name);
+		json_t *objects = json_object_get(object, t->fields[i].name), *index, *inner;
+		const char *name = NULL;
+		size_t k;
+
+		if (!list || !objects)
+			continue;
+		index = index_list(list, objects);
+		if (json_object_size(index) != json_array_size(objects))
+			name = t->fields[i].name;
+		json_decref(index);
+		json_array_foreach(objects, k, inner) name = name ? name : doubled(list, inner);
+		if (name)
+			return name;
+	}
+	return NULL;
+}
+
+static int check_keys(const json_t *view, struct tp_ncp_fault *fault)
+{
+	const char *name = doubled(&tp_ncp_view_table, view);
+
+	if (name && fault)
+		snprintf(fault->text, sizeof(fault->text), "%s: has a key twice", name);
+	return name ? -EINVAL : 0;
+}
+
 /* Takes over `view`. */
 static int adopt(struct tp_ncp_document *d, json_t *view, uint64_t epoch, uint64_t revision,
 		 struct tp_ncp_fault *fault)
@@ -220,11 +252,14 @@ static int adopt(struct tp_ncp_document *d, json_t *view, uint64_t epoch, uint64
 	struct tp_ncp_view check;
 	int err = tp_ncp_decode(&tp_ncp_view_table, view, &check, fault);
 
+	if (!err) {
+		tp_ncp_free_lists(&tp_ncp_view_table, &check);
+		err = check_keys(view, fault);
+	}
 	if (err) {
 		json_decref(view);
 		return err;
 	}
-	tp_ncp_free_lists(&tp_ncp_view_table, &check);
 	json_decref(d->view);
 	*d = (struct tp_ncp_document){epoch, revision, view};
 	return 0;

@@ -250,6 +250,23 @@ static void new_network_has_to_be_whole(void **state)
 		-EINVAL);
 }
 
+static void keys_are_unique(void **state)
+{
+	json_t *n = network(1);
+
+	(void)state;
+	have_network();
+	json_array_append_new(json_object_get(n, "peers"), peer(1, 0));
+	json_array_append_new(json_object_get(n, "peers"), peer(1, 5));
+	assert_int_equal(apply(snapshot(view_of(n), 6)), -EINVAL);
+	assert_string_equal(fault.text, "peers: has a key twice");
+	assert_int_equal(
+		apply(snapshot(json_pack("{s:[oo]}", "networks", network(1), network(1)), 7)),
+		-EINVAL);
+	assert_string_equal(fault.text, "networks: has a key twice");
+	assert_int_equal(d.revision, 5);
+}
+
 static void unknown_members_are_kept(void **state)
 {
 	json_t *future;
@@ -359,9 +376,9 @@ int main(void)
 		TEST(snapshot_always_wins),	   TEST(others_are_refused),
 		TEST(peers_come_change_and_go),	   TEST(members_change_and_go),
 		TEST(networks_come_and_go),	   TEST(bad_changes_change_nothing),
-		TEST(new_network_has_to_be_whole), TEST(unknown_members_are_kept),
-		TEST(survives_the_disk),	   TEST(any_view_into_any_other),
-		TEST(a_small_change_is_small),
+		TEST(new_network_has_to_be_whole), TEST(keys_are_unique),
+		TEST(unknown_members_are_kept),	   TEST(survives_the_disk),
+		TEST(any_view_into_any_other),	   TEST(a_small_change_is_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
