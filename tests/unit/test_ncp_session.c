@@ -454,14 +454,8 @@ static void refused_by_owner(void **state)
 
 static void bad_payloads(void **state)
 {
-	static const char *const payloads[] = {"",
-					       "{}",
-					       "[1]",
-					       "{\"v\":0}",
-					       "{\"v\":\"1\"}",
-					       "{\"v\":1,\"v\":1}",
-					       "{\"v\":1} "
-					       "x"};
+	static const char *const payloads[] = {
+		"", "{}", "[1]", "{\"v\":0}", "{\"v\":\"1\"}", "{\"v\":1,\"v\":1}", "{\"v\":1} x"};
 	uint8_t msg[4096];
 
 	for (size_t i = 0; i < sizeof(payloads) / sizeof(*payloads); i++) {
