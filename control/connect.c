@@ -17,23 +17,20 @@ struct connect {
 	void *arg;
 };
 
-/* Each code's name on the wire and its status of HTTP, as Connect's specification pairs them. */
-static const struct {
-	const char *name;
-	int status;
-} codes[] = {
-	[CTL_OK] = {"ok", 200},
-	[CTL_INVALID_ARGUMENT] = {"invalid_argument", 400},
-	[CTL_NOT_FOUND] = {"not_found", 404},
-	[CTL_ALREADY_EXISTS] = {"already_exists", 409},
-	[CTL_PERMISSION_DENIED] = {"permission_denied", 403},
-	[CTL_UNAUTHENTICATED] = {"unauthenticated", 401},
-	[CTL_FAILED_PRECONDITION] = {"failed_precondition", 400},
-	[CTL_RESOURCE_EXHAUSTED] = {"resource_exhausted", 429},
-	[CTL_ABORTED] = {"aborted", 409},
-	[CTL_UNIMPLEMENTED] = {"unimplemented", 501},
-	[CTL_UNAVAILABLE] = {"unavailable", 503},
-	[CTL_INTERNAL] = {"internal", 500},
+/* The status of HTTP that goes with each code, as Connect's specification pairs them. */
+static const int statuses[] = {
+	[CTL_OK] = 200,
+	[CTL_INVALID_ARGUMENT] = 400,
+	[CTL_NOT_FOUND] = 404,
+	[CTL_ALREADY_EXISTS] = 409,
+	[CTL_PERMISSION_DENIED] = 403,
+	[CTL_UNAUTHENTICATED] = 401,
+	[CTL_FAILED_PRECONDITION] = 400,
+	[CTL_RESOURCE_EXHAUSTED] = 429,
+	[CTL_ABORTED] = 409,
+	[CTL_UNIMPLEMENTED] = 501,
+	[CTL_UNAVAILABLE] = 503,
+	[CTL_INTERNAL] = 500,
 };
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -76,7 +73,7 @@ static void fail_with(struct connect_exchange *x, int status, const char *fields
 		      const struct ctl_error *err)
 {
 	respond_json(x, status, fields,
-		     json_pack("{s:s,s:o}", "code", codes[err->code].name, "message",
+		     json_pack("{s:s,s:o}", "code", ctl_code_name(err->code), "message",
 			       message_json(err)));
 }
 
@@ -87,7 +84,7 @@ void connect_reply(struct connect_exchange *x, json_t *out)
 
 void connect_fail(struct connect_exchange *x, const struct ctl_error *err)
 {
-	fail_with(x, codes[err->code].status,
+	fail_with(x, statuses[err->code],
 		  err->code == CTL_UNAUTHENTICATED ? "WWW-Authenticate: Bearer\r\n" : NULL, err);
 }
 

@@ -334,6 +334,42 @@ long ctl_rules_judge(const struct ctl_rules *r, const struct ctl_subject *from,
 	return -1;
 }
 
+/* --- signatures: the first half of the words is "selected by from", the second "by to" --- */
+
+static size_t half(const struct ctl_rules *r)
+{
+	return r->n / 64 + 1;
+}
+
+size_t ctl_rules_signature_words(const struct ctl_rules *r)
+{
+	return 2 * half(r);
+}
+
+void ctl_rules_signature(const struct ctl_rules *r, const struct ctl_subject *who, uint64_t *out)
+{
+	memset(out, 0, ctl_rules_signature_words(r) * sizeof(*out));
+	for (size_t i = 0; i < r->n; i++) {
+		const struct rule *rule = &r->rules[i];
+		uint64_t bit = 1ull << i % 64;
+
+		if (rule->shadow)
+			continue;
+		if (side_selects(&rule->from, who, true))
+			out[i / 64] |= bit;
+		if (side_selects(&rule->to, who, true))
+			out[half(r) + i / 64] |= bit;
+	}
+}
+
+bool ctl_rules_signatures_meet(const struct ctl_rules *r, const uint64_t *a, const uint64_t *b)
+{
+	for (size_t i = 0; i < half(r); i++)
+		if ((a[i] & b[half(r) + i]) | (b[i] & a[half(r) + i]))
+			return true;
+	return false;
+}
+
 bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,
 		    const struct ctl_subject *b)
 {

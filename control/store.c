@@ -32,6 +32,26 @@ struct ctl_store {
 
 /* --- errors --- */
 
+const char *ctl_code_name(enum ctl_code code)
+{
+	static const char *const names[] = {
+		[CTL_OK] = "ok",
+		[CTL_INVALID_ARGUMENT] = "invalid_argument",
+		[CTL_NOT_FOUND] = "not_found",
+		[CTL_ALREADY_EXISTS] = "already_exists",
+		[CTL_PERMISSION_DENIED] = "permission_denied",
+		[CTL_UNAUTHENTICATED] = "unauthenticated",
+		[CTL_FAILED_PRECONDITION] = "failed_precondition",
+		[CTL_RESOURCE_EXHAUSTED] = "resource_exhausted",
+		[CTL_ABORTED] = "aborted",
+		[CTL_UNIMPLEMENTED] = "unimplemented",
+		[CTL_UNAVAILABLE] = "unavailable",
+		[CTL_INTERNAL] = "internal",
+	};
+
+	return names[code];
+}
+
 int ctl_fail(struct ctl_error *err, enum ctl_code code, const char *fmt, ...)
 {
 	va_list args;

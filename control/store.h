@@ -104,6 +104,9 @@ bool ctl_id_valid(const char *id);
 /* 1 to 63 of a-z, 0-9 and -, not at the ends: a DNS label. -1 with *err naming `what`. */
 int ctl_name_check(const char *name, const char *what, struct ctl_error *err);
 
+/* "not_found", as Connect and NCP write it. */
+const char *ctl_code_name(enum ctl_code code);
+
 /* Fills *err; returns -1. */
 __attribute__((format(printf, 3, 4))) int ctl_fail(struct ctl_error *err, enum ctl_code code,
 						   const char *fmt, ...);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Nodes that are connected by NCP: who they are, what each was told and has acknowledged, what they
+ * report. A change reaches those whom it touches, as the difference to what they were told.
+ */
+#ifndef CONTROL_NODES_H
+#define CONTROL_NODES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/store.h"
+#include "noise.h"
+
+struct event_base;
+struct ctl_nodes;
+
+struct ctl_nodes_stats {
+	unsigned int connected;
+	uint64_t joined, refused; /* hellos */
+	uint64_t snapshots, deltas, bytes;
+	uint64_t applied, failed; /* acknowledgements */
+};
+
+/* Serves a listening, non-blocking socket, which it owns once 0 is returned; becomes the store's
+ * listener. `id` has to outlive it. */
+int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd,
+		  struct ctl_store *store, const struct tp_noise_identity *id);
+void ctl_nodes_free(struct ctl_nodes *n);
+
+void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out);
+
+/* What is known of a device's connection; false when it has none. */
+struct ctl_node_state {
+	uint64_t told, acknowledged; /* revisions */
+	bool failed;		     /* the latest acknowledgement said so: */
+	char reason[256];
+};
+bool ctl_nodes_find(const struct ctl_nodes *n, const char *device, struct ctl_node_state *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What nodes report, put into the store: each report is one transaction. A part of nodes.h. */
+#ifndef CONTROL_NODES_REPORTS_H
+#define CONTROL_NODES_REPORTS_H
+
+#include "control/auth_key.h"
+#include "control/peer.h"
+#include "ncp_messages.h"
+
+struct ctl_nodes;
+
+/* Inside the caller's transaction: a relay's key and endpoints. */
+int ctl_nodes_hello(struct ctl_store *s, const struct ctl_device *d,
+		    const struct tp_ncp_hello *hello, struct ctl_error *err);
+int ctl_nodes_report(struct ctl_store *s, const struct ctl_device *d,
+		     const struct tp_ncp_message *m, struct ctl_error *err);
+
+struct ctl_settlement {
+	char network[CTL_ID_LEN];
+	uint64_t revision; /* every gateway of the network has applied it */
+};
+int ctl_nodes_release(struct ctl_store *s, const struct ctl_settlement *list, size_t n,
+		      struct ctl_error *err);
+/* Looks which held addresses nobody uses any more. */
+int ctl_nodes_settle(struct ctl_nodes *nodes, struct ctl_error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a device is told: the members of a snapshot (docs/ncp.md). A node gets its networks with the
+ * peers that some rule lets it talk to, a gateway their rules as well, a relay whom it serves.
+ */
+#ifndef CONTROL_VIEW_H
+#define CONTROL_VIEW_H
+
+#include "control/device.h"
+
+/* Worlds that were loaded for one round of views, so that each network is read once. */
+struct ctl_views;
+
+struct ctl_views *ctl_views_new(struct ctl_store *s); /* NULL without memory */
+void ctl_views_free(struct ctl_views *v);
+
+/* A new reference in *out. */
+int ctl_view_of(struct ctl_views *v, const struct ctl_device *device, struct json_t **out,
+		struct ctl_error *err);
+
+#endif

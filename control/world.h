@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A network as its policy sees it: all members that have an address, in classes of those whom the
+ * rules treat alike. Whether two may talk is asked once a pair of classes, not once a pair of
+ * peers.
+ */
+#ifndef CONTROL_WORLD_H
+#define CONTROL_WORLD_H
+
+#include "control/network.h"
+#include "control/peer.h"
+#include "control/relay.h"
+#include "control/rules.h"
+
+struct ctl_member {
+	struct ctl_peer peer;
+	struct json_t *tags, *subnets; /* parsed */
+	struct json_t *groups;	       /* names */
+	uint32_t class;
+};
+
+struct ctl_world {
+	struct ctl_network network;
+	struct ctl_member *members; /* in the order of their ids */
+	size_t n_members, room;
+	struct ctl_relay *relays; /* those that have a key and an endpoint */
+	size_t n_relays;
+	struct json_t *rules;
+	uint32_t n_classes;
+	bool *admits; /* n_classes squared */
+};
+
+/* Reads it. Free it whatever is returned. */
+int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network,
+		   struct ctl_error *err);
+void ctl_world_free(struct ctl_world *w);
+
+bool ctl_world_admits(const struct ctl_world *w, uint32_t a, uint32_t b);
+/* The member that is this device; NULL. */
+const struct ctl_member *ctl_world_member(const struct ctl_world *w, const char *device);
+const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *id);
+
+#endif
