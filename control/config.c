@@ -34,6 +34,14 @@ static const struct tp_config_field fields[] = {
 	 .preset = "127.0.0.1:8443",
 	 .frozen = true,
 	 .help = "Address and TCP port of the API."},
+	{.name = "ncp_listen",
+	 .type = TP_CONFIG_ENDPOINT,
+	 AT(ctl_config, ncp_listen),
+	 .or_off = true,
+	 .preset = "[::]:8447",
+	 .frozen = true,
+	 .help = "Address and TCP port where nodes, gateways and relays connect; "
+		 "\"off\" for none. It needs no TLS: it is encrypted and authenticated by itself."},
 	{.name = "tls",
 	 .type = TP_CONFIG_GROUP,
 	 .table = &tls_table,
@@ -68,7 +76,8 @@ static const struct tp_config_field fields[] = {
 	 .preset = "/var/lib/turnpike",
 	 .frozen = true,
 	 .help = "Directory of the database, control.db, of the key that signs tokens, "
-		 "control-token.key, and, from the first start, of the first administrator's "
+		 "control-token.key, of the key that nodes know it by, control-ncp.key, and, from "
+		 "the first start, of the first administrator's "
 		 "password, control-admin.json."},
 };
 

@@ -10,6 +10,7 @@
 
 struct ctl_config {
 	struct tp_endpoint listen;
+	struct tp_endpoint ncp_listen; /* port 0: off */
 	struct {
 		char *certificate, *key; /* NULL: plain HTTP */
 	} tls;

@@ -15,6 +15,7 @@
 #include "control/metrics_page.h"
 #include "control/password.h"
 #include "control/store.h"
+#include "crypto.h"
 #include "log.h"
 #include "metrics.h"
 #include "priv.h"
@@ -69,22 +70,39 @@ static int start_signals(struct ctl_daemon *d)
 
 /* --- opening, in order ---------------------------------------------------------------------- */
 
-static int open_listener(struct ctl_daemon *d)
+static int bind_to(const struct tp_endpoint *at, int fd)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = tp_endpoint_to_sockaddr(&d->config->listen, &ss);
-	char text[TP_ADDR_STRLEN];
-	int on = 1, err = 0;
+	socklen_t len = tp_endpoint_to_sockaddr(at, &ss);
+	int on = 1;
 
-	d->listen_fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (d->listen_fd < 0)
-		return -errno;
-	if (setsockopt(d->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-	    bind(d->listen_fd, (struct sockaddr *)&ss, len) || listen(d->listen_fd, BACKLOG)) {
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+			       bind(fd, (struct sockaddr *)&ss, len) || listen(fd, BACKLOG)
+		       ? -errno
+		       : 0;
+}
+
+static int open_listener(const char *setting, const struct tp_endpoint *at, int *fd)
+{
+	int family = tp_addr_is_v4(&at->addr) ? AF_INET : AF_INET6, err = 0;
+	char text[TP_ADDR_STRLEN];
+
+	*fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
 		err = -errno;
-		tp_err("listen %s: %s", tp_endpoint_format(&d->config->listen, text),
-		       strerror(-err));
-	}
+	err = err ?: bind_to(at, *fd);
+	if (err)
+		tp_err("%s %s: %s", setting, tp_endpoint_format(at, text), strerror(-err));
+	return err;
+}
+
+static int open_listeners(struct ctl_daemon *d)
+{
+	const struct ctl_config *c = d->config;
+	int err = open_listener("listen", &c->listen, &d->listen_fd);
+
+	if (!err && c->ncp_listen.port)
+		err = open_listener("ncp_listen", &c->ncp_listen, &d->ncp_fd);
 	return err;
 }
 
@@ -147,28 +165,47 @@ static int open_api(struct ctl_daemon *d)
 	return err;
 }
 
+static int open_nodes(struct ctl_daemon *d)
+{
+	char key[TP_KEY_STRLEN], text[TP_ADDR_STRLEN];
+	int err;
+
+	if (d->ncp_fd < 0)
+		return 0;
+	err = ctl_nodes_new(&d->nodes, d->base, d->ncp_fd, d->state.store, &d->state.ncp);
+	if (err)
+		return err;
+	d->ncp_fd = -1;
+	tp_info("nodes connect at %s, to the key %s",
+		tp_endpoint_format(&d->config->ncp_listen, text),
+		tp_key_format(d->state.ncp.public_key, key));
+	return 0;
+}
+
 static int daemon_open(struct ctl_daemon *d)
 {
 	int err;
 
 	d->started = tp_now();
-	d->listen_fd = -1;
+	d->listen_fd = d->ncp_fd = -1;
 	d->state.lock = -1;
 	d->base = event_base_new();
 	err = d->base ? 0 : -ENOMEM;
 	err = err ?: ctl_state_open(&d->state, d->config->state_dir);
 	err = err ?: open_tls(d);
-	err = err ?: open_listener(d);
+	err = err ?: open_listeners(d);
 	err = err ?: start_signals(d);
 	err = err ?: open_services(d);
 	err = err ?: drop_privileges(d);
-	return err ?: open_api(d);
+	err = err ?: open_api(d);
+	return err ?: open_nodes(d);
 }
 
 /* --- closing -------------------------------------------------------------------------------- */
 
 static void daemon_close(struct ctl_daemon *d)
 {
+	ctl_nodes_free(d->nodes);
 	ctl_api_stop(d->api);
 	ctl_passwords_free(d->passwords);
 	ctl_api_free(d->api);
@@ -179,6 +216,8 @@ static void daemon_close(struct ctl_daemon *d)
 			event_free(d->signals[i]);
 	if (d->listen_fd >= 0)
 		close(d->listen_fd);
+	if (d->ncp_fd >= 0)
+		close(d->ncp_fd);
 	tp_tls_free(d->tls);
 	ctl_state_close(&d->state);
 	if (d->base)

@@ -6,6 +6,7 @@
 
 #include "control/api.h"
 #include "control/config.h"
+#include "control/nodes.h"
 #include "control/state.h"
 
 struct ctl_daemon {
@@ -15,8 +16,10 @@ struct ctl_daemon {
 	struct ctl_state state;
 	struct tp_tls *tls; /* NULL: plain HTTP */
 	int listen_fd;	    /* until the API has it */
+	int ncp_fd;	    /* until `nodes` has it */
 	struct ctl_passwords *passwords;
 	struct ctl_api *api;
+	struct ctl_nodes *nodes; /* NULL: ncp_listen is off */
 	struct tp_control *control;
 	struct tp_metrics_server *metrics;
 	struct event *signals[3];

@@ -16,6 +16,7 @@
 #include "control/store.h"
 #include "control/user.h"
 #include "crypto.h"
+#include "key_file.h"
 #include "log.h"
 
 #define ADMIN "admin"
@@ -161,6 +162,20 @@ static int open_key(struct ctl_state *s, const char *dir)
 	return err;
 }
 
+static int open_ncp(struct ctl_state *s, const char *dir)
+{
+	char *path = ctl_state_path(dir, CTL_STATE_NCP);
+	uint8_t secret[WG_KEY_LEN];
+	int err = path ? tp_key_file_get(path, secret) : -ENOMEM;
+
+	err = err ?: tp_noise_identity_init(&s->ncp, secret);
+	if (err)
+		tp_err("%s: %s", path ? path : dir, strerror(-err));
+	tp_wipe(secret, sizeof(secret));
+	free(path);
+	return err;
+}
+
 int ctl_state_open(struct ctl_state *out, const char *dir)
 {
 	int err;
@@ -172,6 +187,7 @@ int ctl_state_open(struct ctl_state *out, const char *dir)
 	out->lock = ctl_state_lock(dir);
 	err = out->lock < 0 ? out->lock : open_store(out, dir);
 	err = err ?: open_key(out, dir);
+	err = err ?: open_ncp(out, dir);
 	err = err ?: first_admin(out->store, dir);
 	if (err)
 		ctl_state_close(out);
@@ -184,6 +200,7 @@ void ctl_state_close(struct ctl_state *s)
 		ctl_store_close(s->store);
 	s->store = NULL;
 	tp_wipe(&s->key, sizeof(s->key));
+	tp_noise_identity_wipe(&s->ncp);
 	if (s->lock >= 0)
 		close(s->lock);
 	s->lock = -1;
