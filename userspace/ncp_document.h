@@ -30,7 +30,7 @@ int tp_ncp_document_view(const struct tp_ncp_document *d, struct tp_ncp_view *ou
 json_t *tp_ncp_document_snapshot(const struct tp_ncp_document *d);
 
 /* The members of a delta that make the view `from` into `to`: an empty object when they are equal.
- * A new reference, or NULL. */
+ * Cheap where both share objects, or have them in the same order. A new reference, or NULL. */
 json_t *tp_ncp_view_diff(const json_t *from, const json_t *to);
 /* {"type": "delta", ...} around them; takes over `changes`. A new reference, or NULL. */
 json_t *tp_ncp_delta_new(uint64_t epoch, uint64_t base, uint64_t revision, json_t *changes);
