@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define BUSY_MS	       5000
+#define WAL_RETRY_MS   5
 #define STATEMENTS_MAX 256
 #define APPLICATION_ID 0x74706374 /* "tpct", PRAGMA application_id */
 
@@ -230,10 +231,12 @@ static int pragma_int(struct ctl_db *db, const char *sql, int64_t *value)
 	int err = errno_of(db->sqlite, sqlite3_prepare_v2(db->sqlite, sql, -1, &q, NULL));
 
 	*value = 0;
-	if (!err && ctl_db_step(db, q) == 1)
+	if (!err)
+		err = ctl_db_step(db, q);
+	if (err == 1)
 		*value = sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
-	return err;
+	return err < 0 ? err : 0;
 }
 
 static int run_migration(struct ctl_db *db, int64_t version)
@@ -245,48 +248,78 @@ static int run_migration(struct ctl_db *db, int64_t version)
 	return err ?: run_text(db, mark);
 }
 
-/* Runs inside a transaction: two processes that open one new file make one schema. */
-static int migrate(struct ctl_db *db)
+/* The version of its schema, 0 for an empty file. */
+static int find_version(struct ctl_db *db, int64_t *version)
 {
-	int64_t version = 0, application = 0, tables = 0;
-	char mark[64];
-	int err = pragma_int(db, "PRAGMA user_version", &version)
+	int64_t application = 0, tables = 0;
+	int err = pragma_int(db, "PRAGMA user_version", version)
 		  ?: pragma_int(db, "PRAGMA application_id", &application)
 		  ?: pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
 
 	if (err)
 		return err;
-	if (version > (int64_t)ctl_schema_n) {
-		tp_err("database: its schema %d is newer than this program's %zu", (int)version,
-		       ctl_schema_n);
-		return -ENOTSUP;
-	}
-	if (application != APPLICATION_ID && (application || version || tables)) {
+	if (application != APPLICATION_ID && (application || *version || tables)) {
 		tp_err("database: the file is another program's");
 		return -EUCLEAN;
 	}
+	if (*version > (int64_t)ctl_schema_n) {
+		tp_err("database: its schema %d is newer than this program's %zu", (int)*version,
+		       ctl_schema_n);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* Runs inside a transaction: two processes that open one new file make one schema. */
+static int migrate(struct ctl_db *db)
+{
+	int64_t version = 0;
+	char mark[64];
+	int err = find_version(db, &version);
+
 	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d", APPLICATION_ID);
-	err = run_text(db, mark);
+	err = err ?: run_text(db, mark);
 	for (; !err && version < (int64_t)ctl_schema_n; version++)
 		err = run_migration(db, version);
 	return err;
 }
 
-static int set_up(struct ctl_db *db)
+static int migrate_whole(struct ctl_db *db)
 {
-	int err;
+	int err = ctl_db_begin(db);
 
-	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
-	sqlite3_extended_result_codes(db->sqlite, 1);
-	err = run_text(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-			   "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
-		      ?: ctl_db_begin(db);
 	if (err)
 		return err;
 	err = migrate(db);
 	if (err)
 		ctl_db_rollback(db);
 	return err ?: ctl_db_commit(db);
+}
+
+/* SQLite does not wait by itself for another process that does the same to a new file. */
+static int use_wal(struct ctl_db *db)
+{
+	int err = -EBUSY;
+
+	for (int ms = 0; err == -EBUSY && ms < BUSY_MS; ms += WAL_RETRY_MS) {
+		if (ms)
+			usleep(WAL_RETRY_MS * 1000);
+		err = run_text(db, "PRAGMA journal_mode = WAL");
+	}
+	return err;
+}
+
+static int set_up(struct ctl_db *db)
+{
+	int64_t version;
+
+	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+	sqlite3_extended_result_codes(db->sqlite, 1);
+	/* Before anything is written: a file that is not ours stays as it is. */
+	return find_version(db, &version) ?: use_wal(db)
+		       ?: run_text(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+				       "PRAGMA trusted_schema = OFF")
+		       ?: migrate_whole(db);
 }
 
 /* SQLite would make it for everyone to read. */
@@ -333,6 +366,17 @@ void ctl_db_close(struct ctl_db *db)
 
 /* --- care --- */
 
+/* VACUUM INTO leaves that to us. */
+static int sync_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 int ctl_db_backup(struct ctl_db *db, const char *path)
 {
 	sqlite3_stmt *q;
@@ -347,22 +391,33 @@ int ctl_db_backup(struct ctl_db *db, const char *path)
 		err = ctl_db_step(db, q);
 		sqlite3_finalize(q);
 	}
+	err = err ?: sync_file(path);
 	if (err)
 		unlink(path);
 	return err;
 }
 
-int ctl_db_check(struct ctl_db *db)
+/* A check says "ok", or nothing, or in a row each what it found. */
+static int run_check(struct ctl_db *db, const char *sql)
 {
 	sqlite3_stmt *q;
-	int err = errno_of(db->sqlite,
-			   sqlite3_prepare_v2(db->sqlite, "PRAGMA integrity_check", -1, &q, NULL));
+	int err = errno_of(db->sqlite, sqlite3_prepare_v2(db->sqlite, sql, -1, &q, NULL));
+	bool sound = true;
 
-	while (!err && ctl_db_step(db, q) == 1)
-		if (strcmp(ctl_db_text(q, 0), "ok")) {
-			tp_err("database: %s", ctl_db_text(q, 0));
-			err = -EUCLEAN;
-		}
+	while (!err && (err = ctl_db_step(db, q)) == 1) {
+		const char *found = ctl_db_text(q, 0);
+
+		err = 0;
+		if (found && !strcmp(found, "ok"))
+			continue;
+		tp_err("database: %s: %s", sql, found ? found : "?");
+		sound = false;
+	}
 	sqlite3_finalize(q);
-	return err;
+	return err ?: sound ? 0 : -EUCLEAN;
+}
+
+int ctl_db_check(struct ctl_db *db)
+{
+	return run_check(db, "PRAGMA integrity_check") ?: run_check(db, "PRAGMA foreign_key_check");
 }

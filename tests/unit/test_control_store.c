@@ -15,6 +15,7 @@
 
 #include "control/schema.h"
 #include "control/store.h"
+#include "store_file.h"
 
 static int64_t clock_ms = 1700000000000;
 
@@ -43,31 +44,6 @@ static int64_t count(struct ctl_store *s, const char *sql)
 	return n;
 }
 
-/* A file in a directory of its own, as SQLite puts others beside it. */
-static char *new_path(void)
-{
-	char dir[] = "/tmp/test-store-XXXXXX", *path;
-
-	assert_non_null(mkdtemp(dir));
-	assert_true(asprintf(&path, "%s/db", dir) > 0);
-	return path;
-}
-
-static void forget_path(char *path)
-{
-	static const char *const ends[] = {"", "-wal", "-shm", ".copy"};
-	char *name;
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		assert_true(asprintf(&name, "%s%s", path, ends[i]) > 0);
-		unlink(name);
-		free(name);
-	}
-	*strrchr(path, '/') = '\0';
-	assert_int_equal(rmdir(path), 0);
-	free(path);
-}
-
 #define ADD_TENANT "INSERT INTO tenant (id, name, created) VALUES (?, ?, 0)"
 
 static int add_tenant(struct ctl_store *s, const char *id, const char *name)
@@ -79,7 +55,7 @@ static int add_tenant(struct ctl_store *s, const char *id, const char *name)
 
 static void test_file(void **state)
 {
-	char *path = new_path();
+	char *path = store_file_new();
 	struct ctl_store *s = open_store(path);
 	uint64_t epoch = ctl_store_epoch(s);
 	struct stat st;
@@ -98,12 +74,12 @@ static void test_file(void **state)
 	assert_int_equal(count(s, "PRAGMA user_version"), (int64_t)ctl_schema_n);
 	assert_int_equal(ctl_db_check(ctl_store_db(s)), 0);
 	ctl_store_close(s);
-	forget_path(path);
+	store_file_free(path);
 }
 
 static void test_newer_file(void **state)
 {
-	char *path = new_path();
+	char *path = store_file_new();
 	struct ctl_store *s = open_store(path);
 
 	(void)state;
@@ -111,12 +87,12 @@ static void test_newer_file(void **state)
 	ctl_store_close(s);
 	assert_int_equal(ctl_store_open(&s, path), -ENOTSUP);
 	assert_null(s);
-	forget_path(path);
+	store_file_free(path);
 }
 
 static void test_foreign_files(void **state)
 {
-	char *path = new_path();
+	char *path = store_file_new();
 	FILE *f = fopen(path, "w");
 	struct ctl_store *s;
 
@@ -131,12 +107,67 @@ static void test_foreign_files(void **state)
 	ctl_store_close(s);
 	assert_int_equal(ctl_store_open(&s, path), -EUCLEAN);
 	assert_int_equal(ctl_store_open(&s, "/nonexistent/db"), -ENOENT);
-	forget_path(path);
+	store_file_free(path);
+}
+
+/* Refused before anything of it is changed. */
+static void test_another_programs_file(void **state)
+{
+	char *path = store_file_new(), before[8192], after[8192];
+	struct ctl_store *s = open_store(path);
+	size_t n;
+	FILE *f;
+
+	(void)state;
+	/* Another program's database, in SQLite's usual journal mode. */
+	assert_true(ctl_db_run(ctl_store_db(s), "PRAGMA application_id = 7", "") >= 0);
+	assert_true(ctl_db_run(ctl_store_db(s), "PRAGMA journal_mode = DELETE", "") >= 0);
+	ctl_store_close(s);
+	f = fopen(path, "r");
+	n = fread(before, 1, sizeof(before), f);
+	fclose(f);
+	assert_int_equal(n, sizeof(before));
+	assert_int_equal(ctl_store_open(&s, path), -EUCLEAN);
+	f = fopen(path, "r");
+	assert_int_equal(fread(after, 1, sizeof(after), f), n);
+	fclose(f);
+	assert_memory_equal(before, after, n);
+	store_file_free(path);
+}
+
+static void test_damage(void **state)
+{
+	char *path = store_file_new(), junk[4096];
+	struct ctl_store *s = open_store(path);
+	int64_t page;
+	FILE *f;
+
+	(void)state;
+	assert_true(ctl_db_run(ctl_store_db(s), "PRAGMA foreign_keys = OFF", "") >= 0);
+	assert_int_equal(ctl_db_run(ctl_store_db(s),
+				    "INSERT INTO device_group (id, tenant, name, created)"
+				    " VALUES ('g', 'nobody', 'g', 0)",
+				    ""),
+			 1);
+	assert_int_equal(ctl_db_check(ctl_store_db(s)), -EUCLEAN);
+	assert_int_equal(ctl_db_run(ctl_store_db(s), "DELETE FROM device_group", ""), 1);
+	assert_int_equal(ctl_db_check(ctl_store_db(s)), 0);
+	page = count(s, "SELECT rootpage FROM sqlite_schema WHERE name = 'audit'");
+	ctl_store_close(s);
+	memset(junk, 0x55, sizeof(junk));
+	f = fopen(path, "r+");
+	assert_int_equal(fseek(f, (page - 1) * (long)sizeof(junk), SEEK_SET), 0);
+	assert_int_equal(fwrite(junk, sizeof(junk), 1, f), 1);
+	fclose(f);
+	s = open_store(path);
+	assert_int_equal(ctl_db_check(ctl_store_db(s)), -EUCLEAN);
+	ctl_store_close(s);
+	store_file_free(path);
 }
 
 static void test_backup(void **state)
 {
-	char *path = new_path(), *copy;
+	char *path = store_file_new(), *copy;
 	struct ctl_store *s = open_store(path), *t;
 	struct ctl_error err;
 	uint64_t epoch = ctl_store_epoch(s);
@@ -155,7 +186,7 @@ static void test_backup(void **state)
 	ctl_store_close(t);
 	ctl_store_close(s);
 	free(copy);
-	forget_path(path);
+	store_file_free(path);
 }
 
 /* --- errors --- */
@@ -251,7 +282,7 @@ static void test_revisions(void **state)
 
 static void test_two_processes(void **state)
 {
-	char *path = new_path();
+	char *path = store_file_new();
 	struct ctl_store *s = open_store(path), *t = open_store(path);
 	struct ctl_error err;
 
@@ -266,7 +297,7 @@ static void test_two_processes(void **state)
 	assert_int_equal(ctl_store_revision(t), 2);
 	ctl_store_close(s);
 	ctl_store_close(t);
-	forget_path(path);
+	store_file_free(path);
 }
 
 /* --- the audit log --- */
@@ -348,7 +379,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),	      cmocka_unit_test(test_newer_file),
-		cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_backup),
+		cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_another_programs_file),
+		cmocka_unit_test(test_damage),	      cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_errors),	      cmocka_unit_test(test_revisions),
 		cmocka_unit_test(test_two_processes), cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_ids),	      cmocka_unit_test(test_names),
