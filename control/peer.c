@@ -65,23 +65,40 @@ int ctl_peer_get(struct ctl_store *s, const char *tenant, const char *network, c
 			      device ? device : "", network ? network : "");
 }
 
+#define LIST                                                                              \
+	"SELECT " COLUMNS TABLES " WHERE (?1 IS NULL OR network.tenant = ?1) AND peer.id" \
+	" > ?2 AND "
+#define IN_ORDER " ORDER BY peer.id LIMIT ?5"
+
+/* One statement each, so that each finds its index. */
+static struct sqlite3_stmt *list_query(struct ctl_store *s, const char *tenant, const char *network,
+				       const char *device, const char *after, unsigned int limit)
+{
+	struct ctl_db *db = ctl_store_db(s);
+	int64_t n = limit;
+
+	if (network)
+		return ctl_db_query(
+			db,
+			LIST "peer.network = ?3 AND peer.device = ifnull(?4, peer.device)" IN_ORDER,
+			"tttti", tenant, after, network, device, n);
+	if (device)
+		return ctl_db_query(db, LIST "peer.device = ?4 AND ?3 IS NULL" IN_ORDER, "tttti",
+				    tenant, after, network, device, n);
+	return ctl_db_query(db, LIST "?3 IS NULL AND ?4 IS NULL" IN_ORDER, "tttti", tenant, after,
+			    network, device, n);
+}
+
 int ctl_peer_list(struct ctl_store *s, const char *tenant, const char *network, const char *device,
 		  const char *after, unsigned int limit,
 		  bool (*fn)(void *arg, const struct ctl_peer *peer), void *arg,
 		  struct ctl_error *err)
 {
-	struct ctl_db *db = ctl_store_db(s);
-	struct sqlite3_stmt *q = ctl_db_query(
-		db,
-		"SELECT " COLUMNS TABLES " WHERE network.tenant = ifnull(?1, network.tenant)"
-		" AND peer.network = ifnull(?2, peer.network)"
-		" AND peer.device = ifnull(?3, peer.device)"
-		" AND peer.id > ?4 ORDER BY peer.id LIMIT ?5",
-		"tttti", tenant, network, device, after, (int64_t)limit);
+	struct sqlite3_stmt *q = list_query(s, tenant, network, device, after, limit);
 	struct ctl_peer peer;
 	int got;
 
-	while ((got = ctl_db_step(db, q)) == 1) {
+	while ((got = ctl_db_step(ctl_store_db(s), q)) == 1) {
 		read_row(q, &peer);
 		if (!fn(arg, &peer))
 			break;

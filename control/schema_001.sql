@@ -117,7 +117,8 @@ CREATE TABLE peer (
 	UNIQUE (network, ip),
 	CHECK ((ip IS NULL) = (public_key IS NULL))
 ) STRICT;
-CREATE INDEX peer_device ON peer (device);
+CREATE INDEX peer_device ON peer (device, id);
+CREATE INDEX peer_network ON peer (network, id);
 
 -- An address that was released, until nobody uses it any more.
 CREATE TABLE address_hold (

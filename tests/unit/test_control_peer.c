@@ -235,6 +235,60 @@ static void test_tenants_are_apart(void **state)
 	assert_int_equal(ctl_peer_assign_relay(s, "evil", n.id, "good", NULL, &err), -1);
 }
 
+struct listing {
+	unsigned int n, stop_at;
+	char last[CTL_ID_LEN];
+};
+
+static bool note_peer(void *arg, const struct ctl_peer *p)
+{
+	struct listing *l = arg;
+
+	assert_true(strcmp(p->id, l->last) > 0);
+	strcpy(l->last, p->id);
+	return ++l->n != l->stop_at;
+}
+
+static unsigned int list(const char *tenant, const char *network, const char *device,
+			 unsigned int limit, struct listing *l)
+{
+	char after[CTL_ID_LEN];
+
+	strcpy(after, l->last);
+	l->n = 0;
+	assert_int_equal(
+		ctl_peer_list(s, tenant, network, device, after, limit, note_peer, l, &err), 0);
+	return l->n;
+}
+
+static void test_lists(void **state)
+{
+	struct listing l = {0}, stopped = {.stop_at = 2};
+	struct ctl_network a, b, c;
+	struct ctl_peer p;
+
+	(void)state;
+	make_network("acme", "a", NULL, &a);
+	make_network("acme", "b", NULL, &b);
+	make_network("evil", "c", NULL, &c);
+	for (unsigned int i = 1; i <= 5; i++)
+		join(&a, i, &p);
+	assert_int_equal(ctl_peer_add(s, "acme", b.id, "d1", NULL, &p, &err), 0);
+	join(&c, 9, &p);
+	assert_int_equal(list(NULL, NULL, NULL, 100, &(struct listing){0}), 7);
+	assert_int_equal(list("acme", NULL, NULL, 100, &(struct listing){0}), 6);
+	assert_int_equal(list("acme", a.id, NULL, 100, &(struct listing){0}), 5);
+	assert_int_equal(list("acme", NULL, "d1", 100, &(struct listing){0}), 2);
+	assert_int_equal(list(NULL, b.id, "d1", 100, &(struct listing){0}), 1);
+	assert_int_equal(list(NULL, b.id, "d2", 100, &(struct listing){0}), 0);
+	assert_int_equal(list("evil", a.id, NULL, 100, &(struct listing){0}), 0);
+	assert_int_equal(list("evil", NULL, "d1", 100, &(struct listing){0}), 0);
+	assert_int_equal(list("acme", a.id, NULL, 3, &l), 3);
+	assert_int_equal(list("acme", a.id, NULL, 3, &l), 2);
+	assert_int_equal(list("acme", a.id, NULL, 3, &l), 0);
+	assert_int_equal(list(NULL, a.id, NULL, 100, &stopped), 2);
+}
+
 /* --- addresses --- */
 
 static void test_addresses_in_a_row(void **state)
@@ -450,6 +504,7 @@ int main(void)
 		CASE(test_slices),
 		CASE(test_defaults_of_the_tenant),
 		CASE(test_tenants_are_apart),
+		CASE(test_lists),
 		CASE(test_addresses_in_a_row),
 		CASE(test_service_addresses_in_a_wide_network),
 		CASE(test_addresses_against_a_model),
