@@ -53,8 +53,8 @@ int ctl_prefix_parse(const char *text, const char *what, uint32_t *first, unsign
 		return bad(err, what, text, "is no prefix such as 100.64.1.0/24");
 	memcpy(ip, text, (size_t)(slash - text));
 	*bits = (unsigned int)strtoul(slash + 1, &end, 10);
-	if (inet_pton(AF_INET, ip, &a) != 1 || end == slash + 1 || *end || slash[1] < '0' ||
-	    slash[1] > '9' || *bits > 32)
+	if (inet_pton(AF_INET, ip, &a) != 1 || end == slash + 1 || end > slash + 3 || *end ||
+	    slash[1] < '0' || slash[1] > '9' || *bits > 32)
 		return bad(err, what, text, "is no prefix such as 100.64.1.0/24");
 	*first = ntohl(a.s_addr);
 	if (*first & ~mask_of(*bits))

@@ -219,6 +219,13 @@ static int find_end(struct ctl_store *s, const char *network, const char *text, 
 	return find_groups(s, e, err);
 }
 
+static int check_protocol(const char *protocol, struct ctl_error *err)
+{
+	return strcmp(protocol, "tcp") && strcmp(protocol, "udp") && strcmp(protocol, "icmp")
+		       ? ctl_fail(err, CTL_INVALID_ARGUMENT, "protocol: must be tcp, udp or icmp")
+		       : 0;
+}
+
 int ctl_policy_test(struct ctl_store *s, const char *tenant, const char *network, const char *from,
 		    const char *to, const char *protocol, uint16_t port, bool *allowed,
 		    char rule[CTL_NAME_LEN], struct ctl_error *err)
@@ -232,9 +239,9 @@ int ctl_policy_test(struct ctl_store *s, const char *tenant, const char *network
 
 	*allowed = false;
 	rule[0] = '\0';
-	if (ctl_network_get(s, tenant, network, &n, err) || find_end(s, n.id, from, &a, err) ||
-	    find_end(s, n.id, to, &b, err) || ctl_policy_rules(s, n.id, &list, err) ||
-	    ctl_rules_parse(&rules, list, err))
+	if (check_protocol(protocol, err) || ctl_network_get(s, tenant, network, &n, err) ||
+	    find_end(s, n.id, from, &a, err) || find_end(s, n.id, to, &b, err) ||
+	    ctl_policy_rules(s, n.id, &list, err) || ctl_rules_parse(&rules, list, err))
 		goto out;
 	found = ctl_rules_judge(rules, &a.who, &b.who, protocol, port);
 	*allowed = found >= 0;

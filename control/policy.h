@@ -26,7 +26,7 @@ int ctl_policy_rules(struct ctl_store *s, const char *network, struct json_t **o
 		     struct ctl_error *err);
 
 /* "Would it pass?" `from` and `to`: a device's name or an IPv4 address. *rule: its name, "" for one
- * without; *allowed. */
+ * without; *allowed. `protocol`: tcp, udp or icmp. */
 int ctl_policy_test(struct ctl_store *s, const char *tenant, const char *network, const char *from,
 		    const char *to, const char *protocol, uint16_t port, bool *allowed,
 		    char rule[CTL_NAME_LEN], struct ctl_error *err);

@@ -41,6 +41,14 @@ struct ctl_rules {
 
 /* --- reading --- */
 
+static bool listed(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(list[i], name))
+			return true;
+	return false;
+}
+
 /* Where we are, for errors. */
 struct place {
 	const char *rule;
@@ -60,10 +68,10 @@ static int read_prefix(const char *text, struct ctl_prefix *out, const struct pl
 {
 	char cidr[CTL_CIDR_LEN];
 	struct ctl_error err;
+	int len = snprintf(cidr, sizeof(cidr), strchr(text, '/') ? "%s" : "%s/32", text);
 
-	if (strlen(text) >= sizeof(cidr) - 3)
+	if (len >= (int)sizeof(cidr))
 		return bad(at, "is no IPv4 prefix");
-	snprintf(cidr, sizeof(cidr), strchr(text, '/') ? "%s" : "%s/32", text);
 	if (ctl_prefix_parse(cidr, "prefix", &out->first, &out->bits, &err))
 		return bad(at, err.text);
 	return 0;
@@ -166,19 +174,28 @@ static int read_protocol(const json_t *value, struct rule *r, const struct place
 
 static int check_members(const json_t *object, struct place *at)
 {
-	static const char known[] = " name from to protocol ports shadow ";
+	static const char *const known[] = {"name", "from", "to", "protocol", "ports", "shadow"};
+	const size_t n = sizeof(known) / sizeof(known[0]);
 	const char *name;
 	json_t *value;
-	char word[32];
 
 	json_object_foreach((json_t *)object, name, value)
 	{
-		snprintf(word, sizeof(word), " %.20s ", name);
-		if (!strstr(known, word)) {
+		if (!listed(name, known, n)) {
 			at->member = name;
 			return bad(at, "is no member of a rule");
 		}
 	}
+	return 0;
+}
+
+/* A rule only tried must not be taken for one in force, nor the other way round. */
+static int read_shadow(const json_t *value, struct rule *r, struct place *at)
+{
+	at->member = "shadow";
+	if (value && !json_is_boolean(value))
+		return bad(at, "must be true or false");
+	r->shadow = json_is_true(value);
 	return 0;
 }
 
@@ -208,8 +225,7 @@ static int read_rule(const json_t *object, struct rule *r, struct place *at)
 	at->member = "ports";
 	if (read_ports(json_object_get(object, "ports"), r, at))
 		return -1;
-	r->shadow = json_is_true(json_object_get(object, "shadow"));
-	return 0;
+	return read_shadow(json_object_get(object, "shadow"), r, at);
 }
 
 int ctl_rules_parse(struct ctl_rules **out, const struct json_t *rules, struct ctl_error *err)
@@ -265,14 +281,6 @@ const char *ctl_rules_name(const struct ctl_rules *r, size_t rule)
 }
 
 /* --- judging --- */
-
-static bool listed(const char *name, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(list[i], name))
-			return true;
-	return false;
-}
 
 static bool holds(const struct ctl_prefix *p, uint32_t ip)
 {

@@ -63,6 +63,14 @@ static void test_bad_rules(void **state)
 	       "rule 1: from: prefix: \"10.0.0.1/8\" has host bits set");
 	refuse("[{\"from\":[\"fd00::/8\"],\"to\":[\"any\"]}]",
 	       "rule 1: from: fd00::/8: 1 to 63 of a-z, 0-9 and -, which is not at its ends");
+	refuse("[{\"from\":[\"any\"],\"to\":[\"any\"],\"name from\":1}]",
+	       "rule 1: name from: is no member of a rule");
+	refuse("[{\"from\":[\"any\"],\"to\":[\"any\"],\"shadow\":\"true\"}]",
+	       "rule 1: shadow: must be true or false");
+	refuse("[{\"from\":[\"192.168.100.128/250\"],\"to\":[\"any\"]}]",
+	       "rule 1: from: prefix: \"192.168.100.128/250\" is no prefix such as 100.64.1.0/24");
+	refuse("[{\"from\":[\"192.168.100.128/25/25\"],\"to\":[\"any\"]}]",
+	       "rule 1: from: is no IPv4 prefix");
 	refuse("[{\"from\":[\"any\"],\"to\":[\"any\"],\"protocol\":\"sctp\"}]",
 	       "rule 1: protocol: must be all, tcp, udp or icmp");
 	refuse("[{\"from\":[\"any\"],\"to\":[\"any\"],\"ports\":[\"1\"]}]",
@@ -115,6 +123,21 @@ static void test_judged(void **state)
 	assert_int_equal(ctl_rules_judge(r, &gw, &alice, "icmp", 0), -1);
 	assert_int_equal(ctl_rules_judge(r, &alice, &gw, "tcp", 443), -1);
 	assert_string_equal(ctl_rules_name(r, 2), "ping");
+	ctl_rules_free(r);
+}
+
+/* The longest texts that prefixes and addresses have. */
+static void test_long_prefixes(void **state)
+{
+	struct ctl_rules *r = rules_of("[{\"from\":[\"192.168.100.128/25\",\"203.113.100.129/32\"],"
+				       "  \"to\":[\"203.113.100.128\"]}]");
+	const struct ctl_subject in = {.ip = 0xc0a864ff}, to = {.ip = 0xcb716480};
+	const struct ctl_subject out = {.ip = 0xc0a8647f}, one = {.ip = 0xcb716481};
+
+	(void)state;
+	assert_int_equal(ctl_rules_judge(r, &in, &to, "tcp", 1), 0);
+	assert_int_equal(ctl_rules_judge(r, &one, &to, "tcp", 1), 0);
+	assert_int_equal(ctl_rules_judge(r, &out, &to, "tcp", 1), -1);
 	ctl_rules_free(r);
 }
 
@@ -266,6 +289,10 @@ static void test_questions(void **state)
 		ctl_policy_test(s, "evil", n.id, "alice", "bob", "tcp", 1, &allowed, rule, &err),
 		-1);
 	assert_int_equal(err.code, CTL_NOT_FOUND);
+	assert_int_equal(
+		ctl_policy_test(s, "acme", n.id, "alice", "bob", "TCP", 1, &allowed, rule, &err),
+		-1);
+	assert_int_equal(err.code, CTL_INVALID_ARGUMENT);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -275,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_rules),
 		cmocka_unit_test(test_judged),
+		cmocka_unit_test(test_long_prefixes),
 		cmocka_unit_test(test_pairs),
 		CASE(test_policies),
 		CASE(test_questions),
