@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Connect's own client for Node with stubs generated from the .proto, into build/connect/. Says why
+# when it cannot be had, and fails.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../../..
+out=$root/build/connect
+proto=$root/control/proto
+
+missing() {
+	echo "$*"
+	exit 1
+}
+
+command -v node npm protoc >/dev/null || missing "node, npm and protoc are needed"
+mkdir -p "$out/gen" || exit 1
+exec 9>"$out/.lock"
+flock 9
+cp "$here/package.json" "$here/package-lock.json" "$here/client.mjs" "$out" || exit 1
+if ! cmp -s "$here/package-lock.json" "$out/installed"; then
+	(cd "$out" && npm ci --no-audit --no-fund --ignore-scripts >install.log 2>&1) ||
+		missing "npm cannot install the client: $(grep -m 1 'npm error' "$out/install.log")"
+	cp "$here/package-lock.json" "$out/installed"
+fi
+protoc -I "$proto" --plugin="protoc-gen-es=$out/node_modules/.bin/protoc-gen-es" \
+	--es_out="$out/gen" --es_opt=target=js turnpike/v1/admin.proto || missing "protoc failed"
