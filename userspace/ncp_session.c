@@ -2,6 +2,8 @@
 #include "ncp_session.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -493,6 +495,15 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
+/* Messages are small and answers are waited for. Fails where it is no TCP socket, which does no
+ * harm. */
+static void send_at_once(struct bufferevent *bev)
+{
+	int on = 1;
+
+	setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static struct tp_ncp_session *new_session(struct bufferevent *bev,
 					  const struct tp_ncp_session_config *c, void *arg)
 {
@@ -513,6 +524,7 @@ static struct tp_ncp_session *new_session(struct bufferevent *bev,
 		return NULL;
 	}
 	tp_ncp_reader_init(&s->reader, c->receive_max);
+	send_at_once(bev);
 	bufferevent_setcb(bev, on_read, on_written, on_event, s);
 	bufferevent_setwatermark(bev, EV_READ, 0, INPUT_ROOM);
 	bufferevent_set_timeouts(bev, NULL, &patience);
