@@ -69,8 +69,8 @@ static bool overlaps(uint32_t a, unsigned int a_bits, uint32_t b, unsigned int b
 	return (a & mask) == (b & mask);
 }
 
-int ctl_subnet_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
-		     struct ctl_error *err)
+int ctl_hosts_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
+		    struct ctl_error *err)
 {
 	static const struct {
 		uint32_t first;
@@ -79,15 +79,30 @@ int ctl_subnet_parse(const char *text, const char *what, uint32_t *first, unsign
 
 	if (ctl_prefix_parse(text, what, first, bits, err))
 		return -1;
-	if (*bits > 30 || *bits < 1)
-		return bad(err, what, text,
-			   *bits ? "is too small: a network is a /30 at least" : "is too large");
+	if (!*bits)
+		return bad(err, what, text, "is too large");
 	for (size_t i = 0; i < sizeof(unusable) / sizeof(unusable[0]); i++)
 		if (overlaps(*first, *bits, unusable[i].first, unusable[i].bits))
 			return bad(err, what, text, "holds addresses that no host can have");
+	return 0;
+}
+
+int ctl_route_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
+		    struct ctl_error *err)
+{
+	if (ctl_hosts_parse(text, what, first, bits, err))
+		return -1;
 	if (*bits >= 10 && overlaps(*first, *bits, CTL_SERVICE_FIRST, CTL_SERVICE_BITS))
 		return bad(err, what, text, "holds relays' service addresses, 100.127.255.0/24");
 	return 0;
+}
+
+int ctl_subnet_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
+		     struct ctl_error *err)
+{
+	if (ctl_route_parse(text, what, first, bits, err))
+		return -1;
+	return *bits > 30 ? bad(err, what, text, "is too small: a network is a /30 at least") : 0;
 }
 
 /* --- taking --- */

@@ -19,6 +19,12 @@ int ctl_subnet_parse(const char *text, const char *what, uint32_t *first, unsign
 /* Any IPv4 prefix without host bits, /0 to /32. */
 int ctl_prefix_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
 		     struct ctl_error *err);
+/* One of unicast addresses that hosts can have, /1 to /32. */
+int ctl_hosts_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
+		    struct ctl_error *err);
+/* The same without service addresses: what may be behind a gateway. */
+int ctl_route_parse(const char *text, const char *what, uint32_t *first, unsigned int *bits,
+		    struct ctl_error *err);
 void ctl_prefix_format(uint32_t first, unsigned int bits, char text[CTL_CIDR_LEN]);
 void ctl_ip_format(uint32_t ip, char text[CTL_IP_LEN]);
 /* The last address of a prefix. */

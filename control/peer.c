@@ -338,12 +338,9 @@ static int check_subnet(struct ctl_store *s, const struct ctl_peer *p, const cha
 {
 	struct subnet_check c = {.self = p, .text = text, .err = err};
 
-	if (ctl_prefix_parse(text, "egress_subnets", &c.first, &c.bits, err))
+	if (ctl_route_parse(text, "egress_subnets", &c.first, &c.bits, err))
 		return -1;
 	c.last = ctl_prefix_last(c.first, c.bits);
-	if (!c.bits)
-		return ctl_fail(err, CTL_INVALID_ARGUMENT,
-				"egress_subnets: %s would take all of a node's traffic", text);
 	if (against_network(s, &c, err) ||
 	    ctl_peer_list(s, NULL, p->network, NULL, "", UINT32_MAX, against_peer, &c, err))
 		return -1;

@@ -123,7 +123,7 @@ static int check(struct ctl_tenant *t, struct ctl_error *err)
 	uint32_t first;
 	unsigned int bits;
 
-	if (ctl_prefix_parse(t->ip_range, "ip_range", &first, &bits, err))
+	if (ctl_hosts_parse(t->ip_range, "ip_range", &first, &bits, err))
 		return -1;
 	if (bits < 8 || bits > 23)
 		return ctl_fail(err, CTL_INVALID_ARGUMENT,

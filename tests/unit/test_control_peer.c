@@ -472,6 +472,10 @@ static void test_roles(void **state)
 	assert_string_equal(err.text,
 			    "egress_subnets: 10.1.0.0/25 overlaps with the network's 10.1.0.0/24");
 	assert_int_equal(role(&n, "d1", true, true, "0.0.0.0/0"), -1);
+	assert_int_equal(role(&n, "d1", true, true, "224.0.0.0/24"), -1);
+	assert_int_equal(role(&n, "d1", true, true, "100.127.255.7/32"), -1);
+	assert_string_equal(err.text, "egress_subnets: \"100.127.255.7/32\" holds relays' service "
+				      "addresses, 100.127.255.0/24");
 	assert_int_equal(role(&n, "d2", false, true, "192.168.0.0/16"), -1);
 	assert_int_equal(role(&n, "d1", false, false, NULL), 0);
 	assert_int_equal(role(&n, "d2", false, true, "192.168.0.0/16"),

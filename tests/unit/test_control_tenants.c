@@ -106,6 +106,8 @@ static void test_settings(void **state)
 	assert_int_equal(t.default_keepalive, 25);
 	strcpy(t.ip_range, "10.0.0.0/24");
 	fails(ctl_tenant_update(s, &t, &err), CTL_INVALID_ARGUMENT);
+	strcpy(t.ip_range, "127.0.0.0/8");
+	fails(ctl_tenant_update(s, &t, &err), CTL_INVALID_ARGUMENT);
 	strcpy(t.ip_range, "10.0.0.0/16");
 	strcpy(t.stun_servers, "[\"no-port\"]");
 	fails(ctl_tenant_update(s, &t, &err), CTL_INVALID_ARGUMENT);
