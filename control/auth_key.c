@@ -114,16 +114,22 @@ int ctl_auth_key_create(struct ctl_store *s, const struct ctl_auth_key_new *in,
 int ctl_auth_key_revoke(struct ctl_store *s, const char *tenant, const char *id,
 			struct ctl_error *err)
 {
-	int rc = ctl_db_run(ctl_store_db(s),
-			    "UPDATE auth_key SET revoked = ifnull(revoked, ?1) WHERE id = ?2"
-			    " AND (?3 IS NULL OR tenant = ?3)",
-			    "itt", ctl_now(s), id, tenant);
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q =
+		ctl_db_query(db,
+			     "UPDATE auth_key SET revoked = ifnull(revoked, ?1) WHERE id = ?2"
+			     " AND (?3 IS NULL OR tenant = ?3) RETURNING ifnull(tenant, '')",
+			     "itt", ctl_now(s), id, tenant);
+	char owner[CTL_ID_LEN] = "";
+	int got = ctl_db_step(db, q);
 
-	if (rc < 0)
-		return ctl_fail_db(err, rc, "auth key");
-	if (!rc)
-		return ctl_fail(err, CTL_NOT_FOUND, "no auth key %.40s", id);
-	return ctl_audit(s, tenant, "auth_key.revoke", id, NULL, err);
+	if (got == 1)
+		ctl_db_copy(q, 0, owner, sizeof(owner));
+	ctl_db_done(q);
+	if (got != 1)
+		return got ? ctl_fail_db(err, got, "auth key")
+			   : ctl_fail(err, CTL_NOT_FOUND, "no auth key %.40s", id);
+	return ctl_audit(s, owner[0] ? owner : NULL, "auth_key.revoke", id, NULL, err);
 }
 
 /* --- use --- */

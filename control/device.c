@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/peer.h"
+#include "control/relay.h"
 
 #define NUMBER_MAX   999 /* behind a name */
 #define REAP_AT_ONCE 100
@@ -189,16 +190,33 @@ static int remove_peers(struct ctl_store *s, const char *id, struct ctl_error *e
 	}
 }
 
+/* The relay that it is, "" when it is none. */
+static int find_relay(struct ctl_store *s, const char *id, char relay[CTL_ID_LEN])
+{
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q = ctl_db_query(db, "SELECT id FROM relay WHERE device = ?", "t", id);
+	int got = ctl_db_step(db, q);
+
+	relay[0] = '\0';
+	if (got == 1)
+		ctl_db_copy(q, 0, relay, CTL_ID_LEN);
+	ctl_db_done(q);
+	return got < 0 ? got : 0;
+}
+
 int ctl_device_delete(struct ctl_store *s, const char *tenant, const char *id,
 		      struct ctl_error *err)
 {
+	char relay[CTL_ID_LEN];
 	struct ctl_device d;
 	int rc;
 
 	if (ctl_device_get(s, tenant, id, &d, err) || remove_peers(s, d.id, err))
 		return -1;
-	rc = ctl_db_run(ctl_store_db(s), "DELETE FROM relay WHERE device = ?", "t", d.id);
-	if (rc >= 0)
+	rc = find_relay(s, d.id, relay);
+	if (!rc && relay[0])
+		return ctl_relay_delete(s, NULL, relay, err); /* and with it the device */
+	if (!rc)
 		rc = ctl_db_run(ctl_store_db(s), "DELETE FROM device WHERE id = ?", "t", d.id);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "device");

@@ -253,6 +253,9 @@ int ctl_peer_endpoint(struct ctl_store *s, const char *network, const char *devi
 		return 0;
 	if (p.endpoint_declared && !declared)
 		return 0;
+	if (p.is_relay && !endpoint[0])
+		return ctl_fail(err, CTL_FAILED_PRECONDITION,
+				"endpoint: a relay for its network needs a declared one");
 	rc = ctl_db_run(ctl_store_db(s),
 			"UPDATE peer SET endpoint = ?, endpoint_declared = ? WHERE id = ?", "tit",
 			endpoint[0] ? endpoint : NULL, (int64_t)(declared && endpoint[0]), p.id);
@@ -369,6 +372,14 @@ static int subnets_text(struct ctl_store *s, const struct ctl_peer *p,
 	return rc;
 }
 
+/* Whoever was assigned to it chooses again. */
+static int unassign(struct ctl_store *s, const struct ctl_peer *relay)
+{
+	return ctl_db_run(ctl_store_db(s),
+			  "UPDATE peer SET relay = NULL WHERE network = ? AND relay = ?", "tt",
+			  relay->network, relay->device);
+}
+
 int ctl_peer_set_role(struct ctl_store *s, const char *tenant, const char *network,
 		      const char *device, const struct ctl_peer_role *role, struct ctl_peer *out,
 		      struct ctl_error *err)
@@ -390,6 +401,8 @@ int ctl_peer_set_role(struct ctl_store *s, const char *tenant, const char *netwo
 		ctl_store_db(s),
 		"UPDATE peer SET is_relay = ?, is_egress = ?, egress_subnets = ? WHERE id = ?",
 		"iitt", (int64_t)role->is_relay, (int64_t)role->is_egress, subnets, out->id);
+	if (rc >= 0 && !role->is_relay)
+		rc = unassign(s, out);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "role");
 	out->is_relay = role->is_relay;
@@ -467,6 +480,8 @@ int ctl_peer_remove(struct ctl_store *s, const char *tenant, const char *network
 	if (p.ip && ctl_address_release(s, network, p.ip, err))
 		return -1;
 	rc = ctl_db_run(ctl_store_db(s), "DELETE FROM peer WHERE id = ?", "t", p.id);
+	if (rc >= 0)
+		rc = unassign(s, &p);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "peer");
 	return changed(s, &p, "peer.remove", json_object(), err);

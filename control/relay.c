@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "control/address.h"
+#include "control/device.h"
 #include "control/network.h"
 
 #define COLUMNS "id, tenant, device, name, public_key, endpoints, service_ip, draining, created"
@@ -173,8 +174,10 @@ int ctl_relay_delete(struct ctl_store *s, const char *tenant, const char *id, st
 		rc = ctl_db_run(ctl_store_db(s), "DELETE FROM relay WHERE id = ?", "t", r.id);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "relay");
-	return ctl_audit(s, r.tenant[0] ? r.tenant : NULL, "relay.delete", r.id,
-			 json_pack("{s:s}", "name", r.name), err);
+	if (ctl_audit(s, r.tenant[0] ? r.tenant : NULL, "relay.delete", r.id,
+		      json_pack("{s:s}", "name", r.name), err))
+		return -1;
+	return r.device[0] ? ctl_device_delete(s, NULL, r.device, err) : 0;
 }
 
 int ctl_relay_set_drain(struct ctl_store *s, const char *tenant, const char *id, bool draining,

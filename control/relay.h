@@ -38,6 +38,7 @@ int ctl_relay_get(struct ctl_store *s, const char *tenant, const char *id, struc
 int ctl_relay_list(struct ctl_store *s, const char *tenant, bool platform, const char *after,
 		   unsigned int limit, bool (*fn)(void *arg, const struct ctl_relay *relay),
 		   void *arg, struct ctl_error *err);
+/* With its device: to be one again it has to join anew. */
 int ctl_relay_delete(struct ctl_store *s, const char *tenant, const char *id,
 		     struct ctl_error *err);
 int ctl_relay_set_drain(struct ctl_store *s, const char *tenant, const char *id, bool draining,

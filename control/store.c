@@ -242,12 +242,26 @@ uint64_t ctl_store_next_revision(const struct ctl_store *s)
 	return s->revision + 1;
 }
 
-int ctl_store_new_epoch(struct ctl_store *s, struct ctl_error *err)
+/* A held address waited for a revision of the old epoch: now for the first that is told. */
+static int restart_revisions(struct ctl_store *s)
 {
 	int rc = ctl_db_run(s->db, "UPDATE store SET epoch = ?, revision = 0 WHERE one = 1", "i",
 			    random_epoch());
 
+	return rc < 0 ? rc : ctl_db_run(s->db, "UPDATE address_hold SET revision = 1", "");
+}
+
+int ctl_store_new_epoch(struct ctl_store *s, struct ctl_error *err)
+{
+	int rc = ctl_db_begin(s->db);
+
+	if (!rc)
+		rc = restart_revisions(s);
 	if (rc >= 0)
+		rc = ctl_db_commit(s->db);
+	if (rc < 0)
+		ctl_db_rollback(s->db);
+	else
 		rc = read_state(s) == 1 ? 0 : -EIO;
 	return ctl_fail_db(err, rc, "epoch");
 }

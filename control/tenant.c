@@ -157,16 +157,25 @@ int ctl_tenant_update(struct ctl_store *s, const struct ctl_tenant *tenant, stru
 
 /* --- deleting --- */
 
-static int tell_networks(struct ctl_store *s, const char *id)
+static int tell(struct ctl_store *s, enum ctl_change_kind kind, struct sqlite3_stmt *q)
 {
-	struct ctl_db *db = ctl_store_db(s);
-	struct sqlite3_stmt *q =
-		ctl_db_query(db, "SELECT id FROM network WHERE tenant = ?", "t", id);
 	int got;
 
-	while ((got = ctl_db_step(db, q)) == 1)
-		ctl_changed(s, CTL_CHANGE_NETWORK, ctl_db_text(q, 0), ctl_db_text(q, 0));
+	while ((got = ctl_db_step(ctl_store_db(s), q)) == 1)
+		ctl_changed(s, kind, ctl_db_text(q, 0),
+			    kind == CTL_CHANGE_NETWORK ? ctl_db_text(q, 0) : NULL);
 	return got;
+}
+
+/* Platform relays have served the networks, and the devices are connected. */
+static int tell_all(struct ctl_store *s, const char *id)
+{
+	struct ctl_db *db = ctl_store_db(s);
+
+	return tell(s, CTL_CHANGE_NETWORK,
+		    ctl_db_query(db, "SELECT id FROM network WHERE tenant = ?", "t", id))
+		       ?: tell(s, CTL_CHANGE_DEVICE,
+			       ctl_db_query(db, "SELECT id FROM device WHERE tenant = ?", "t", id));
 }
 
 int ctl_tenant_delete(struct ctl_store *s, const char *id, struct ctl_error *err)
@@ -176,7 +185,7 @@ int ctl_tenant_delete(struct ctl_store *s, const char *id, struct ctl_error *err
 
 	if (ctl_tenant_get(s, id, &t, err))
 		return -1;
-	rc = tell_networks(s, id);
+	rc = tell_all(s, id);
 	if (rc >= 0)
 		rc = ctl_db_run(ctl_store_db(s), "DELETE FROM tenant WHERE id = ?", "t", id);
 	if (rc < 0)

@@ -98,14 +98,20 @@ int ctl_token_list(struct ctl_store *s, const char *tenant, const char *after, u
 
 int ctl_token_revoke(struct ctl_store *s, const char *tenant, const char *id, struct ctl_error *err)
 {
-	int rc = ctl_db_run(ctl_store_db(s),
-			    "UPDATE api_key SET revoked = ifnull(revoked, ?1) WHERE id = ?2"
-			    " AND (?3 IS NULL OR tenant = ?3)",
-			    "itt", ctl_now(s), id, tenant);
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q =
+		ctl_db_query(db,
+			     "UPDATE api_key SET revoked = ifnull(revoked, ?1) WHERE id = ?2"
+			     " AND (?3 IS NULL OR tenant = ?3) RETURNING ifnull(tenant, '')",
+			     "itt", ctl_now(s), id, tenant);
+	char owner[CTL_ID_LEN] = "";
+	int got = ctl_db_step(db, q);
 
-	if (rc < 0)
-		return ctl_fail_db(err, rc, "API key");
-	if (!rc)
-		return ctl_fail(err, CTL_NOT_FOUND, "no API key %.40s", id);
-	return ctl_audit(s, tenant, "api_key.revoke", id, NULL, err);
+	if (got == 1)
+		ctl_db_copy(q, 0, owner, sizeof(owner));
+	ctl_db_done(q);
+	if (got != 1)
+		return got ? ctl_fail_db(err, got, "API key")
+			   : ctl_fail(err, CTL_NOT_FOUND, "no API key %.40s", id);
+	return ctl_audit(s, owner[0] ? owner : NULL, "api_key.revoke", id, NULL, err);
 }
