@@ -120,13 +120,28 @@ int api_number(struct api_call *c, const char *name, int64_t min, int64_t max, i
 	return 0;
 }
 
+/* "Z", "+02:00": minutes east of UTC. */
+static bool parse_offset(const char *text, int *minutes)
+{
+	bool east = *text == '+';
+	const char *t = text + 1;
+
+	*minutes = 0;
+	if (!strcmp(text, "Z"))
+		return true;
+	if ((!east && *text != '-') || strlen(text) != 6 || strspn(t, "0123456789") != 2 ||
+	    t[2] != ':' || strspn(t + 3, "0123456789") != 2)
+		return false;
+	*minutes = (atoi(t) * 60 + atoi(t + 3)) * (east ? 1 : -1);
+	return true;
+}
+
 /* "2026-01-31T12:00:00.5Z", or with an offset from UTC in place of the Z. */
 static bool parse_time(const char *text, int64_t *ms)
 {
 	struct tm tm = {0};
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	int hours, minutes, used = 0, scale = 100;
-	char sign;
+	int minutes, scale = 100;
 
 	if (!rest)
 		return false;
@@ -134,12 +149,9 @@ static bool parse_time(const char *text, int64_t *ms)
 	if (*rest == '.')
 		for (rest++; *rest >= '0' && *rest <= '9'; rest++, scale /= 10)
 			*ms += (*rest - '0') * scale;
-	if (!strcmp(rest, "Z"))
-		return true;
-	if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used] ||
-	    !strchr("+-", sign))
+	if (!parse_offset(rest, &minutes))
 		return false;
-	*ms += (sign == '-' ? 1 : -1) * (hours * 60 + minutes) * 60000LL;
+	*ms -= minutes * 60000LL;
 	return true;
 }
 
