@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# limit: 240
+# turnpike control: from the first login to a stock peer's file that wg-quick takes; backup and
+# restore; and what is left of everything acknowledged when the daemon is killed again and again.
+
+. "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/control.sh"
+
+export TURNPIKE_SESSION=$LAB/session/control.json
+cli() {
+	"$B/turnpike" control "$@"
+}
+got() { # JQ-FILTER COMMAND...
+	local filter=$1
+	shift
+	cli "$@" --json | jq -r "$filter"
+}
+
+control_start
+refuse "without a login" cli network list
+expect "login with the first administrator's file" cli -s http://$CONTROL_LISTEN login \
+	--credentials $CONTROL_STATE/control-admin.json
+equal "the session's file is its owner's alone" 600 "$(stat -c %a $TURNPIKE_SESSION)"
+chmod 644 $TURNPIKE_SESSION
+refuse "one that others can read is not used" cli status
+chmod 600 $TURNPIKE_SESSION
+
+# --- from nothing -----------------------------------------------------------------------------
+
+expect "tenant create" cli tenant create acme
+equal "which is in use from then on" acme "$(got '.tenant.name' tenant show)"
+expect "tenant set" cli tenant set defaultListenPort=4500 'stunServers=["stun.example:3478"]'
+equal "both are set" '4500 stun.example:3478' "$(got '.tenant.config.wireGuardConfig |
+	"\(.defaultListenPort) \(.stunServers[0])"' tenant show)"
+expect "network create" cli network create office 100.64.1.0/24
+equal "with the tenant's port" 4500 "$(got '.[0].listenPort' network list)"
+expect "auth-key create" cli auth-key create --role gateway --tag lan --expires 24h
+KEY=$(cli auth-key create robots --role node --reusable)
+equal "its secret is all that is printed" 1 "$(grep -cE '^tpk_[A-Za-z0-9_-]{43}$' <<<"$KEY")"
+expect "auth-key revoke" cli auth-key revoke robots
+equal "it is" "gateway robots" "$(got '[.[] | select(.revokedAt == null or .name == "robots") | .name] | join(" ")' \
+	auth-key list)"
+refuse "a time that is none" cli auth-key create --expires soon
+RELAY_KEY=$("$B/turnpike" genkey | "$B/turnpike" pubkey)
+expect "relay create" cli relay create r1 "$RELAY_KEY" 203.0.113.99:443
+expect "relay serve" cli relay serve r1
+
+# --- stock peers ------------------------------------------------------------------------------
+
+cli peer add phone --tag staff >$LAB/wgphone.conf
+cli peer add laptop >$LAB/wglaptop.conf
+expect "wg-quick takes the file as it is" wg-quick strip $LAB/wglaptop.conf
+line() { # FILE KEY
+	sed -nE "s|^$2 = (.*)|\1|p" "$1" | paste -sd ' '
+}
+equal "addresses one after another" "100.64.1.1/24 100.64.1.2/24" \
+	"$(line $LAB/wgphone.conf Address) $(line $LAB/wglaptop.conf Address)"
+equal "relay first, then the other peer, both at the relay's endpoint" \
+	"203.0.113.99:443 203.0.113.99:443" "$(line $LAB/wglaptop.conf Endpoint)"
+equal "what goes where" "100.127.255.1/32 100.64.1.1/32" "$(line $LAB/wglaptop.conf AllowedIPs)"
+equal "keepalive on the relay alone" 25 "$(line $LAB/wglaptop.conf PersistentKeepalive)"
+PRIVATE=$(line $LAB/wglaptop.conf PrivateKey)
+equal "the public half is what was uploaded" "$("$B/turnpike" pubkey <<<"$PRIVATE")" \
+	"$(got '.[] | select(.deviceName == "laptop").publicKey' node list)"
+refuse "the private one went nowhere" grep -rqF "$PRIVATE" $CONTROL_STATE $LAB/log
+equal "stale: the file that does not know the laptop" phone "$(got '.[].peer.deviceName' peer stale)"
+expect "export" cli peer export phone
+equal "none is stale then" 0 "$(got length peer stale)"
+equal "a QR code beside the file" 1 "$(cli peer add tablet --qr | grep -c '▀▀▀▀▀▀▀.*▀▀▀▀▀▀▀  ')"
+expect "egress set" cli egress set laptop 192.168.10.0/24
+equal "it stands in the others' files" "100.64.1.2/32, 192.168.10.0/24" \
+	"$(cli peer export phone | grep -o '100.64.1.2/32.*')"
+expect "relay assign" cli relay assign phone r1
+expect "node endpoint" cli node endpoint laptop 198.51.100.7:51820
+equal "a declared endpoint is used" 1 "$(cli peer export phone | grep -c 'Endpoint = 198.51.100.7:51820')"
+
+# --- policy -----------------------------------------------------------------------------------
+
+echo '[{"name":"web","from":["tag:staff"],"to":["laptop"],"protocol":"tcp","ports":["443"]}]' >$LAB/web.json
+expect "policy apply" cli policy apply $LAB/web.json
+expect "policy delete" cli policy delete initial
+expect "allowed" cli policy test phone laptop tcp 443
+refuse "denied" cli policy test laptop phone tcp 443
+echo '[{"from":' >$LAB/bad.json
+refuse "a file that is not JSON" cli policy apply $LAB/bad.json
+
+# --- people, and the rest ---------------------------------------------------------------------
+
+expect "user create" cli user create olga --role operator <<<"a good password"
+expect "she logs in" cli -f $LAB/olga.json -s http://$CONTROL_LISTEN login olga <<<"a good password"
+expect "and is in her tenant" cli -f $LAB/olga.json node list
+refuse "but may not delete it" cli -f $LAB/olga.json network delete office
+refuse "a wrong password" cli -f $LAB/x.json -s http://$CONTROL_LISTEN login olga <<<"another"
+expect "group" cli group create people
+expect "group add" cli group add people phone
+expect "network enroll" cli network enroll field people 100.64.9.0/24
+equal "with two networks one must be named" 1 "$(cli node list 2>&1 | grep -c 'say which with -n')"
+equal "invited there" '""' "$(cli -n field node list --json | jq '.[0].allocatedIp')"
+expect "platform relay" cli relay create big "" 203.0.113.98:443 --platform
+expect "for a network" cli -n office relay serve big --platform
+expect "status" cli status
+expect "audit" grep -q peer.add <(cli audit)
+refuse "an unknown command" cli frobnicate
+
+# --- backup and restore -----------------------------------------------------------------------
+
+daemon() {
+	"$B/turnpike-control" -c $LAB/control.conf "$@"
+}
+EPOCH=$(got .epoch status)
+expect "a backup while the daemon runs" daemon --backup $LAB/backup.db
+equal "which is its owner's alone" 600 "$(stat -c %a $LAB/backup.db)"
+refuse "a backup overwrites nothing" daemon --backup $LAB/backup.db
+expect "later a network goes" cli network delete field
+refuse "no restore while the daemon runs" daemon --restore $LAB/backup.db
+stop control
+echo nonsense >$LAB/nonsense.db
+refuse "no restore of nonsense" daemon --restore $LAB/nonsense.db
+expect "restore" daemon --restore $LAB/backup.db
+control_run
+equal "the network is back" "field office" "$(got '[.[].name] | sort | join(" ")' network list)"
+refuse "in a new epoch" test "$(got .epoch status)" = "$EPOCH"
+
+# --- killed again and again -------------------------------------------------------------------
+
+# Adds peers until told to stop; notes those that were acknowledged.
+add_peers() { # PREFIX
+	local i
+	for i in {1..1000}; do
+		[ -e $LAB/enough ] && return
+		cli -n office peer add "$1-$i" --json 2>/dev/null >$LAB/added.$1 &&
+			jq -r '"\(.peer.deviceName) \(.peer.allocatedIp)"' $LAB/added.$1 >>$LAB/acknowledged.$1
+	done
+}
+for prefix in a b c; do
+	add_peers $prefix &
+done
+for _ in {1..4}; do
+	sleep 1
+	stop control KILL
+	control_run
+done
+sleep 0.5
+touch $LAB/enough
+wait_for 20 eval '! jobs -r | grep -q add_peers'
+got '.[] | "\(.deviceName) \(.allocatedIp)"' -n office node list | sort >$LAB/there
+cat $LAB/acknowledged.* | sort >$LAB/promised
+expect "peers were added meanwhile ($(wc -l <$LAB/promised))" test -s $LAB/promised
+equal "whoever was told of an address has it" "" "$(comm -23 $LAB/promised $LAB/there)"
+equal "no address is there twice" "" "$(awk '{ print $2 }' $LAB/there | sort | uniq -d)"
+stop control
+equal "a clean stop" 0 $?
+expect "the database is sound" daemon --backup $LAB/second.db
