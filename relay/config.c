@@ -18,7 +18,7 @@
 #define NUMBER(type, member, low, high) \
 	AT(type, member), .size = sizeof(((struct type *)0)->member), .min = (low), .max = (high)
 
-#define NAME_MAX_LEN   63
+#define NAME_MAX_LEN   191 /* a node's and its network's, as the control plane joins them */
 #define FLOWS_MIN      16
 #define FLOWS_MAX      16000000
 #define PER_SECOND_MAX 1000000000
@@ -46,6 +46,16 @@ static const char *check_admit(const void *member)
 	}
 	free(text);
 	return why;
+}
+
+static const char *check_server(const void *member)
+{
+	uint16_t port;
+	char *host;
+	int err = tp_member_server(*(char *const *)member, &host, &port);
+
+	free(host);
+	return err ? "must be host:port" : NULL;
 }
 
 static const char *check_public_endpoint(const void *member)
@@ -124,6 +134,31 @@ static const struct tp_config_table network_table = {
 	.n = COUNT_OF(network_fields),
 	.size = sizeof(struct relay_config_network),
 	.line = offsetof(struct relay_config_network, line),
+};
+
+static const struct tp_config_field control_fields[] = {
+	{.name = "server",
+	 .type = TP_CONFIG_STRING,
+	 AT(relay_config, control.server),
+	 .check = check_server,
+	 .frozen = true,
+	 .help = "Host and TCP port of turnpike-control's ncp_listen."},
+	{.name = "public_key",
+	 .type = TP_CONFIG_KEY,
+	 AT(relay_config, control.public_key),
+	 .frozen = true,
+	 .help = "The key that it answers with; turnpike control daemon prints it."},
+	{.name = "auth_key_file",
+	 .type = TP_CONFIG_PATH,
+	 AT(relay_config, control.auth_key_file),
+	 .frozen = true,
+	 .help = "File with the auth key to join by, readable by its owner only. "
+		 "Not needed any more once the relay has joined."},
+};
+
+static const struct tp_config_table control_table = {
+	.fields = control_fields,
+	.n = COUNT_OF(control_fields),
 };
 
 static const struct tp_config_field limit_fields[] = {
@@ -238,6 +273,12 @@ static const struct tp_config_field fields[] = {
 	 .check = check_public_endpoint,
 	 .help = "Addresses and ports by which peers reach the relay. "
 		 "peer-config writes the first as the endpoint and the others as comments."},
+	{.name = "control",
+	 .type = TP_CONFIG_GROUP,
+	 .table = &control_table,
+	 .help = "The control plane that says whom the relay serves: networks and service_address "
+		 "come from there, and must not be in the file. What it said last is kept in "
+		 "state_dir, so that a relay that starts without it forwards with that."},
 	{.name = "networks",
 	 .type = TP_CONFIG_GROUPS,
 	 LIST(relay_config, networks),
@@ -298,10 +339,11 @@ static const struct tp_config_table table = {
 
 /* --- what relay/config.h promises ------------------------------------------------------------ */
 
-int relay_config_load(const char *path, struct relay_config **out, FILE *errors)
+int relay_config_load(const char *path, struct relay_config **out, const struct json_t *more,
+		      FILE *errors)
 {
 	void *config;
-	int err = tp_config_load(path, &table, relay_config_validate, &config, errors);
+	int err = tp_config_load_with(path, more, &table, relay_config_validate, &config, errors);
 
 	*out = config;
 	return err;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "addr.h"
+#include "member.h"
 #include "messages.h"
 
 enum relay_attach { RELAY_ATTACH_NATIVE, RELAY_ATTACH_GENERIC, RELAY_ATTACH_OFF };
@@ -51,6 +52,7 @@ struct relay_config {
 	struct tp_addr service_address; /* all zero: none */
 	struct tp_endpoint *public_endpoints;
 	size_t n_public_endpoints;
+	struct tp_member_settings control; /* server NULL: the file has all there is */
 	struct relay_config_network *networks;
 	size_t n_networks;
 	struct relay_config_limits limits;
@@ -61,10 +63,12 @@ struct relay_config {
 	char *state_dir;
 };
 
-/* Reads and checks the file. On success *out is a new config that the caller frees. On failure
- * every problem found is written to `errors` as "file:line: message" and -EINVAL (or the errno of
- * opening the file) is returned. The private key file itself is not read. */
-int relay_config_load(const char *path, struct relay_config **out, FILE *errors);
+/* Reads and checks the file, with settings that the control plane has (NULL: none;
+ * tp_config_load_with() of userspace/config.h). On success *out is a new config that the caller
+ * frees. On failure every problem found is written to `errors` as "file:line: message" and -EINVAL
+ * (or the errno of opening the file) is returned. The private key file itself is not read. */
+int relay_config_load(const char *path, struct relay_config **out, const struct json_t *more,
+		      FILE *errors);
 /* The same from memory; `name` stands for the file in messages. */
 int relay_config_parse(const char *name, const char *text, size_t len, struct relay_config **out,
 		       FILE *errors);

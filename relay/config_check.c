@@ -225,11 +225,25 @@ static void check_interfaces(const struct relay_config *c, struct tp_config_repo
 						c->interfaces[i]);
 }
 
+static void check_control(const struct relay_config *c, struct tp_config_report *report)
+{
+	static const uint8_t none[WG_KEY_LEN];
+	bool key = memcmp(c->control.public_key, none, sizeof(none)) != 0;
+
+	if (!c->control.server != !key)
+		tp_config_error(report, tp_config_line(report, "control"),
+				"control: server and public_key are needed both");
+	if (c->control.server && !c->n_public_endpoints)
+		tp_config_error(report, tp_config_line(report, "control"),
+				"control: public_endpoints must say where peers reach this relay");
+}
+
 void relay_config_validate(const void *config, struct tp_config_report *report)
 {
 	const struct relay_config *c = config;
 
 	check_interfaces(c, report);
+	check_control(c, report);
 	if (c->stun_port && c->stun_port == c->listen_port)
 		tp_config_error(report, tp_config_line(report, "stun.port"),
 				"stun.port: %u is listen_port, which answers STUN anyway",

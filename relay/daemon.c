@@ -17,6 +17,7 @@
 #include "relay/daemon.h"
 #include "relay/datapath.h"
 #include "relay/flows.h"
+#include "relay/membership.h"
 #include "relay/metrics_page.h"
 #include "relay/nexthop.h"
 #include "relay/probe.h"
@@ -177,12 +178,12 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 }
 
 /* The file's errors, each as a line of the log. */
-static int load_config(const char *path, struct relay_config **out)
+static int load_config(const char *path, struct relay_config **out, const json_t *settings)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *errors = open_memstream(&text, &size);
-	int err = errors ? relay_config_load(path, out, errors) : -ENOMEM;
+	int err = errors ? relay_config_load(path, out, settings, errors) : -ENOMEM;
 
 	if (errors)
 		fclose(errors);
@@ -191,33 +192,51 @@ static int load_config(const char *path, struct relay_config **out)
 	return err;
 }
 
-int daemon_reload(struct daemon *d)
+/* The file with these settings, all or nothing. */
+static int reload(struct daemon *d, const json_t *settings)
 {
 	struct relay_config *fresh;
 	char frozen[256];
-	int err = load_config(d->options->config_path, &fresh);
+	int err = load_config(d->options->config_path, &fresh, settings);
 
 	if (err)
-		goto out;
-	err = -EPERM;
+		return err;
 	if (relay_config_frozen_diff(d->config, fresh, frozen, sizeof(frozen))) {
 		tp_err("%s: a restart is needed to change %s", d->options->config_path, frozen);
-		relay_config_free(fresh);
-		goto out;
+		err = -EPERM;
 	}
-	err = relay_reload(d->relay, fresh, tp_now());
+	err = err ?: relay_reload(d->relay, fresh, tp_now());
 	if (err) {
 		relay_config_free(fresh);
-		goto out;
+		return err;
 	}
 	relay_config_free(d->config);
 	d->config = fresh;
-out:
+	return 0;
+}
+
+int daemon_reload(struct daemon *d)
+{
+	int err = reload(d, d->settings);
+
 	if (err)
 		tp_err("reload refused, nothing has changed");
 	else
 		tp_info("reloaded %s", d->options->config_path);
 	return err;
+}
+
+int daemon_take_settings(struct daemon *d, json_t *settings)
+{
+	int err = reload(d, settings);
+
+	if (err) {
+		json_decref(settings);
+		return err;
+	}
+	json_decref(d->settings);
+	d->settings = settings;
+	return 0;
 }
 
 static void on_reload(evutil_socket_t sig, short what, void *arg)
@@ -317,6 +336,8 @@ static int drop_privileges(struct daemon *d)
 		err = tp_priv_chown(d->config->pin_path, TP_PRIV_USER);
 	if (!err)
 		err = tp_priv_chown(d->config->control_socket, TP_PRIV_USER);
+	if (!err && d->member)
+		err = tp_priv_chown(d->config->state_dir, TP_PRIV_USER);
 	/* The last that needs root, and the first that cannot be taken back. */
 	if (!err)
 		err = relay_datapath_settle(d->dp);
@@ -354,12 +375,15 @@ static int daemon_open(struct daemon *d)
 		err = open_relay(d, secret);
 	tp_wipe(secret, sizeof(secret));
 	if (!err)
+		err = relay_member_start(&d->member, d);
+	if (!err)
 		err = drop_privileges(d);
 	return err;
 }
 
 static void daemon_close(struct daemon *d)
 {
+	tp_member_free(d->member);
 	tp_metrics_server_free(d->metrics);
 	tp_control_free(d->control);
 	for (unsigned int i = 0; i < 3; i++)
@@ -381,6 +405,7 @@ static void daemon_close(struct daemon *d)
 	if (d->base)
 		event_base_free(d->base);
 	relay_config_free(d->config);
+	json_decref(d->settings);
 }
 
 int daemon_run(const struct daemon_options *options, struct relay_config *config)

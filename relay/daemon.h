@@ -9,6 +9,7 @@
 
 struct daemon_options {
 	const char *config_path;
+	const struct json_t *saved; /* what the control plane said last; NULL: nothing */
 	bool detach_on_exit;
 };
 
@@ -22,6 +23,8 @@ struct daemon {
 	struct relay_routes *routes;
 	struct relay *relay;
 	struct tp_control *control;
+	struct tp_member *member; /* NULL: the config is all its own */
+	struct json_t *settings;  /* the control plane's, in force; NULL likewise */
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *probe_tick, *refresh;
 	bool detach;
@@ -33,6 +36,8 @@ int daemon_run(const struct daemon_options *options, struct relay_config *config
 
 /* Rereads the config file. 0, or -errno with nothing changed and the reason logged. */
 int daemon_reload(struct daemon *d);
+/* The same with these settings from the control plane, which are taken over. */
+int daemon_take_settings(struct daemon *d, struct json_t *settings);
 /* Ends the event loop; with `detach`, XDP is taken off and all pins are removed on the way out. */
 void daemon_stop(struct daemon *d, bool detach);
 

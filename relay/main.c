@@ -9,6 +9,7 @@
 #include "log.h"
 #include "relay/config.h"
 #include "relay/daemon.h"
+#include "relay/membership.h"
 
 #define CONFIG_PATH "/etc/turnpike/relay.conf"
 
@@ -38,22 +39,20 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int run(const struct daemon_options *options, bool check)
+static int run(struct daemon_options *options, bool check)
 {
 	struct relay_config *config;
-	int err = relay_config_load(options->config_path, &config, stderr);
+	json_t *saved;
+	int err = relay_member_load(options->config_path, &config, &saved, stderr);
 
-	if (err)
-		return EXIT_FAILURE;
-	if (check) {
+	options->saved = saved;
+	if (err || check)
 		relay_config_free(config);
-		return EXIT_SUCCESS;
-	}
-	if (tp_crypto_init()) {
-		relay_config_free(config);
-		return EXIT_FAILURE;
-	}
-	return daemon_run(options, config) ? EXIT_FAILURE : EXIT_SUCCESS;
+	else
+		err = tp_crypto_init() ? (relay_config_free(config), -1)
+				       : daemon_run(options, config);
+	json_decref(saved);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

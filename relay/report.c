@@ -10,6 +10,7 @@
 #include "relay/nexthop.h"
 #include "relay/pending.h"
 #include "relay/groups.h"
+#include "relay/membership.h"
 #include "relay/report.h"
 
 #define KIND_DROP		      RELAY_DROP, "drop"
@@ -117,6 +118,8 @@ json_t *command_status(struct daemon *d)
 	json_object_set_new(out, "instance", json_string(c->instance));
 	json_object_set_new(out, "public_key",
 			    json_string(tp_key_format(d->relay->identity.public_key, key)));
+	if (d->member)
+		json_object_set_new(out, "control", tp_member_report(d->member));
 	json_object_set_new(out, "attach", json_string(relay_datapath_mode(d->dp)));
 	json_object_set_new(out, "interfaces", interfaces_json(d));
 	json_object_set_new(out, "listen_port", json_integer(c->listen_port));

@@ -464,7 +464,7 @@ static void the_example_is_valid(void **state)
 	struct relay_config *c;
 
 	(void)state;
-	assert_int_equal(relay_config_load("configs/relay.conf", &c, stderr), 0);
+	assert_int_equal(relay_config_load("configs/relay.conf", &c, NULL, stderr), 0);
 	assert_int_equal(c->networks[0].n_nodes, 2);
 	relay_config_free(c);
 }
