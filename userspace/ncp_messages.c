@@ -25,12 +25,9 @@ TABLE(tp_ncp_auth_table, struct tp_ncp_auth, auth_fields, NULL);
 
 #define S struct tp_ncp_hello
 static const struct tp_ncp_field hello_fields[] = {
-	WORD(S, kind, node_kinds, true),
-	SCALAR(S, name, TP_NCP_NAME, false),
-	SCALAR(S, epoch, TP_NCP_EPOCH, false),
-	INTEGER(S, revision, 0, REVISION_MAX, false),
-	SCALAR(S, public_key, TP_NCP_KEY, false),
-	SCALARS(S, endpoints, TP_NCP_ENDPOINT, false),
+	WORD(S, kind, node_kinds, true),	  SCALAR(S, name, TP_NCP_NAME, false),
+	SCALAR(S, epoch, TP_NCP_EPOCH, false),	  INTEGER(S, revision, 0, REVISION_MAX, false),
+	SCALAR(S, public_key, TP_NCP_KEY, false), SCALARS(S, endpoints, TP_NCP_ENDPOINT, false),
 };
 #undef S
 static TABLE(hello_table, struct tp_ncp_hello, hello_fields, NULL);
