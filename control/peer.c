@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "control/peer.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -211,6 +212,24 @@ int ctl_peer_add(struct ctl_store *s, const char *tenant, const char *network, c
 
 /* --- what the device reports --- */
 
+/* Of no relay: two WireGuard peers of one key would be one. Another peer's is refused by the table.
+ */
+static int check_key(struct ctl_store *s, const uint8_t key[CTL_KEY_LEN], struct ctl_error *err)
+{
+	static const uint8_t none[CTL_KEY_LEN];
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q;
+	int got;
+
+	if (!memcmp(key, none, CTL_KEY_LEN))
+		return ctl_fail(err, CTL_INVALID_ARGUMENT, "public_key: is all zero");
+	q = ctl_db_query(db, "SELECT 1 FROM relay WHERE public_key = ?", "k", key);
+	got = ctl_db_step(db, q);
+	ctl_db_done(q);
+	return got == 1 ? ctl_fail_db(err, -EEXIST, "the public key")
+			: ctl_fail_db(err, got, "relay");
+}
+
 static int give_address(struct ctl_store *s, struct ctl_peer *p, struct ctl_error *err)
 {
 	return p->ip ? 0 : ctl_address_take(s, p->network, &p->ip, err);
@@ -228,7 +247,7 @@ int ctl_peer_key(struct ctl_store *s, const char *network, const char *device,
 	if (out->ip && !memcmp(out->public_key, key, CTL_KEY_LEN) &&
 	    out->listen_port == listen_port)
 		return 0;
-	if (give_address(s, out, err))
+	if (check_key(s, key, err) || give_address(s, out, err))
 		return -1;
 	rc = ctl_db_run(ctl_store_db(s),
 			"UPDATE peer SET ip = ?, public_key = ?, listen_port = ? WHERE id = ?",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "control/relay.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,23 @@ static int endpoints_text(const char *const *endpoints, size_t n, char *out, siz
 	return 0;
 }
 
+/* As check_key() of peers. */
+static int check_key(struct ctl_store *s, const uint8_t *key, struct ctl_error *err)
+{
+	static const uint8_t none[32];
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q;
+	int got;
+
+	if (key && !memcmp(key, none, sizeof(none)))
+		return ctl_fail(err, CTL_INVALID_ARGUMENT, "public_key: is all zero");
+	q = ctl_db_query(db, "SELECT 1 FROM peer WHERE public_key = ?", "k", key);
+	got = ctl_db_step(db, q);
+	ctl_db_done(q);
+	return got == 1 ? ctl_fail_db(err, -EEXIST, "the relay's key")
+			: ctl_fail_db(err, got, "peer");
+}
+
 int ctl_relay_create(struct ctl_store *s, const struct ctl_relay_new *in, struct ctl_relay *out,
 		     struct ctl_error *err)
 {
@@ -139,7 +157,7 @@ int ctl_relay_create(struct ctl_store *s, const struct ctl_relay_new *in, struct
 	uint32_t service;
 	int rc;
 
-	if (ctl_name_check(in->name, "name", err) ||
+	if (ctl_name_check(in->name, "name", err) || check_key(s, in->public_key, err) ||
 	    endpoints_text(in->endpoints, in->n_endpoints, endpoints, sizeof(endpoints), err) ||
 	    ctl_service_address_take(s, &service, err))
 		return -1;
@@ -212,6 +230,8 @@ int ctl_relay_report(struct ctl_store *s, const char *id, const uint8_t key[32],
 		return -1;
 	if (r.has_key && !memcmp(r.public_key, key, 32) && !strcmp(r.endpoints, text))
 		return 0;
+	if (check_key(s, key, err))
+		return -1;
 	rc = ctl_db_run(ctl_store_db(s),
 			"UPDATE relay SET public_key = ?, endpoints = ? WHERE id = ?", "ktt", key,
 			text, r.id);

@@ -199,6 +199,38 @@ static void test_a_relay_peer_is_none_any_more(void **state)
 	check_assigned(a.id, "");
 }
 
+/* Whoever takes a relay's key for his own would put it twice into everyone's configuration. */
+static void test_a_key_is_of_one(void **state)
+{
+	static const uint8_t zero[32];
+	const char *const at[] = {"203.0.113.1:443"};
+	struct ctl_device a = add_node("a");
+	struct ctl_relay_new in = {.tenant = acme.id, .name = "r"};
+	struct ctl_relay relay;
+	struct ctl_peer p, q;
+	uint8_t key[32] = {9};
+
+	(void)state;
+	assert_int_equal(ctl_peer_get(s, acme.id, net.id, a.id, &p, &err), 0);
+	in.public_key = p.public_key;
+	assert_int_equal(ctl_relay_create(s, &in, &relay, &err), -1);
+	assert_int_equal(err.code, CTL_ALREADY_EXISTS);
+	in.public_key = zero;
+	assert_int_equal(ctl_relay_create(s, &in, &relay, &err), -1);
+	assert_int_equal(err.code, CTL_INVALID_ARGUMENT);
+	in.public_key = NULL;
+	assert_int_equal(ctl_relay_create(s, &in, &relay, &err), 0);
+	assert_int_equal(ctl_relay_report(s, relay.id, p.public_key, at, 1, &err), -1);
+	assert_int_equal(err.code, CTL_ALREADY_EXISTS);
+	assert_int_equal(ctl_relay_report(s, relay.id, key, at, 1, &err), 0);
+	assert_int_equal(ctl_peer_key(s, net.id, a.id, key, 51820, &q, &err), -1);
+	assert_int_equal(err.code, CTL_ALREADY_EXISTS);
+	assert_int_equal(ctl_peer_key(s, net.id, a.id, zero, 51820, &q, &err), -1);
+	assert_int_equal(err.code, CTL_INVALID_ARGUMENT);
+	assert_int_equal(ctl_peer_get(s, acme.id, net.id, a.id, &q, &err), 0);
+	assert_memory_equal(q.public_key, p.public_key, 32);
+}
+
 /* --- tenants --- */
 
 static void test_a_tenant_goes(void **state)
@@ -280,9 +312,13 @@ static void test_revoked_from_above(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_a_relays_device_goes),	  CASE(test_a_relay_goes),
-		CASE(test_a_relay_peer_is_none_any_more), CASE(test_a_tenant_goes),
-		CASE(test_held_over_a_restore),		  CASE(test_revoked_from_above),
+		CASE(test_a_relays_device_goes),
+		CASE(test_a_relay_goes),
+		CASE(test_a_relay_peer_is_none_any_more),
+		CASE(test_a_key_is_of_one),
+		CASE(test_a_tenant_goes),
+		CASE(test_held_over_a_restore),
+		CASE(test_revoked_from_above),
 	};
 
 	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
