@@ -23,6 +23,7 @@
 #include "tls.h"
 
 #define BACKLOG 256
+#define AWAY_MS 600000 /* until an ephemeral device goes */
 
 /* --- signals -------------------------------------------------------------------------------- */
 
@@ -176,6 +177,9 @@ static int open_nodes(struct ctl_daemon *d)
 	if (err)
 		return err;
 	d->ncp_fd = -1;
+	err = ctl_reaper_new(&d->reaper, d->base, d->state.store, d->nodes, AWAY_MS);
+	if (err)
+		return err;
 	tp_info("nodes connect at %s, to the key %s",
 		tp_endpoint_format(&d->config->ncp_listen, text),
 		tp_key_format(d->state.ncp.public_key, key));
@@ -205,6 +209,7 @@ static int daemon_open(struct ctl_daemon *d)
 
 static void daemon_close(struct ctl_daemon *d)
 {
+	ctl_reaper_free(d->reaper);
 	ctl_nodes_free(d->nodes);
 	ctl_api_stop(d->api);
 	ctl_passwords_free(d->passwords);

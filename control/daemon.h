@@ -7,6 +7,7 @@
 #include "control/api.h"
 #include "control/config.h"
 #include "control/nodes.h"
+#include "control/reaper.h"
 #include "control/state.h"
 
 struct ctl_daemon {
@@ -20,6 +21,7 @@ struct ctl_daemon {
 	struct ctl_passwords *passwords;
 	struct ctl_api *api;
 	struct ctl_nodes *nodes; /* NULL: ncp_listen is off */
+	struct ctl_reaper *reaper;
 	struct tp_control *control;
 	struct tp_metrics_server *metrics;
 	struct event *signals[3];

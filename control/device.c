@@ -8,9 +8,9 @@
 #include "control/peer.h"
 #include "control/relay.h"
 
-#define NUMBER_MAX   999 /* behind a name */
-#define REAP_AT_ONCE 100
-#define COLUMNS	     "id, tenant, name, kind, key, ephemeral, created, ifnull(last_seen, 0)"
+#define NUMBER_MAX 999 /* behind a name */
+#define PAGE	   100
+#define COLUMNS	   "id, tenant, name, kind, key, ephemeral, created, ifnull(last_seen, 0)"
 
 static const char *const kinds[] = {
 	[CTL_NODE] = "node",
@@ -225,25 +225,53 @@ int ctl_device_delete(struct ctl_store *s, const char *tenant, const char *id,
 			 json_pack("{s:s}", "name", d.name), err);
 }
 
-int ctl_device_reap(struct ctl_store *s, int64_t when, unsigned int *n, struct ctl_error *err)
+/* A page of the ephemeral ones: collected first, as each of them is changed or deleted. */
+struct page {
+	char ids[PAGE][CTL_ID_LEN];
+	bool away[PAGE];
+	unsigned int n;
+};
+
+static int read_page(struct ctl_store *s, int64_t since, const char *after, struct page *page)
 {
 	struct ctl_db *db = ctl_store_db(s);
-	char ids[REAP_AT_ONCE][CTL_ID_LEN];
-	struct sqlite3_stmt *q = ctl_db_query(
-		db,
-		"SELECT id FROM device WHERE ephemeral AND ifnull(last_seen, created) < ? LIMIT ?",
-		"ii", when, (int64_t)REAP_AT_ONCE);
-	unsigned int found = 0;
+	struct sqlite3_stmt *q =
+		ctl_db_query(db,
+			     "SELECT id, ifnull(last_seen, created) < ? FROM device"
+			     " WHERE ephemeral AND id > ? ORDER BY id LIMIT ?",
+			     "iti", since, after, (int64_t)PAGE);
 	int got;
 
-	while ((got = ctl_db_step(db, q)) == 1 && found < REAP_AT_ONCE)
-		ctl_db_copy(q, 0, ids[found++], CTL_ID_LEN);
-	ctl_db_done(q);
-	*n = found;
-	if (got < 0)
-		return ctl_fail_db(err, got, "device");
-	for (unsigned int i = 0; i < found; i++)
-		if (ctl_device_delete(s, NULL, ids[i], err))
+	page->n = 0;
+	while ((got = ctl_db_step(db, q)) == 1) {
+		ctl_db_copy(q, 0, page->ids[page->n], CTL_ID_LEN);
+		page->away[page->n++] = ctl_db_int(q, 1);
+	}
+	return got;
+}
+
+int ctl_device_reap(struct ctl_store *s, int64_t since,
+		    bool (*connected)(void *arg, const char *device), void *arg, unsigned int *n,
+		    struct ctl_error *err)
+{
+	char after[CTL_ID_LEN] = "";
+	struct page page;
+
+	*n = 0;
+	do {
+		if (ctl_fail_db(err, read_page(s, since, after, &page), "device"))
 			return -1;
+		for (unsigned int i = 0; i < page.n; i++) {
+			if (connected(arg, page.ids[i])) {
+				if (ctl_device_seen(s, page.ids[i], err))
+					return -1;
+			} else if (page.away[i]) {
+				if (ctl_device_delete(s, NULL, page.ids[i], err))
+					return -1;
+				++*n;
+			}
+			snprintf(after, sizeof(after), "%s", page.ids[i]);
+		}
+	} while (page.n == PAGE);
 	return 0;
 }

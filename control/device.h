@@ -41,7 +41,10 @@ int ctl_device_seen(struct ctl_store *s, const char *id, struct ctl_error *err);
 /* With its peers, whose addresses are held back, its groups, and the relay that it is. */
 int ctl_device_delete(struct ctl_store *s, const char *tenant, const char *id,
 		      struct ctl_error *err);
-/* Deletes ephemeral devices that were last seen before `when`, at most 100; *n of them. */
-int ctl_device_reap(struct ctl_store *s, int64_t when, unsigned int *n, struct ctl_error *err);
+/* Of the ephemeral devices, those that are connected are seen, and others that were not seen since
+ * then are deleted; *n of them. */
+int ctl_device_reap(struct ctl_store *s, int64_t since,
+		    bool (*connected)(void *arg, const char *device), void *arg, unsigned int *n,
+		    struct ctl_error *err);
 
 #endif

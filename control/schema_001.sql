@@ -88,6 +88,8 @@ CREATE TABLE device (
 	UNIQUE (tenant, name)
 ) STRICT;
 
+CREATE INDEX device_ephemeral ON device (id) WHERE ephemeral;
+
 CREATE TABLE group_member (
 	device_group TEXT NOT NULL REFERENCES device_group (id) ON DELETE CASCADE,
 	device TEXT NOT NULL REFERENCES device (id) ON DELETE CASCADE,

@@ -244,6 +244,11 @@ static void test_a_relay_joins(void **state)
 
 /* --- devices --- */
 
+static bool is_connected(void *arg, const char *device)
+{
+	return arg && !strcmp(arg, device);
+}
+
 static bool count_devices(void *arg, const struct ctl_device *d)
 {
 	(void)d;
@@ -271,7 +276,13 @@ static void test_devices_end(void **state)
 	assert_int_equal(ctl_peer_key(s, office.id, d.id, wg, 0, &peer, &err), 0);
 	clock_ms += 10000;
 	assert_int_equal(ctl_device_seen(s, e.id, &err), 0);
-	assert_int_equal(ctl_device_reap(s, clock_ms, &reaped, &err), 0);
+	assert_int_equal(ctl_device_reap(s, clock_ms, is_connected, d.id, &reaped, &err), 0);
+	assert_int_equal(reaped, 0); /* the one is connected, the other was seen just now */
+	assert_int_equal(ctl_device_get(s, NULL, d.id, &d, &err), 0);
+	assert_int_equal(d.last_seen, clock_ms);
+	clock_ms += 10000;
+	assert_int_equal(ctl_device_seen(s, e.id, &err), 0);
+	assert_int_equal(ctl_device_reap(s, clock_ms, is_connected, NULL, &reaped, &err), 0);
 	assert_int_equal(reaped, 1);
 	assert_int_equal(ctl_device_get(s, NULL, d.id, &d, &err), -1);
 	assert_int_equal(ctl_device_get(s, "evil", e.id, &d, &err), -1);
@@ -283,6 +294,30 @@ static void test_devices_end(void **state)
 	assert_int_equal(found, 0);
 	assert_int_equal(ctl_device_list(s, "acme", "", 10, count_devices, &found, &err), 0);
 	assert_int_equal(found, 1);
+}
+
+static void test_many_devices_end(void **state)
+{
+	struct ctl_auth_key_new in = {.kind = CTL_NODE, .ephemeral = true};
+	char secret[CTL_SECRET_LEN];
+	struct ctl_auth_key key;
+	struct ctl_device d, stays;
+	unsigned int reaped;
+	bool joined;
+
+	(void)state;
+	assert_int_equal(make_key(&in, &key, secret), 0);
+	for (int i = 0; i < 250; i++)
+		assert_int_equal(join("e", secret, &d, &joined), 0);
+	in.ephemeral = false;
+	assert_int_equal(make_key(&in, &key, secret), 0);
+	assert_int_equal(join("e", secret, &stays, &joined), 0);
+	clock_ms += 10000;
+	assert_int_equal(ctl_device_reap(s, clock_ms, is_connected, d.id, &reaped, &err), 0);
+	assert_int_equal(reaped, 249);
+	assert_int_equal(count("SELECT count(*) FROM device"), 2);
+	assert_int_equal(ctl_device_get(s, NULL, d.id, &d, &err), 0);
+	assert_int_equal(ctl_device_get(s, NULL, stays.id, &stays, &err), 0);
 }
 
 static void test_kinds(void **state)
@@ -299,10 +334,15 @@ static void test_kinds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_secrets),	CASE(test_limits),
-		CASE(test_bad_keys),	CASE(test_a_node_joins),
-		CASE(test_names),	CASE(test_a_relay_joins),
-		CASE(test_devices_end), cmocka_unit_test(test_kinds),
+		CASE(test_secrets),
+		CASE(test_limits),
+		CASE(test_bad_keys),
+		CASE(test_a_node_joins),
+		CASE(test_names),
+		CASE(test_a_relay_joins),
+		CASE(test_devices_end),
+		CASE(test_many_devices_end),
+		cmocka_unit_test(test_kinds),
 	};
 
 	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

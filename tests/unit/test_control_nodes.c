@@ -17,6 +17,7 @@
 #include "control/nodes.h"
 #include "control/nodes_reports.h"
 #include "control/policy.h"
+#include "control/reaper.h"
 #include "control/relay.h"
 #include "crypto.h"
 #include "ncp_client.h"
@@ -491,6 +492,40 @@ static void test_a_removed_device(void **state)
 	agent_end(&a);
 }
 
+static bool there(const char *device)
+{
+	struct ctl_device d;
+
+	return !ctl_device_get(s, NULL, device, &d, &err);
+}
+
+static void test_ephemeral_devices(void **state)
+{
+	const int64_t away_ms = 500;
+	char secret[CTL_SECRET_LEN], stays[CTL_ID_LEN], goes[CTL_ID_LEN];
+	uint64_t start = tp_now();
+	struct ctl_reaper *reaper;
+	struct agent a, b;
+
+	(void)state;
+	make_key(CTL_NODE, NULL, secret);
+	agent_init(&a, "a", TP_NCP_NODE, secret);
+	agent_init(&b, "b", TP_NCP_NODE, secret);
+	AWAIT(network_of(&a) && network_of(&b));
+	strcpy(stays, device_of(&a));
+	strcpy(goes, device_of(&b));
+	/* Both were last seen long ago: before control started. */
+	DO(ctl_db_run(ctl_store_db(s), "UPDATE device SET ephemeral = 1, last_seen = 0", "") != 2);
+	agent_end(&b);
+	assert_int_equal(ctl_reaper_new(&reaper, base, s, nodes, away_ms), 0);
+	AWAIT(!there(goes));
+	assert_true(tp_now() - start >= TP_MS(away_ms));
+	AWAIT(tp_now() - start >= 3 * TP_MS(away_ms));
+	assert_true(there(stays));
+	ctl_reaper_free(reaper);
+	agent_end(&a);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int main(void)
@@ -503,6 +538,7 @@ int main(void)
 		CASE(test_addresses_wait_for_the_gateway),
 		CASE(test_reports),
 		CASE(test_a_removed_device),
+		CASE(test_ephemeral_devices),
 	};
 
 	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
