@@ -72,8 +72,10 @@ static json_t *snapshot(const struct node *n, uint64_t revision)
 
 static void say_error(struct node *n, const char *code, const char *text)
 {
-	tp_ncp_session_close(n->session, json_pack("{s:s,s:s,s:s}", "type", "error", "code", code,
-						   "message", text));
+	json_t *last = json_pack("{s:s,s:s,s:s}", "type", "error", "code", code, "message", text);
+
+	tp_ncp_session_close(n->session, last);
+	json_decref(last);
 }
 
 /* A whole view, whatever it had. */
@@ -406,6 +408,20 @@ static const struct tp_ncp_session_ops session_ops = {
 	.closed = on_closed,
 };
 
+/* Those who connect and say nothing must not keep others out. */
+static void drop_oldest_anonymous(struct ctl_nodes *nodes)
+{
+	struct node *n, *oldest = NULL;
+
+	LIST_FOREACH (n, &nodes->list, entry) /* the newest first */
+		if (!n->known)
+			oldest = n;
+	if (!oldest)
+		return;
+	tp_ncp_session_free(oldest->session);
+	node_free(oldest);
+}
+
 static void on_connection(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 			  int len, void *arg)
 {
@@ -416,9 +432,9 @@ static void on_connection(struct evconnlistener *l, evutil_socket_t fd, struct s
 	(void)l;
 	(void)sa;
 	(void)len;
-	bev = nodes->n_anonymous < ANONYMOUS_MAX
-		      ? bufferevent_socket_new(nodes->base, fd, BEV_OPT_CLOSE_ON_FREE)
-		      : NULL;
+	if (nodes->n_anonymous >= ANONYMOUS_MAX)
+		drop_oldest_anonymous(nodes);
+	bev = bufferevent_socket_new(nodes->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	n = bev ? calloc(1, sizeof(*n)) : NULL;
 	if (!n) {
 		if (bev)

@@ -125,6 +125,8 @@ json_t *gw_command_status(struct gw_daemon *d)
 	json_object_update(out, devices);
 	json_decref(devices);
 	json_object_set_new(out, "policy", policy_json(d));
+	if (d->member)
+		json_object_set_new(out, "control", tp_member_report(d->member));
 	json_object_set_new(out, "uptime_s",
 			    json_integer((json_int_t)((tp_now() - d->started) / TP_NS_PER_SEC)));
 	json_object_set_new(out, "flows", json_integer(gw_sweeper_stats(d->sweeper)->flows));

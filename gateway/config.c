@@ -18,11 +18,12 @@
 #define NUMBER(type, member, low, high) \
 	AT(type, member), .size = sizeof(((struct type *)0)->member), .min = (low), .max = (high)
 
-#define NAME_MAX_LEN 63
-#define SOCKET_MAX   107 /* sun_path */
-#define FLOWS_MAX    16000000
-#define DAY	     86400
-#define PORTS_MAX    65536
+#define NAME_MAX_LEN	63
+#define JOINED_NAME_MAX 191 /* a name and its network's, as the control plane joins them */
+#define SOCKET_MAX	107 /* sun_path */
+#define FLOWS_MAX	16000000
+#define DAY		86400
+#define PORTS_MAX	65536
 
 static const char *const attach_names[] = {
 	[GW_ATTACH_NATIVE] = "native",
@@ -47,13 +48,23 @@ static const char *const filtering_names[] = {
 
 static const char *const verdict_names[] = {[GW_DENY] = "deny", [GW_ALLOW] = "allow", NULL};
 
+static const char *check_server(const void *member)
+{
+	uint16_t port;
+	char *host;
+	int err = tp_member_server(*(char *const *)member, &host, &port);
+
+	free(host);
+	return err ? "must be host:port" : NULL;
+}
+
 /* --- tables, inner ones first ---------------------------------------------------------------- */
 
 static const struct tp_config_field peer_fields[] = {
 	{.name = "name",
 	 .type = TP_CONFIG_STRING,
 	 AT(gw_config_peer, name),
-	 .max = NAME_MAX_LEN,
+	 .max = JOINED_NAME_MAX,
 	 .required = true,
 	 .check = tp_config_check_name,
 	 .help = "Name of the peer in rules and in output. "
@@ -294,7 +305,7 @@ static const struct tp_config_field rule_fields[] = {
 	{.name = "name",
 	 .type = TP_CONFIG_STRING,
 	 AT(gw_config_rule, name),
-	 .max = NAME_MAX_LEN,
+	 .max = JOINED_NAME_MAX,
 	 .required = true,
 	 .check = tp_config_check_name,
 	 .help = "Name of the rule in counters and in output, unique in the file."},
@@ -368,7 +379,40 @@ static const struct tp_config_field acl_fields[] = {
 
 static const struct tp_config_table acl_table = {.fields = acl_fields, .n = COUNT_OF(acl_fields)};
 
+static const struct tp_config_field control_fields[] = {
+	{.name = "server",
+	 .type = TP_CONFIG_STRING,
+	 AT(gw_config, control.server),
+	 .check = check_server,
+	 .frozen = true,
+	 .help = "Host and TCP port of turnpike-control's ncp_listen."},
+	{.name = "public_key",
+	 .type = TP_CONFIG_KEY,
+	 AT(gw_config, control.public_key),
+	 .frozen = true,
+	 .help = "The key that it answers with; turnpike control daemon prints it."},
+	{.name = "auth_key_file",
+	 .type = TP_CONFIG_PATH,
+	 AT(gw_config, control.auth_key_file),
+	 .frozen = true,
+	 .help = "File with the auth key to join by, readable by its owner only. "
+		 "Not needed any more once the gateway has joined."},
+};
+
+static const struct tp_config_table control_table = {
+	.fields = control_fields,
+	.n = COUNT_OF(control_fields),
+};
+
 static const struct tp_config_field fields[] = {
+	{.name = "control",
+	 .type = TP_CONFIG_GROUP,
+	 .table = &control_table,
+	 .help = "The control plane that says what networks the gateway is in: overlays, "
+		 "egress.subnets and acl come from there, and must not be in the file. What it "
+		 "said last is kept in state_dir, so that a gateway that starts without it goes "
+		 "on with that. In another network, or in one less, the daemon ends with status "
+		 "75, for its supervisor to start it again."},
 	{.name = "overlays",
 	 .type = TP_CONFIG_GROUPS,
 	 LIST(gw_config, overlays),
@@ -443,10 +487,11 @@ static const struct tp_config_table table = {
 
 /* --- what gateway/config.h promises ---------------------------------------------------------- */
 
-int gw_config_load(const char *path, struct gw_config **out, FILE *errors)
+int gw_config_load(const char *path, struct gw_config **out, const struct json_t *more,
+		   FILE *errors)
 {
 	void *config;
-	int err = tp_config_load(path, &table, gw_config_validate, &config, errors);
+	int err = tp_config_load_with(path, more, &table, gw_config_validate, &config, errors);
 
 	*out = config;
 	return err;

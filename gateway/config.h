@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "addr.h"
+#include "member.h"
 #include "messages.h"
 
 enum gw_attach { GW_ATTACH_NATIVE, GW_ATTACH_GENERIC, GW_ATTACH_OFF };
@@ -79,6 +80,7 @@ struct gw_config_acl {
 };
 
 struct gw_config {
+	struct tp_member_settings control; /* server NULL: the file has all there is */
 	struct gw_config_overlay *overlays;
 	size_t n_overlays;
 	enum gw_attach attach; /* of the first line, XDP on the uplinks */
@@ -93,8 +95,9 @@ struct gw_config {
 };
 
 /* As relay/config.h: 0 with a new config in *out, or -errno with all problems written to `errors`.
- * Key files are not read. */
-int gw_config_load(const char *path, struct gw_config **out, FILE *errors);
+ * Key files are not read. `more`: settings that the control plane has, or NULL. */
+int gw_config_load(const char *path, struct gw_config **out, const struct json_t *more,
+		   FILE *errors);
 int gw_config_parse(const char *name, const char *text, size_t len, struct gw_config **out,
 		    FILE *errors);
 void gw_config_free(struct gw_config *c);

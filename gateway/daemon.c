@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "control.h"
 #include "gateway/commands.h"
+#include "gateway/membership.h"
 #include "gateway/metrics_page.h"
 #include "gateway/ports.h"
 #include "gateway/ruleset.h"
@@ -135,12 +136,12 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 /* --- reloading ------------------------------------------------------------------------------ */
 
 /* The file's errors, each as a line of the log. */
-static int load_config(const char *path, struct gw_config **out)
+static int load_config(const char *path, struct gw_config **out, const json_t *settings)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *errors = open_memstream(&text, &size);
-	int err = errors ? gw_config_load(path, out, errors) : -ENOMEM;
+	int err = errors ? gw_config_load(path, out, settings, errors) : -ENOMEM;
 
 	if (errors)
 		fclose(errors);
@@ -186,22 +187,45 @@ static int apply(struct gw_daemon *d, const struct gw_config *fresh)
 	return err;
 }
 
-int gw_daemon_reload(struct gw_daemon *d)
+static int reload(struct gw_daemon *d, const json_t *settings)
 {
 	struct gw_config *fresh;
-	int err = load_config(d->options->config_path, &fresh);
+	int err = load_config(d->options->config_path, &fresh, settings);
 
 	err = err ?: check_frozen(d, fresh) ?: apply(d, fresh);
 	if (err) {
-		tp_err("reload refused, nothing has changed");
 		gw_config_free(fresh);
 		return err;
 	}
 	gw_config_free(d->config);
 	d->config = fresh;
 	gw_state_save(&d->state);
+	return 0;
+}
+
+int gw_daemon_reload(struct gw_daemon *d)
+{
+	int err = reload(d, d->settings);
+
+	if (err) {
+		tp_err("reload refused, nothing has changed");
+		return err;
+	}
 	gw_blocks_reopen(d->blocks);
 	tp_info("reloaded %s", d->options->config_path);
+	return 0;
+}
+
+int gw_daemon_take_settings(struct gw_daemon *d, json_t *settings)
+{
+	int err = reload(d, settings);
+
+	if (err) {
+		json_decref(settings);
+		return err;
+	}
+	json_decref(d->settings);
+	d->settings = settings;
 	return 0;
 }
 
@@ -379,6 +403,7 @@ static int daemon_open(struct gw_daemon *d)
 	err = err ?: open_kernel_side(d);
 	err = err ?: start_events(d);
 	err = err ?: open_services(d);
+	err = err ?: gw_membership_start(&d->member, d);
 	return err ?: drop_privileges(d);
 }
 
@@ -396,6 +421,7 @@ static void detach(struct gw_daemon *d)
 
 static void daemon_close(struct gw_daemon *d)
 {
+	tp_member_free(d->member);
 	tp_metrics_server_free(d->metrics);
 	tp_control_free(d->control);
 	for (unsigned int i = 0; i < 3; i++)
@@ -419,6 +445,7 @@ static void daemon_close(struct gw_daemon *d)
 		event_base_free(d->base);
 	gw_state_fini(&d->state);
 	gw_config_free(d->config);
+	json_decref(d->settings);
 }
 
 int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *config)
@@ -437,6 +464,7 @@ int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *con
 	d.detach = d.detach || options->detach_on_exit;
 	if (!d.detach)
 		tp_info("stopping; flows go on (`turnpike gateway detach` ends them)");
+	err = d.restart ? -ERESTART : 0;
 out:
 	daemon_close(&d);
 	return err;

@@ -17,6 +17,7 @@
 
 struct gw_daemon_options {
 	const char *config_path;
+	const struct json_t *saved; /* what the control plane said last; NULL: nothing */
 	bool detach_on_exit;
 };
 
@@ -35,6 +36,9 @@ struct gw_daemon {
 	struct gw_datapath_policy *published;
 	double compile_ms; /* that the policy took, publishing included */
 	struct tp_control *control;
+	struct tp_member *member; /* NULL: the config is all its own */
+	struct json_t *settings;  /* the control plane's, in force; NULL likewise */
+	bool restart;		  /* is what the end is for */
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *slow_tick;
 	unsigned int slow_ticks;
@@ -43,11 +47,14 @@ struct gw_daemon {
 	bool ready;
 };
 
-/* Runs until SIGTERM or SIGINT (0), or fails to start (-errno, logged). Takes the config over. */
+/* Runs until SIGTERM or SIGINT (0), until it should be started again (-ERESTART), or fails to start
+ * (-errno, logged). Takes the config over. */
 int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *config);
 
 /* Rereads the config file. 0, or -errno with nothing changed and the reason logged. */
 int gw_daemon_reload(struct gw_daemon *d);
+/* The same with these settings from the control plane, which are taken over. */
+int gw_daemon_take_settings(struct gw_daemon *d, struct json_t *settings);
 /* Ends the event loop; with `detach`, everything is taken off the devices on the way out, and all
  * pins are removed. */
 void gw_daemon_stop(struct gw_daemon *d, bool detach);

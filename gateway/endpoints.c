@@ -98,8 +98,8 @@ static bool is_reachable(const struct evutil_addrinfo *ai)
 	return reachable;
 }
 
-/* Of several the one in use, if it is still among them; else IPv6 comes before IPv4 (RFC 6724) where
- * there is a route, and the first of all where there is none. */
+/* Of several the one in use, if it is still among them; else IPv6 comes before IPv4 (RFC 6724)
+ * where there is a route, and the first of all where there is none. */
 static int choose(const struct endpoint *p, const struct evutil_addrinfo *list,
 		  struct tp_endpoint *out)
 {
@@ -189,8 +189,8 @@ static struct evdns_base *resolver(struct gw_endpoints *e)
 	e->dns = evdns_base_new(e->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 	if (!e->dns)
 		return NULL;
-	evdns_base_resolv_conf_parse(e->dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS |
-				     DNS_OPTION_MISC, RESOLV_CONF);
+	evdns_base_resolv_conf_parse(
+		e->dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC, RESOLV_CONF);
 	evdns_base_load_hosts(e->dns, HOSTS);
 	return e->dns;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* turnpike-gateway: options, then daemon.c. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "log.h"
 #include "gateway/config.h"
 #include "gateway/daemon.h"
+#include "gateway/membership.h"
 #include "gateway/ruleset.h"
 
 #define CONFIG_PATH "/etc/turnpike/gateway.conf"
@@ -50,23 +52,47 @@ static int check_config(const struct gw_config *config, const char *path)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run(const struct gw_daemon_options *options, bool check)
+/* A gateway that no control plane has put into a network yet has nothing to open. */
+static int join_first(struct gw_daemon_options *options, struct gw_config **config, json_t **saved)
+{
+	int err;
+
+	if (!(*config)->control.server || (*config)->n_overlays)
+		return 0;
+	err = gw_membership_join(*config);
+	gw_config_free(*config);
+	*config = NULL;
+	json_decref(*saved);
+	*saved = NULL;
+	err = err ?: gw_membership_load(options->config_path, config, saved, stderr);
+	return err;
+}
+
+static int start(struct gw_daemon_options *options, struct gw_config *config, json_t **saved)
+{
+	int err = tp_crypto_init() ?: join_first(options, &config, saved);
+
+	options->saved = *saved;
+	if (!err)
+		return gw_daemon_run(options, config);
+	gw_config_free(config);
+	return err == -ECANCELED ? 0 : err;
+}
+
+static int run(struct gw_daemon_options *options, bool check)
 {
 	struct gw_config *config;
-	int err = gw_config_load(options->config_path, &config, stderr);
+	json_t *saved;
+	int err = gw_membership_load(options->config_path, &config, &saved, stderr);
 
-	if (err)
-		return EXIT_FAILURE;
-	if (check) {
+	if (!err && check) {
 		err = check_config(config, options->config_path);
 		gw_config_free(config);
-		return err;
+	} else if (!err) {
+		err = start(options, config, &saved);
 	}
-	if (tp_crypto_init()) {
-		gw_config_free(config);
-		return EXIT_FAILURE;
-	}
-	return gw_daemon_run(options, config) ? EXIT_FAILURE : EXIT_SUCCESS;
+	json_decref(saved);
+	return err == -ERESTART ? GW_RESTART : err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -118,6 +118,31 @@ void gw_overlays_restore(struct gw_overlays *all)
 	}
 }
 
+void gw_overlays_delete(struct gw_overlays *all, const char *device)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct overlay *o = &all->overlays[i];
+
+		if (!o->device || strcmp(o->name, device))
+			continue;
+		tp_wireguard_delete(o->device);
+		o->device = NULL;
+		json_object_del(all->state->wireguard, device);
+		gw_state_save(all->state);
+	}
+}
+
+uint16_t gw_overlays_port(struct gw_overlays *all, const char *device)
+{
+	uint16_t port = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->overlays[i].device && !strcmp(all->overlays[i].name, device) &&
+		    tp_wireguard_stats(all->overlays[i].device, &port, ignore_peer, NULL))
+			port = 0;
+	return port;
+}
+
 /* --- endpoints that are names ---------------------------------------------------------------- */
 
 static void on_resolved(void *ctx)

@@ -38,6 +38,11 @@ const char *gw_overlays_backend(const struct gw_overlays *o, size_t overlay);
 int gw_overlays_stats(struct gw_overlays *o, size_t overlay, uint16_t *listen_port,
 		      tp_wireguard_stats_fn *fn, void *ctx);
 
+/* Deletes the device of this name: the daemon is about to end. */
+void gw_overlays_delete(struct gw_overlays *o, const char *device);
+/* The port that the device of this name listens at; 0: none, or not known. */
+uint16_t gw_overlays_port(struct gw_overlays *o, const char *device);
+
 /* Host names among the endpoints, and what they are. */
 const struct gw_endpoints *gw_overlays_endpoints(const struct gw_overlays *o);
 

@@ -2,6 +2,7 @@
 #include "member.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #define DOCUMENT     "control.json"
 #define DEVICE_KEY   "device.key"
 #define AUTH_KEY_MAX 128
+#define RETRY_S	     30 /* until what could not be put in force is tried again */
 #define NAME_PRESET  "node"
 
 struct tp_member {
@@ -27,8 +29,9 @@ struct tp_member {
 	const struct tp_member_ops *ops;
 	void *arg;
 	struct tp_ncp_document doc; /* as told */
-	uint64_t applied;	    /* its revision that is in force */
-	char error[TP_MEMBER_WHY];  /* of the connection or the latest apply; "": none */
+	struct event *retry;
+	uint64_t applied;	   /* its revision that is in force */
+	char error[TP_MEMBER_WHY]; /* of the connection or the latest apply; "": none */
 };
 
 /* --- files --- */
@@ -192,6 +195,7 @@ static void apply(struct tp_member *m)
 	struct tp_ncp_view view;
 	int err = tp_ncp_document_view(&m->doc, &view);
 
+	evtimer_del(m->retry);
 	m->error[0] = '\0';
 	if (!err) {
 		err = m->ops->apply(m->arg, &view, m->error);
@@ -201,11 +205,20 @@ static void apply(struct tp_member *m)
 		tp_err("revision %llu of the control plane is not in force: %s",
 		       (unsigned long long)m->doc.revision,
 		       m->error[0] ? m->error : strerror(-err));
+		evtimer_add(m->retry, &(struct timeval){.tv_sec = RETRY_S});
 	} else {
 		m->applied = m->doc.revision;
 		save(m);
 	}
 	acknowledge(m, err);
+}
+
+/* The device that was missing may be there now. */
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	apply(arg);
 }
 
 static void take(struct tp_member *m, const json_t *msg)
@@ -380,7 +393,8 @@ int tp_member_new(struct tp_member **out, struct event_base *base,
 		m->arg = arg;
 		m->state_dir = strdup(state_dir);
 		m->server = strdup(settings->server);
-		err = m->state_dir && m->server ? 0 : -ENOMEM;
+		m->retry = evtimer_new(base, on_retry, m);
+		err = m->state_dir && m->server && m->retry ? 0 : -ENOMEM;
 	}
 	if (!err && saved)
 		err = tp_ncp_document_apply(&m->doc, saved, NULL);
@@ -401,6 +415,8 @@ void tp_member_free(struct tp_member *m)
 		return;
 	if (m->client)
 		tp_ncp_client_free(m->client);
+	if (m->retry)
+		event_free(m->retry);
 	tp_ncp_document_fini(&m->doc);
 	free(m->state_dir);
 	free(m->server);

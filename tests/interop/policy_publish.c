@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 	struct gw_config *config = NULL;
 	int err = argc != 2 || !skel;
 
-	err = err ?: gw_config_load(argv[1], &config, stderr);
+	err = err ?: gw_config_load(argv[1], &config, NULL, stderr);
 	err = err ?: gw_ruleset_compile(config, NULL, NULL, 0, argv[1], &t, stderr);
 	err = err ?: publish(skel, t);
 	gw_policy_free(t);

@@ -86,7 +86,7 @@ static void the_example(void **state)
 	struct gw_config *c;
 
 	(void)state;
-	assert_int_equal(gw_config_load("configs/gateway.conf", &c, stderr), 0);
+	assert_int_equal(gw_config_load("configs/gateway.conf", &c, NULL, stderr), 0);
 	assert_int_equal(gw_ruleset_compile(c, NULL, NULL, 0, "gateway.conf", &policy, stderr), 0);
 	assert_int_equal(gw_policy_rules(policy), 2);
 	gw_policy_free(policy);

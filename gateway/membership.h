@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The gateway as a member of a control plane, which says what networks it is in, who its peers are
+ * and what the policy is: the same settings that a file would have, put in force by the same
+ * reload.
+ *
+ * Which overlays there are is fixed while the daemon runs. So a gateway joins before it opens
+ * anything else, and when it is put into another network, or taken out of one, it ends with
+ * GW_RESTART for its supervisor; a restart loses no packet.
+ */
+#ifndef GATEWAY_MEMBERSHIP_H
+#define GATEWAY_MEMBERSHIP_H
+
+#include <stdio.h>
+
+#include "gateway/config.h"
+#include "member.h"
+
+#define GW_RESTART 75 /* exit status: EX_TEMPFAIL of sysexits.h */
+
+struct gw_daemon;
+
+/* The settings that a view stands for: overlays, egress.subnets, acl.rules. Makes the networks'
+ * WireGuard keys in state_dir. A new reference, NULL without memory or a key. */
+json_t *gw_membership_settings(const struct tp_ncp_view *view, const char *state_dir);
+
+/* gw_config_load(), with what the control plane said last when the file has a control block.
+ * *saved: that, a new reference, or NULL. */
+int gw_membership_load(const char *path, struct gw_config **out, json_t **saved, FILE *errors);
+/* Joins, and waits until there is a network to be in, or for SIGTERM (-ECANCELED). */
+int gw_membership_join(const struct gw_config *config);
+
+/* Before privileges are dropped. Without a control block *out is NULL. */
+int gw_membership_start(struct tp_member **out, struct gw_daemon *d);
+
+#endif
