@@ -321,7 +321,7 @@ static int take_line(struct evbuffer *in, char *buf, size_t size)
 	struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, &eol, EVBUFFER_EOL_CRLF);
 
 	if (end.pos < 0)
-		return evbuffer_get_length(in) >= size ? -EMSGSIZE : -EAGAIN;
+		return evbuffer_get_length(in) > size ? -EMSGSIZE : -EAGAIN; /* a CR may be in */
 	if ((size_t)end.pos >= size)
 		return -EMSGSIZE;
 	evbuffer_remove(in, buf, (size_t)end.pos);
