@@ -8,52 +8,44 @@
 
 #include "control/address.h"
 #include "control/device.h"
-#include "control/network.h"
-#include "control/relay.h"
+#include "control/world.h"
 #include "crypto.h"
 
-#define PEERS_MAX 65536
 #define RELAYS	  3  /* that a file registers with: one is down at times, and files don't change */
 #define KEEPALIVE 25 /* of a relay's own peer: mandatory, and needless on the others */
 
 /* A file being written. */
 struct file {
 	FILE *out;
-	const struct ctl_peer *self;
-	const struct ctl_network *network;
-	struct ctl_relay relays[RELAYS];
+	const struct ctl_world *world;
+	const struct ctl_member *self;
+	const struct ctl_relay *relays[RELAYS];
 	size_t n_relays;
 	const struct ctl_relay *chosen; /* for the peers that have no endpoint of their own */
 };
 
 /* --- relays --------------------------------------------------------------------------------- */
 
-static bool usable(const struct ctl_relay *r)
-{
-	return r->has_key && strcmp(r->endpoints, "[]") != 0;
-}
-
 /* One that drains is taken only when the peer is pinned to it. */
-static bool add_relay(void *arg, const struct ctl_relay *r)
+static void choose_relays(struct file *f)
 {
-	struct file *f = arg;
-	bool pinned = !strcmp(r->id, f->self->relay);
+	const char *pinned = f->self->peer.relay;
 
-	if (!usable(r) || (r->draining && !pinned))
-		return true;
-	if (f->n_relays < RELAYS)
-		f->relays[f->n_relays++] = *r;
-	else if (pinned)
-		f->relays[RELAYS - 1] = *r;
-	return true;
-}
+	for (size_t i = 0; i < f->world->n_relays; i++) {
+		const struct ctl_relay *r = &f->world->relays[i];
+		bool mine = !strcmp(r->id, pinned);
 
-static void choose_relay(struct file *f)
-{
-	f->chosen = f->n_relays ? &f->relays[0] : NULL;
-	for (size_t i = 0; i < f->n_relays; i++)
-		if (!strcmp(f->relays[i].id, f->self->relay))
-			f->chosen = &f->relays[i];
+		if (r->draining && !mine)
+			continue;
+		if (mine)
+			f->chosen = r;
+		if (f->n_relays < RELAYS)
+			f->relays[f->n_relays++] = r;
+		else if (mine)
+			f->relays[RELAYS - 1] = r;
+	}
+	if (!f->chosen && f->n_relays)
+		f->chosen = f->relays[0];
 }
 
 /* Its first, which is its best. */
@@ -87,85 +79,79 @@ static void print_relay(const struct file *f, const struct ctl_relay *r)
 
 /* --- peers ---------------------------------------------------------------------------------- */
 
-static void print_allowed(const struct file *f, const struct ctl_peer *p)
+static void print_allowed(const struct file *f, const struct ctl_member *m)
 {
-	json_t *subnets = p->is_egress ? json_loads(p->egress_subnets, 0, NULL) : NULL, *subnet;
 	char ip[CTL_IP_LEN];
+	json_t *subnet;
 	size_t i;
 
-	ctl_ip_format(p->ip, ip);
+	ctl_ip_format(m->peer.ip, ip);
 	fprintf(f->out, "AllowedIPs = %s/32", ip);
-	json_array_foreach(subnets, i, subnet) fprintf(f->out, ", %s", json_string_value(subnet));
+	if (m->peer.is_egress)
+		json_array_foreach(m->subnets, i, subnet)
+			fprintf(f->out, ", %s", json_string_value(subnet));
 	fputc('\n', f->out);
-	json_decref(subnets);
 }
 
-static bool print_peer(void *arg, const struct ctl_peer *p)
+static void print_peer(const struct file *f, const struct ctl_member *m)
 {
-	struct file *f = arg;
+	const struct ctl_peer *p = &m->peer;
 	bool direct = p->endpoint_declared && *p->endpoint;
 
-	if (!p->ip || !strcmp(p->id, f->self->id))
-		return true;
 	fprintf(f->out, "\n# %s\n[Peer]\n", p->device_name);
 	print_key(f->out, p->public_key);
 	if (direct)
 		fprintf(f->out, "Endpoint = %s\n", p->endpoint);
 	else if (f->chosen)
 		print_endpoint(f->out, f->chosen);
-	print_allowed(f, p);
-	if (direct && f->network->keepalive)
-		fprintf(f->out, "PersistentKeepalive = %d\n", f->network->keepalive);
-	return true;
+	print_allowed(f, m);
+	if (direct && f->world->network.keepalive)
+		fprintf(f->out, "PersistentKeepalive = %d\n", f->world->network.keepalive);
 }
 
 static void print_interface(const struct file *f)
 {
+	const struct ctl_network *n = &f->world->network;
 	char ip[CTL_IP_LEN];
 
-	ctl_ip_format(f->self->ip, ip);
+	ctl_ip_format(f->self->peer.ip, ip);
 	fprintf(f->out, "# %s in network %s\n[Interface]\nPrivateKey = %s\nAddress = %s/%u\n",
-		f->self->device_name, f->network->name, CTL_STOCK_PRIVATE_KEY, ip,
-		f->network->bits);
-	if (*f->network->dns)
-		fprintf(f->out, "DNS = %s\n", f->network->dns);
+		f->self->peer.device_name, n->name, CTL_STOCK_PRIVATE_KEY, ip, n->bits);
+	if (*n->dns)
+		fprintf(f->out, "DNS = %s\n", n->dns);
 }
 
 /* --- the whole file ------------------------------------------------------------------------- */
 
-static int write_file(struct ctl_store *s, struct file *f, struct ctl_error *err)
+static void print_file(struct file *f)
 {
-	if (ctl_relay_of_network(s, f->network->id, add_relay, f, err))
-		return -1;
-	choose_relay(f);
+	choose_relays(f);
 	print_interface(f);
 	for (size_t i = 0; i < f->n_relays; i++)
-		print_relay(f, &f->relays[i]);
-	return ctl_peer_list(s, NULL, f->network->id, NULL, "", PEERS_MAX, print_peer, f, err);
+		print_relay(f, f->relays[i]);
+	for (size_t i = 0; i < f->world->n_members; i++) {
+		const struct ctl_member *m = &f->world->members[i];
+
+		if (m != f->self && ctl_world_admits(f->world, f->self->class, m->class))
+			print_peer(f, m);
+	}
 }
 
-static int make_file(struct ctl_store *s, const struct ctl_peer *self, char **text,
-		     struct ctl_error *err)
+/* NULL without memory. */
+static char *make_file(const struct ctl_world *w, const struct ctl_member *self)
 {
-	struct ctl_network network;
-	struct file f = {.self = self, .network = &network};
+	struct file f = {.world = w, .self = self};
+	char *text = NULL;
 	size_t size;
-	int result;
 
-	*text = NULL;
-	if (ctl_network_get(s, NULL, self->network, &network, err))
-		return -1;
-	f.out = open_memstream(text, &size);
+	f.out = open_memstream(&text, &size);
 	if (!f.out)
-		return ctl_fail(err, CTL_INTERNAL, "out of memory");
-	result = write_file(s, &f, err);
-	if (fclose(f.out) && !result)
-		result = ctl_fail(err, CTL_INTERNAL, "out of memory");
-	if (result) {
-		free(*text);
-		*text = NULL;
-	}
-	return result;
+		return NULL;
+	print_file(&f);
+	if (!fclose(f.out))
+		return text;
+	free(text);
+	return NULL;
 }
 
 static void digest(const char *text, uint8_t out[32])
@@ -187,23 +173,37 @@ static int remember(struct ctl_store *s, const struct ctl_peer *p, const char *t
 	return ctl_fail_db(err, rc, "peer");
 }
 
+static int export(struct ctl_store *s, const struct ctl_world *w, const char *device, char **file,
+		  struct ctl_error *err)
+{
+	const struct ctl_member *self = ctl_world_member(w, device);
+
+	if (!self || self->peer.device_kind != CTL_STOCK)
+		return ctl_fail(err, CTL_FAILED_PRECONDITION, "the device is no stock peer");
+	*file = make_file(w, self);
+	return *file ? remember(s, &self->peer, *file, err)
+		     : ctl_fail(err, CTL_INTERNAL, "out of memory");
+}
+
 int ctl_stock_export(struct ctl_store *s, const char *tenant, const char *network,
 		     const char *device, char **file, struct ctl_error *err)
 {
 	struct ctl_peer p;
+	struct ctl_world w;
+	int result;
 
 	*file = NULL;
 	if (ctl_peer_get(s, tenant, network, device, &p, err))
 		return -1;
-	if (p.device_kind != CTL_STOCK || !p.ip)
-		return ctl_fail(err, CTL_FAILED_PRECONDITION, "%s is no stock peer", p.device_name);
-	if (make_file(s, &p, file, err))
-		return -1;
-	if (!remember(s, &p, *file, err))
-		return 0;
-	free(*file);
-	*file = NULL;
-	return -1;
+	result = ctl_world_load(&w, s, network, err);
+	if (!result)
+		result = export(s, &w, device, file, err);
+	ctl_world_free(&w);
+	if (result) {
+		free(*file);
+		*file = NULL;
+	}
+	return result;
 }
 
 /* --- stale ones ----------------------------------------------------------------------------- */
@@ -241,15 +241,36 @@ static int next_exported(struct ctl_store *s, const char *tenant, const char *ne
 	return ctl_fail_db(err, got, "peer");
 }
 
-/* 1 or 0, or -1. */
-static int is_stale(struct ctl_store *s, const struct exported *e, struct ctl_peer *p,
+/* The network that was looked at last stays loaded: peers of one often follow each other. */
+struct search {
+	struct ctl_store *s;
+	struct ctl_world world;
+	char network[CTL_ID_LEN]; /* that is loaded; "": none */
+};
+
+static int load(struct search *f, const char network[CTL_ID_LEN], struct ctl_error *err)
+{
+	if (!strcmp(f->network, network))
+		return 0;
+	if (*f->network)
+		ctl_world_free(&f->world);
+	memcpy(f->network, network, CTL_ID_LEN);
+	return ctl_world_load(&f->world, f->s, network, err);
+}
+
+/* 1 or 0, or -1; *self: the peer. */
+static int is_stale(struct search *f, const struct exported *e, const struct ctl_member **self,
 		    struct ctl_error *err)
 {
 	uint8_t hash[32];
 	char *text;
 
-	if (ctl_peer_get(s, NULL, e->network, e->device, p, err) || make_file(s, p, &text, err))
+	if (load(f, e->network, err))
 		return -1;
+	*self = ctl_world_member(&f->world, e->device);
+	text = *self ? make_file(&f->world, *self) : NULL;
+	if (!text)
+		return ctl_fail(err, CTL_INTERNAL, "no file could be made");
 	digest(text, hash);
 	free(text);
 	return memcmp(hash, e->digest, sizeof(hash)) != 0;
@@ -257,28 +278,52 @@ static int is_stale(struct ctl_store *s, const struct exported *e, struct ctl_pe
 
 #define BATCH 64
 
+struct sink {
+	bool (*fn)(void *arg, const struct ctl_peer *peer, uint64_t revision);
+	void *arg;
+	unsigned int limit; /* so many more */
+};
+
+/* Looks at one batch, *n long; moves `after` on. */
+static int search_batch(struct search *f, const struct exported *list, size_t n, struct sink *sink,
+			char after[CTL_ID_LEN], struct ctl_error *err)
+{
+	const struct ctl_member *self;
+
+	for (size_t i = 0; i < n && sink->limit; i++) {
+		int stale = is_stale(f, &list[i], &self, err);
+
+		if (stale < 0)
+			return -1;
+		memcpy(after, self->peer.id, CTL_ID_LEN);
+		if (!stale)
+			continue;
+		sink->limit--;
+		if (!sink->fn(sink->arg, &self->peer, list[i].revision))
+			sink->limit = 0;
+	}
+	return 0;
+}
+
 int ctl_stock_stale(struct ctl_store *s, const char *tenant, const char *network, const char *after,
 		    unsigned int limit,
 		    bool (*fn)(void *arg, const struct ctl_peer *peer, uint64_t revision),
 		    void *arg, struct ctl_error *err)
 {
+	struct search f = {.s = s};
+	struct sink sink = {fn, arg, limit};
 	struct exported list[BATCH];
-	struct ctl_peer p = {0};
-	size_t n;
+	char from[CTL_ID_LEN];
+	size_t n = 0;
+	int result;
 
-	snprintf(p.id, sizeof(p.id), "%s", after);
+	snprintf(from, sizeof(from), "%s", after);
 	do {
-		if (next_exported(s, tenant, network, p.id, list, BATCH, &n, err))
-			return -1;
-		for (size_t i = 0; i < n && limit; i++) {
-			int stale = is_stale(s, &list[i], &p, err);
-
-			if (stale < 0)
-				return -1;
-			limit -= (unsigned int)stale;
-			if (stale && !fn(arg, &p, list[i].revision))
-				return 0;
-		}
-	} while (n == BATCH && limit);
-	return 0;
+		result = next_exported(s, tenant, network, from, list, BATCH, &n, err);
+		if (!result)
+			result = search_batch(&f, list, n, &sink, from, err);
+	} while (!result && n == BATCH && sink.limit);
+	if (*f.network)
+		ctl_world_free(&f.world);
+	return result;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Stock WireGuard peers: their file for wg-quick, which is all that they ever get. It names up to
- * three relays to register with, and every other peer: where that is directly if it was declared
- * public, else through a relay.
+ * three relays to register with, and every peer that the policy lets it talk to: where that is
+ * directly if it was declared public, else through a relay.
  */
 #ifndef CONTROL_STOCK_H
 #define CONTROL_STOCK_H

@@ -82,6 +82,11 @@ expect "policy apply" cli policy apply $LAB/web.json
 expect "policy delete" cli policy delete initial
 expect "allowed" cli policy test phone laptop tcp 443
 refuse "denied" cli policy test laptop phone tcp 443
+peers_of() { # NAME
+	cli peer export "$1" | sed -n 's/^# //p' | tail -n +2 | paste -sd ' '
+}
+equal "a file names those that a rule lets its peer talk to" "relay r1 laptop" "$(peers_of phone)"
+equal "and no others" "relay r1" "$(peers_of tablet)"
 echo '[{"from":' >$LAB/bad.json
 refuse "a file that is not JSON" cli policy apply $LAB/bad.json
 
