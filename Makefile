@@ -165,8 +165,8 @@ $(UNIT) $(BPFT): $(B)/tests/%: $(B)/tests/%.o $(SIM) $(LIBRELAY) $(LIBGATEWAY) $
 	$(CC) $(CFLAGS) $(LDFLAGS) $< $(TEST_LIBS) $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE) \
 		-lcmocka $(LIBS_relay) $(LIBS_control) $(LIBS_turnpike) -o $@
 
-$(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
+$(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_control) $(LIBS_turnpike) -lm -o $@
 
 $(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -lm -o $@

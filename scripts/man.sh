@@ -11,7 +11,7 @@ make --no-print-directory -s $generator
 settings=$(mktemp)
 trap 'rm -f "$settings" docs/man/*.tmp' EXIT
 
-for conf in relay.conf gateway.conf; do
+for conf in relay.conf gateway.conf control.conf; do
 	page=docs/man/$conf.5
 	$generator $conf >"$settings"
 	awk -v settings="$settings" '

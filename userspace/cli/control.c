@@ -150,7 +150,7 @@ static void print_help(FILE *out, const char *noun)
 	      "  -f, --session FILE    where the token is kept ($TURNPIKE_SESSION)\n"
 	      "  -j, --json            print JSON\n"
 	      "  -h, --help            print this; after a noun, only its commands\n"
-	      "turnpike(1) explains the others.\n",
+	      "turnpike-control(1) explains the others.\n",
 	      out);
 }
 
