@@ -68,8 +68,7 @@ static const struct tp_config_field fields[] = {
 	 .max = SOCKET_MAX,
 	 .preset = "/run/turnpike/control.sock",
 	 .frozen = true,
-	 .help = "Unix socket on which turnpike(1) asks this daemon about itself, and makes "
-		 "backups."},
+	 .help = "Unix socket on which turnpike control daemon asks about this process."},
 	{.name = "state_dir",
 	 .type = TP_CONFIG_PATH,
 	 AT(ctl_config, state_dir),
