@@ -26,7 +26,7 @@ expect "the host connects to the LAN" tcp_says own "$own" one
 host_asks() {
 	udp gateway -m 100 -n 3 -i 2 $ECHO:7
 }
-expect "a hundred UDP sockets of the host get their answers" host_asks
+expect "a hundred UDP sockets of the host get their answers" wait_for 20 host_asks
 expect "so does its ping" in_ns gateway ping -n -q -c 10 -i 0.02 $WEB
 expect "the LAN reaches the host's services" udp web -n 5 -i 2 $GATEWAY_LAN:7
 expect "by TCP" tcp_asker web $GATEWAY_LAN 7
