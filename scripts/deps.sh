@@ -8,7 +8,8 @@ build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-de
 	uthash-dev libqrencode-dev)
 test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping iputils-tracepath
 	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git
-	mandoc clang-format openssl protobuf-compiler libprotobuf-dev libclang-rt-14-dev libasan8 libubsan1 golang-go golang-github-flynn-noise-dev)
+	mandoc clang-format openssl protobuf-compiler libprotobuf-dev zbar-tools
+	libclang-rt-14-dev libasan8 libubsan1 golang-go golang-github-flynn-noise-dev)
 # Debian's, unless there is another: a foreign nodejs package has npm in it and conflicts with npm.
 command -v npm >/dev/null || test+=(nodejs npm)
 bench=(coturn iperf3 nftables)

@@ -67,7 +67,24 @@ refuse "the private one went nowhere" grep -rqF "$PRIVATE" $CONTROL_STATE $LAB/l
 equal "stale: the file that does not know the laptop" phone "$(got '.[].peer.deviceName' peer stale)"
 expect "export" cli peer export phone
 equal "none is stale then" 0 "$(got length peer stale)"
-equal "a QR code beside the file" 1 "$(cli peer add tablet --qr | grep -c '▀▀▀▀▀▀▀.*▀▀▀▀▀▀▀  ')"
+# The code's half blocks as a picture: each character is two modules, one above the other.
+qr_picture() {
+	grep $'\033' | sed -e $'s/\033\\[[0-9;]*m//g' -e 's/▄/L/g; s/▀/U/g; s/█/B/g' | awk '
+		function row(dark,    i, k, line) {
+			for (i = 1; i <= length($0); i++)
+				for (k = 0; k < 4; k++)
+					line = line (index(dark, substr($0, i, 1)) ? "0 " : "255 ")
+			for (k = 0; k < 4; k++)
+				rows[++n] = line
+			width = 4 * length($0)
+		}
+		{ row("UB"); row("LB") }
+		END { print "P2", width, n, 255; for (i = 1; i <= n; i++) print rows[i] }'
+}
+cli peer add tablet --qr >$LAB/tablet
+qr_picture <$LAB/tablet >$LAB/tablet.pgm
+equal "its QR code is the file" "$(grep -v $'\033' $LAB/tablet)" \
+	"$(zbarimg -q --raw $LAB/tablet.pgm 2>/dev/null)"
 expect "egress set" cli egress set laptop 192.168.10.0/24
 equal "it stands in the others' files" "100.64.1.2/32, 192.168.10.0/24" \
 	"$(cli peer export phone | grep -o '100.64.1.2/32.*')"

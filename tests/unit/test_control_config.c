@@ -81,12 +81,53 @@ static void unknown_settings(void **state)
 	free(errors);
 }
 
+/* --- files in the tree (tests run from its top) ---------------------------------------------- */
+
+static void the_example_is_valid(void **state)
+{
+	struct ctl_config *c;
+
+	(void)state;
+	assert_int_equal(ctl_config_load("configs/control.conf", &c, stderr), 0);
+	assert_int_not_equal(c->metrics_listen.port, 0);
+	ctl_config_free(c);
+}
+
+static char *slurp(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t n = f ? getdelim(&text, &size, '\0', f) : -1;
+
+	assert_true(n > 0);
+	fclose(f);
+	return text;
+}
+
+static void the_manual_page_is_current(void **state)
+{
+	char *page = slurp("docs/man/control.conf.5"), *settings;
+	size_t n;
+	FILE *f = open_memstream(&settings, &n);
+
+	(void)state;
+	ctl_config_print_manual(f);
+	fclose(f);
+	if (!strstr(page, settings))
+		fail_msg("docs/man/control.conf.5 is not what the table says: run scripts/man.sh");
+	free(settings);
+	free(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(presets),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(unknown_settings),
+		cmocka_unit_test(the_example_is_valid),
+		cmocka_unit_test(the_manual_page_is_current),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
