@@ -8,7 +8,8 @@
 #include "control/peer.h"
 #include "control/relay.h"
 
-#define NUMBER_MAX 999 /* behind a name */
+#define NUMBER_LEN 9 /* digits behind a name */
+#define NUMBER_MAX 999999999
 #define PAGE	   100
 #define COLUMNS	   "id, tenant, name, kind, key, ephemeral, created, ifnull(last_seen, 0)"
 
@@ -109,7 +110,7 @@ int ctl_device_list(struct ctl_store *s, const char *tenant, const char *after, 
 
 /* --- making --- */
 
-static bool name_taken(struct ctl_store *s, const char *tenant, const char *name)
+static int is_taken(struct ctl_store *s, const char *tenant, const char *name)
 {
 	struct ctl_db *db = ctl_store_db(s);
 	struct sqlite3_stmt *q = ctl_db_query(
@@ -117,21 +118,49 @@ static bool name_taken(struct ctl_store *s, const char *tenant, const char *name
 	int got = ctl_db_step(db, q);
 
 	ctl_db_done(q);
-	return got == 1;
+	return got;
 }
 
-/* "vm", "vm-2", "vm-3" … */
+static int is_number_taken(struct ctl_store *s, const char *tenant, const char *name,
+			   int64_t number, char out[CTL_NAME_LEN])
+{
+	snprintf(out, CTL_NAME_LEN, "%.*s-%d", CTL_NAME_LEN - 2 - NUMBER_LEN, name, (int)number);
+	return is_taken(s, tenant, out);
+}
+
+/* One that is free while the number before it is taken, so "vm", "vm-2", "vm-3" … in a few steps
+ * however many there are. Ends with it in `out`. */
+static int find_number(struct ctl_store *s, const char *tenant, const char *name,
+		       char out[CTL_NAME_LEN])
+{
+	int64_t low = 1, high = 2, middle;
+	int taken;
+
+	while ((taken = is_number_taken(s, tenant, name, high, out)) == 1) {
+		low = high;
+		high *= 2;
+		if (high > NUMBER_MAX)
+			return 1;
+	}
+	while (taken >= 0 && high - low > 1) {
+		middle = low + (high - low) / 2;
+		taken = is_number_taken(s, tenant, name, middle, out);
+		*(taken == 1 ? &low : &high) = middle;
+	}
+	return taken < 0 ? taken : is_number_taken(s, tenant, name, high, out);
+}
+
 static int free_name(struct ctl_store *s, const char *tenant, const char *name,
 		     char out[CTL_NAME_LEN], struct ctl_error *err)
 {
+	int taken = is_taken(s, tenant, name);
+
 	snprintf(out, CTL_NAME_LEN, "%s", name);
-	for (int i = 2; name_taken(s, tenant, out); i++) {
-		if (i > NUMBER_MAX)
-			return ctl_fail(err, CTL_RESOURCE_EXHAUSTED,
-					"too many devices are named \"%s\"", name);
-		snprintf(out, CTL_NAME_LEN, "%.*s-%d", CTL_NAME_LEN - 5, name, i);
-	}
-	return 0;
+	if (taken == 1)
+		taken = find_number(s, tenant, name, out);
+	return taken == 1 ? ctl_fail(err, CTL_RESOURCE_EXHAUSTED,
+				     "too many devices are named \"%s\"", name)
+			  : ctl_fail_db(err, taken, "device");
 }
 
 int ctl_device_create(struct ctl_store *s, const char *tenant, const char *name, enum ctl_kind kind,

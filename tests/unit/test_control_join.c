@@ -215,7 +215,19 @@ static void test_names(void **state)
 	memset(longest, 'a', CTL_NAME_LEN - 1);
 	assert_int_equal(join(longest, secret, &d, &joined), 0);
 	assert_int_equal(join(longest, secret, &d, &joined), 0);
-	assert_int_equal(strlen(d.name), 61);
+	assert_int_equal(strlen(d.name), 55);
+	assert_string_equal(d.name + 53, "-2");
+	assert_int_equal(join(longest, secret, &d, &joined), 0);
+	assert_string_equal(d.name + 53, "-3");
+	/* Some are taken already: as many devices as come, each gets a name of its own. */
+	assert_int_equal(join("vm-8", secret, &d, &joined), 0);
+	assert_int_equal(join("vm-11", secret, &d, &joined), 0);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(join("vm", secret, &d, &joined), 0);
+		assert_memory_equal(d.name, "vm-", 3);
+	}
+	assert_int_equal(count("SELECT count(*) FROM device WHERE name GLOB 'vm*'"), 45);
+	assert_int_equal(count("SELECT max(length(name)) FROM device WHERE name GLOB 'vm*'"), 5);
 	assert_int_equal(join("Not a name", secret, &d, &joined), -1);
 	assert_int_equal(err.code, CTL_INVALID_ARGUMENT);
 }
@@ -307,7 +319,7 @@ static void test_many_devices_end(void **state)
 
 	(void)state;
 	assert_int_equal(make_key(&in, &key, secret), 0);
-	for (int i = 0; i < 250; i++)
+	for (int i = 0; i < 250; i++) /* of one image: numbered */
 		assert_int_equal(join("e", secret, &d, &joined), 0);
 	in.ephemeral = false;
 	assert_int_equal(make_key(&in, &key, secret), 0);
