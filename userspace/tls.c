@@ -36,6 +36,8 @@ static struct tp_tls *tls_new(const SSL_METHOD *method)
 		tp_tls_free(t);
 		return NULL;
 	}
+	/* A client could have a server do handshakes for as long as it likes. */
+	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION);
 	return t;
 }
 
