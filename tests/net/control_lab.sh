@@ -3,11 +3,11 @@
 #
 # The lab of lib.sh with a control plane, on a public host of its own. Tests source it after lib.sh.
 
-CONTROL=198.18.9.2
+CONTROL=198.18.7.2
 CONTROL_KEY= # once it has started
 
 control_up() {
-	lab_host control 9
+	lab_host control 7
 	cat >$LAB/control.conf <<-CONF
 		listen = "127.0.0.1:8443";
 		ncp_listen = "$CONTROL:8447";
@@ -75,7 +75,7 @@ relay_name() {
 # --- stock peers: their files are used as they are, by wg-quick's own reader ---------------------
 
 stock() { # NAME
-	ctl peer add "$1" >"$LAB/$1.conf" || return 1
+	(umask 077 && ctl peer add "$1" >"$LAB/$1.conf") || return 1
 	NODE[$1]=$(sed -n 's/^Address = 100\.64\.1\.\([0-9]*\)\/.*/\1/p' "$LAB/$1.conf")
 	wg_device "$1"
 	refile "$1"
@@ -89,7 +89,7 @@ refile() { # NAME
 export_again() { # NAME
 	local key
 	key=$(sed -n 's/^PrivateKey = //p' "$LAB/$1.conf")
-	ctl peer export "$1" | sed "s|^PrivateKey = .*|PrivateKey = $key|" >"$LAB/$1.fresh.conf" &&
+	(umask 077 && ctl peer export "$1" | sed "s|^PrivateKey = .*|PrivateKey = $key|" >"$LAB/$1.fresh.conf") &&
 		mv "$LAB/$1.fresh.conf" "$LAB/$1.conf" && refile "$1"
 }
 
