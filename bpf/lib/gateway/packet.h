@@ -243,9 +243,12 @@ TP_INLINE void gw_segments(const struct __sk_buff *skb, struct gw_packet *p)
  * addresses are filled if there is a whole IP header. */
 static __noinline int gw_parse(struct __sk_buff *skb, struct gw_packet *p)
 {
+	__u32 l4 = skb->protocol == bpf_htons(ETH_P_IP) ? GW_L4_V4 : GW_L4_V6;
 	int why;
 
-	if (!gw_pull(skb, GW_L4_V6 + sizeof(struct tcphdr)))
+	/* No byte more: a sender's headers may be all that is linear, and what is pulled out of its
+	 * pages besides keeps the receiver from merging them. */
+	if (!gw_pull(skb, l4 + sizeof(struct tcphdr)))
 		return GW_DROP_malformed;
 	switch (skb->protocol) {
 	case bpf_htons(ETH_P_IP): why = gw_parse_ipv4(skb, p); break;
