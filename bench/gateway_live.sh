@@ -91,11 +91,11 @@ gwl_peers() {
 	done
 }
 
-gwl_conf() {
+gwl_conf() { # VARIANT ATTACH
 	cat <<-CONF
 		overlays = ( { name = "wg0"; address = "100.64.1.254/24"; listen_port = 51820; mtu = 1420;
 			backend = "none"; peers = ( $(gwl_peers) ); } );
-		attach = "native";
+		attach = "$2";
 		egress = { uplinks = ["lan0"]; subnets = ["$GWL_LAN.0/24"]; masquerade = true;
 			ports = "1024-60415"; ports_per_block = 64; };
 		acl = { default = "deny"; rules = (
@@ -103,22 +103,23 @@ gwl_conf() {
 			$(gwl_policy | awk -v lan=$GWL_LAN.0/24 '{ printf ",{ name = \"r%d\"; from = [\"n%d\"]; " \
 				"to = [\"%s\"]; protocol = \"udp\"; ports = [\"%d\"]; }\n", NR, $1, lan, $2 }') ); };
 		metrics_listen = "off";
-		control_socket = "$LAB/gwl.sock";
-		pin_path = "$LAB/pins/gwl";
-		state_dir = "$LAB/state-gwl";
+		control_socket = "$LAB/gwl-$1.sock";
+		pin_path = "$LAB/pins/gwl-$1";
+		state_dir = "$LAB/state-gwl-$1";
 	CONF
 }
 
-gwl_gateway() {
-	mkdir -p $LAB/state-gwl
-	in_ns r-gateway sysctl -qw net.ipv4.ip_local_port_range="61000 65000"
-	gwl_conf >$LAB/gwl.conf
-	spawn gwl r-gateway taskset -c "$RELAY_CPU" "$B/turnpike-gateway" -c $LAB/gwl.conf
-	wait_for 60 gwl_answers || die "the gateway did not start: $(tail -n 3 $LAB/log/gwl.log)"
+gwl_gateway() { # VARIANT ATTACH
+	mkdir -p "$LAB/state-gwl-$1"
+	in_ns "r-$1" sysctl -qw net.ipv4.ip_local_port_range="61000 65000"
+	gwl_conf "$1" "$2" >"$LAB/gwl-$1.conf"
+	spawn "gwl-$1" "r-$1" taskset -c "$RELAY_CPU" "$B/turnpike-gateway" -c "$LAB/gwl-$1.conf"
+	wait_for 60 gwl_answers "$1" ||
+		die "the gateway $1 did not start: $(tail -n 3 "$LAB/log/gwl-$1.log")"
 }
 
-gwl_answers() {
-	"$B/turnpike" gateway status --json -s $LAB/gwl.sock
+gwl_answers() { # VARIANT
+	"$B/turnpike" gateway status --json -s "$LAB/gwl-$1.sock"
 }
 
 gwl_nft_begin() {
@@ -133,12 +134,12 @@ gwl_nft_begin() {
 			iifname lan0 ct state established,related accept"
 }
 
-gwl_nft() { # VARIANT
+gwl_nft() { # VARIANT set|plain
 	in_ns "r-$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 \
 		net.netfilter.nf_conntrack_udp_timeout=300
 	{
 		gwl_nft_begin
-		if [ "$1" = nft ]; then
+		if [ "$2" = set ]; then
 			echo "ct state established,related accept"
 			echo "iifname wg0 ip daddr $GWL_LAN.0/24 ip saddr . udp dport @allowed accept"
 		else
@@ -226,40 +227,29 @@ gwl_new() { # ROUND
 	done
 }
 
-gwl_tcp() { # VARIANT SECONDS
-	local way
-	for way in up down; do
-		in_ns "o-$1" iperf3 -J -c $GWL_LAN.7 -t "$2" $([ $way = up ] || echo -R) |
-			jq -c --arg v "$1" --arg way $way '{variant: $v, direction: ("tcp " + $way),
-				mbit: (.end.sum_received.bits_per_second / 1e6 | round)}' >>$LAB/gateway_live
-	done
-}
-
 gwl_begin() {
 	local v n
 	lab_ns o-direct l-direct
 	gwl_link o-direct ov l-direct lan
 	gwl_sink l-direct lan
 	for v in gateway nft plain; do gwl_variant $v; done
-	gwl_gateway
-	gwl_nft nft
-	gwl_nft plain
+	gwl_gateway gateway native
+	gwl_nft nft set
+	gwl_nft plain plain
 	for n in "${GWL_FLOWS[@]}"; do
 		gwl_flows "$n" 20000 >"$LAB/gwl-out-$n"
 		for v in gateway nft plain; do gwl_open $v "$n"; done
 	done
-	for v in gateway nft; do spawn "gwl-iperf-$v" "l-$v" iperf3 -s; done
 }
 
 # One line of JSON for each window, into $LAB/gateway_live.
 bench_gateway_live() { # ROUNDS SECONDS
-	local round v
+	local round
 	: >$LAB/gateway_live
 	gwl_begin
 	for ((round = 0; round < $1; round++)); do
 		gwl_round "$2"
 		gwl_new $round
-		for v in gateway nft; do gwl_tcp $v 2; done
 	done
-	for v in gwl gwl-iperf-gateway gwl-iperf-nft; do stop $v; done
+	stop gwl-gateway
 }

@@ -42,10 +42,16 @@ def live_report:
 def gateway_live_report:
 	if . == null then null else group_by([.direction, .flows]) | map({
 		direction: .[0].direction, flows: .[0].flows,
-		unit: (if .[0].mbit then "Mbit/s" else "packets/s" end),
-		rate: (group_by(.variant) | map({(.[0].variant): (map(.pps // .mbit) | median | round)}) | add),
+		rate: (group_by(.variant) | map({(.[0].variant): (map(.pps) | median | round)}) | add),
 		windows: (map(select(.variant == "gateway")) | length)
 	} | . + {to_nft: ratio(.rate.gateway; .rate.nft), to_plain: ratio(.rate.gateway; .rate.plain)}) end;
+
+# Of each way of attaching, and both directions: the median rates, and how they compare to nft's.
+def gateway_tcp_report:
+	if . == null then null else group_by(.direction) | map({
+		direction: .[0].direction,
+		mbit: (group_by(.variant) | map({(.[0].variant): (map(.mbit) | median | round)}) | add)
+	} | . + {to_nft: (.mbit as $m | $m | map_values(ratio(.; $m.nft)))}) end;
 
 def turn_report:
 	if . == null then null
@@ -64,10 +70,11 @@ def e2e_report:
 	testrun: ($testrun | if . then .[0] else null end),
 	gateway_testrun: $gateway,
 	gateway_live: ($gateway_live | gateway_live_report),
+	gateway_tcp: ($gateway_tcp | gateway_tcp_report),
 	live: $l,
 	coturn: ($t | if . and $l then . + {ratio: (.ns / $l.relay_marginal_ns | fixed(1)),
 		ratio_to_whole_path: (.ns / $l.variants["relay-1000"].ns | fixed(1))} else . end),
 	end_to_end: ($e2e | e2e_report),
 	scale: $scale,
-	samples: {live: $live, gateway_live: $gateway_live, coturn: $turn, end_to_end: $e2e}
+	samples: {live: $live, gateway_live: $gateway_live, gateway_tcp: $gateway_tcp, coturn: $turn, end_to_end: $e2e}
 }

@@ -25,7 +25,8 @@ report_json() {
 		--argjson e2e "$(report_lines $LAB/e2e)" --argjson scale "$(report_lines $LAB/scale)" \
 		--argjson testrun "$(report_lines $LAB/testrun)" \
 		--argjson gateway "$(report_lines $LAB/gateway_testrun)" \
-		--argjson gateway_live "$(report_lines $LAB/gateway_live)" -f "$BENCH_DIR/report.jq"
+		--argjson gateway_live "$(report_lines $LAB/gateway_live)" \
+		--argjson gateway_tcp "$(report_lines $LAB/gateway_tcp)" -f "$BENCH_DIR/report.jq"
 }
 
 report_tables() { # RESULTS.json

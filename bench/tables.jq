@@ -36,9 +36,17 @@ def gateway:
 def gateway_live:
 	.gateway_live | select(.) |
 	"", "## The gateway, live, beside nftables", "",
-	table(["", "flows", "unit", "no forwarder", "gateway", "nft, a set", "nft, rule by rule", "gateway to set", "to rules", "goal", ""];
-		[.[] | [.direction, .flows, .unit, .rate.direct, .rate.gateway, .rate.nft, .rate.plain, .to_nft, .to_plain,
+	table(["", "flows", "no forwarder", "gateway", "nft, a set", "nft, rule by rule", "gateway to set", "to rules", "goal", ""];
+		[.[] | [.direction, .flows, .rate.direct, .rate.gateway, .rate.nft, .rate.plain, .to_nft, .to_plain,
 			(if .direction == "out" or .direction == "in" then "2", verdict(.to_nft; 2) else "", "" end)]]);
+
+def gateway_tcp:
+	.gateway_tcp | select(.) |
+	"", "## TCP through the gateway, Mbit/s", "",
+	(["native", "generic", "off", "nft", "nft-xdp"]) as $variants |
+	table(["", "gateway, XDP native", "generic", "off", "nft", "nft and XDP that passes all", "ratios to nft"];
+		[.[] | [(if .direction == "up" then "node to LAN" else "LAN to node" end),
+			.mbit[$variants[]], (.to_nft as $r | $variants | map($r[.] | tostring) | join(", "))]]);
 
 def coturn:
 	.coturn | select(.) |
@@ -70,4 +78,4 @@ def scale:
 
 "# Benchmark results", "",
 "\(.date), \(.machine), Linux \(.kernel), by `\(.command)`; load average before the run: \(.load_before).",
-gateway, gateway_live, live, coturn, end_to_end, scale
+gateway, gateway_live, gateway_tcp, live, coturn, end_to_end, scale
