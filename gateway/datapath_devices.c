@@ -75,6 +75,7 @@ static int load_device(struct gw_datapath *dp, struct gw_device *d, uint32_t id)
 		.role = d->role,
 		.id = id,
 		.l2_len = (uint32_t)d->l2_len,
+		.copied = d->role == GW_UPLINK && dp->attach == GW_ATTACH_GENERIC,
 	};
 	bpf_object__for_each_program(prog, d->skel->obj)
 		bpf_program__set_autoload(prog, runs(dp, d, prog));

@@ -30,7 +30,7 @@ struct gw_self {
 	__u32 role;   /* enum gw_role */
 	__u32 id;     /* in gw_overlays or gw_uplinks */
 	__u32 l2_len; /* 0: packets begin with the IP header; 14: Ethernet */
-	__u32 pad;
+	__u32 copied; /* boolean: XDP's generic hook runs before the programs */
 };
 
 /* What may change while packets flow. Written whole by the daemon; ifindex 0: not there. */

@@ -175,6 +175,22 @@ static __noinline bool gw_options_in_range(struct __sk_buff *skb)
 	return gw_in_range(port);
 }
 
+/*
+ * XDP's generic hook copies a packet that it may not write to, and in kernels that have pages for
+ * that (6.18 is one) the copy does not know how long its Ethernet header is: it begins with IP
+ * here. Puts the header back in front. False: no room.
+ */
+static __noinline bool gw_begin_with_ethernet(struct __sk_buff *skb)
+{
+	__u64 eth[2] = {}, first[2] = {};
+
+	if (bpf_skb_load_bytes_relative(skb, 0, eth, ETH_HLEN, BPF_HDR_START_MAC) ||
+	    bpf_skb_load_bytes(skb, 0, first, ETH_HLEN) || tp_equal16(eth, first))
+		return true;
+	return !bpf_skb_change_head(skb, ETH_HLEN, 0) &&
+	       !bpf_skb_store_bytes(skb, 0, eth, ETH_HLEN, 0);
+}
+
 TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 {
 	__u64 policy = gw_policy_now();
@@ -187,6 +203,8 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	if (!uplink || !uplink->ifindex)
 		return gw_leave(skb, GW_PASS_not_ours);
+	if (self.copied && !gw_begin_with_ethernet(skb))
+		return gw_leave(skb, GW_DROP_rewrite_failed);
 	why = gw_fast_in(skb, uplink, policy, now);
 	if (why != CARRY_ON)
 		return why;
