@@ -5,9 +5,10 @@
 # what is reported is the median. Results go to bench/results/ as JSON and as tables.
 #
 #	bench/run.sh [testrun] [gateway_testrun] [gateway_live] [gateway_tcp] [live] [turn] [e2e] [scale]	only these parts, and no files
+# but with BENCH_NAME, which names them
 
 BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-BENCH_COMMAND="${BENCH_QUICK:+BENCH_QUICK=1 }make bench"
+BENCH_COMMAND="${BENCH_QUICK:+BENCH_QUICK=1 }${*:+bench/run.sh }${*:-make bench}"
 . "$BENCH_DIR/../tests/net/lib.sh"
 . "$BENCH_DIR/lib.sh"
 . "$BENCH_DIR/live.sh"
@@ -68,10 +69,10 @@ part scale bench_scale
 
 report_json >$LAB/results.json || die "no results"
 report_tables $LAB/results.json | tee $LAB/results.md
-if [ $# -eq 0 ]; then
+if [ $# -eq 0 ] || [ -n "${BENCH_NAME:-}" ]; then
 	mkdir -p "$BENCH_DIR/results"
-	name=$BENCH_DIR/results/$(report_name)
+	name=$BENCH_DIR/results/${BENCH_NAME:-$(report_name)}
 	jq . $LAB/results.json >"$name.json"
 	cp $LAB/results.md "$name.md"
-	note "written: bench/results/$(report_name).json and .md"
+	note "written: $name.json and .md"
 fi
