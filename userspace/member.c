@@ -221,6 +221,19 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	apply(arg);
 }
 
+/* What does not decode has only these two members to be named by. */
+static void acknowledge_nonsense(struct tp_member *m, const json_t *msg)
+{
+	json_t *ack =
+		json_pack("{s:s,s:O,s:O,s:s,s:s}", "type", "ack", "epoch",
+			  json_object_get(msg, "epoch"), "revision",
+			  json_object_get(msg, "revision"), "status", "failed", "reason", m->error);
+
+	if (ack)
+		tp_ncp_client_send(m->client, ack);
+	json_decref(ack);
+}
+
 static void take(struct tp_member *m, const json_t *msg)
 {
 	struct tp_ncp_fault fault = {""};
@@ -235,6 +248,7 @@ static void take(struct tp_member *m, const json_t *msg)
 			 fault.text[0] ? fault.text : strerror(-err));
 		tp_log_limited(LOG_ERR, "the control plane's message is not understood: %s",
 			       m->error);
+		acknowledge_nonsense(m, msg);
 		tp_ncp_client_reconnect(m->client);
 	}
 }

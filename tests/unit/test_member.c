@@ -404,8 +404,23 @@ static void hangs_up_on_nonsense(void **state)
 	tell(json_pack("{s:s,s:s,s:i,s:[{}]}", "type", "snapshot", "epoch", "00000000000000aa",
 		       "revision", 7, "networks"));
 	UNTIL(f.ended == 1);
+	assert_int_equal(f.said[TP_NCP_ACK], 1);
+	assert_int_equal(f.ack.status, TP_NCP_FAILED);
+	assert_int_equal(f.ack.epoch, EPOCH);
+	assert_int_equal(f.ack.revision, 7);
+	assert_string_equal(f.ack.reason, "networks[0].network_id: is missing");
 	assert_int_equal(f.applies, 0);
 	assert_int_equal(access(f.document, F_OK), -1);
+}
+
+static void nonsense_without_a_name(void **state)
+{
+	(void)state;
+	connect_member();
+	tell(json_pack("{s:s,s:[]}", "type", "snapshot", "networks"));
+	UNTIL(f.ended == 1);
+	assert_int_equal(f.said[TP_NCP_ACK], 0);
+	assert_int_equal(f.applies, 0);
 }
 
 static void shows_what_control_refuses(void **state)
@@ -489,6 +504,7 @@ int main(void)
 		TEST(deltas_are_applied),
 		TEST(asks_anew_when_a_delta_is_missing),
 		TEST(hangs_up_on_nonsense),
+		TEST(nonsense_without_a_name),
 		TEST(shows_what_control_refuses),
 		TEST(goes_on_with_what_was_in_force),
 		TEST(keeps_its_keys),
