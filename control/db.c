@@ -309,14 +309,22 @@ static int use_wal(struct ctl_db *db)
 	return err;
 }
 
-static int set_up(struct ctl_db *db)
+/* Before anything is written: a file that is not ours stays as it is. As of one moment, since
+ * another process may be making the schema. */
+static int check_whose(struct ctl_db *db)
 {
 	int64_t version;
+	int err = run_text(db, "BEGIN") ?: find_version(db, &version);
 
+	ctl_db_rollback(db);
+	return err;
+}
+
+static int set_up(struct ctl_db *db)
+{
 	sqlite3_busy_timeout(db->sqlite, BUSY_MS);
 	sqlite3_extended_result_codes(db->sqlite, 1);
-	/* Before anything is written: a file that is not ours stays as it is. */
-	return find_version(db, &version) ?: use_wal(db)
+	return check_whose(db) ?: use_wal(db)
 		       ?: run_text(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
 				       "PRAGMA trusted_schema = OFF")
 		       ?: migrate_whole(db);
