@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all bpf check check-vm check-deps check-unit check-bpf check-net demo bench fuzz fuzzers format \
-	format-check install clean deps deps-check deps-bench docs
+	format-check install clean deps deps-check deps-demo deps-bench docs
 
 SAN ?=
 B := $(if $(SAN),build-san,build)$(BUILD_SUFFIX)
@@ -183,12 +183,14 @@ $(FUZZ): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE)
 
 deps:
 	scripts/deps.sh build
-deps-check:
+deps-demo:
 	scripts/deps.sh build test
+deps-check:
+	scripts/deps.sh build test interop
 deps-bench:
 	scripts/deps.sh build test bench
 
-demo: deps-check
+demo: deps-demo
 	@$(MAKE) --no-print-directory all $(LAB)
 	tests/net/demo.sh
 

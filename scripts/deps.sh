@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Installs what is missing, by Debian package name: deps.sh {build|test|bench|vm}...
+# Installs what is missing, by Debian package name: deps.sh {build|test|interop|bench|vm}...
 set -euo pipefail
 
 build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-dev libxdp-dev libsodium-dev
@@ -8,10 +8,11 @@ build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-de
 	uthash-dev libqrencode-dev)
 test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping iputils-tracepath
 	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git
-	mandoc clang-format openssl protobuf-compiler libprotobuf-dev zbar-tools
-	libclang-rt-14-dev libasan8 libubsan1 golang-go golang-github-flynn-noise-dev)
+	mandoc clang-format openssl libclang-rt-14-dev libasan8 libubsan1)
+# Other people's implementations, to talk to: Go's and Node's are large, and no demo needs them.
+interop=(protobuf-compiler libprotobuf-dev zbar-tools golang-go golang-github-flynn-noise-dev)
 # Debian's, unless there is another: a foreign nodejs package has npm in it and conflicts with npm.
-command -v npm >/dev/null || test+=(nodejs npm)
+command -v npm >/dev/null || interop+=(nodejs npm)
 bench=(coturn iperf3 nftables)
 vm=(qemu-system-x86 busybox-static kmod xdp-tools)
 

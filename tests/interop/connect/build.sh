@@ -14,13 +14,16 @@ missing() {
 	exit 1
 }
 
-command -v node npm protoc >/dev/null || missing "node, npm and protoc are needed"
+for tool in node npm protoc; do
+	command -v $tool >/dev/null || missing "node, npm and protoc are needed"
+done
 mkdir -p "$out/gen" || exit 1
 exec 9>"$out/.lock"
 flock 9
 cp "$here/package.json" "$here/package-lock.json" "$here/client.mjs" "$out" || exit 1
 if ! cmp -s "$here/package-lock.json" "$out/installed"; then
-	(cd "$out" && npm ci --no-audit --no-fund --ignore-scripts >install.log 2>&1) ||
+	(cd "$out" && timeout 150 npm ci --no-audit --no-fund --ignore-scripts \
+		--fetch-retries=1 --fetch-timeout=20000 >install.log 2>&1) ||
 		missing "npm cannot install the client: $(grep -m 1 'npm error' "$out/install.log")"
 	cp "$here/package-lock.json" "$out/installed"
 fi
