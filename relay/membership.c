@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "log.h"
 #include "ncp_document.h"
 #include "relay/daemon.h"
+#include "relay/groups.h"
 
 /* --- from a view to settings --- */
 
@@ -34,31 +36,77 @@ static json_t *node_json(const struct tp_ncp_served_node *node, const char *netw
 	return j;
 }
 
-static bool has_class(const struct tp_ncp_served_network *n, uint32_t class)
+/* The classes that have nodes, each once, in order. */
+struct classes {
+	uint32_t *list;
+	size_t n;
+};
+
+static int compare_classes(const void *a, const void *b)
 {
-	for (size_t i = 0; i < n->n_nodes; i++)
-		if (n->nodes[i].class == class)
-			return true;
-	return false;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
 }
 
-static json_t *network_json(const struct tp_ncp_served_network *n)
+static int classes_of(const struct tp_ncp_served_network *n, struct classes *c)
 {
-	json_t *nodes = json_array(), *admit = json_array();
-	char name[80], pair[32];
-
-	network_name(n, name);
+	c->n = 0;
+	c->list = calloc(n->n_nodes + 1, sizeof(*c->list));
+	if (!c->list)
+		return -ENOMEM;
 	for (size_t i = 0; i < n->n_nodes; i++)
-		json_array_append_new(nodes, node_json(&n->nodes[i], name));
+		c->list[i] = n->nodes[i].class;
+	qsort(c->list, n->n_nodes, sizeof(*c->list), compare_classes);
+	for (size_t i = 0; i < n->n_nodes; i++)
+		if (!c->n || c->list[c->n - 1] != c->list[i])
+			c->list[c->n++] = c->list[i];
+	return 0;
+}
+
+static bool has_class(const struct classes *c, uint32_t class)
+{
+	return bsearch(&class, c->list, c->n, sizeof(class), compare_classes);
+}
+
+static json_t *admit_json(const struct tp_ncp_served_network *n, const struct classes *c)
+{
+	json_t *admit = json_array();
+	char pair[32];
+
 	for (size_t i = 0; i < n->n_admits; i++) {
 		const struct tp_ncp_admission *a = &n->admits[i];
 
-		if (!has_class(n, a->a) || !has_class(n, a->b))
+		if (!has_class(c, a->a) || !has_class(c, a->b))
 			continue;
 		snprintf(pair, sizeof(pair), "c%u c%u", a->a, a->b);
 		json_array_append_new(admit, json_string(pair));
 	}
-	return json_pack("{s:s,s:o,s:o}", "name", name, "nodes", nodes, "admit", admit);
+	return admit;
+}
+
+/* A network with more classes than the relay can tell apart is served to nobody. Refusing the view
+ * for it would leave all others, of other tenants too, with what was in force before. */
+static json_t *network_json(const struct tp_ncp_served_network *n)
+{
+	json_t *nodes = json_array(), *network;
+	struct classes c;
+	char name[80];
+
+	network_name(n, name);
+	if (classes_of(n, &c)) {
+		json_decref(nodes);
+		return NULL;
+	}
+	if (c.n > GROUPS_MAX)
+		tp_err("network %s has %zu classes of nodes, more than %u: not served", name, c.n,
+		       GROUPS_MAX);
+	for (size_t i = 0; c.n <= GROUPS_MAX && i < n->n_nodes; i++)
+		json_array_append_new(nodes, node_json(&n->nodes[i], name));
+	network = json_pack("{s:s,s:o,s:o}", "name", name, "nodes", nodes, "admit",
+			    c.n <= GROUPS_MAX ? admit_json(n, &c) : json_array());
+	free(c.list);
+	return network;
 }
 
 json_t *relay_member_settings(const struct tp_ncp_view *view)
@@ -67,7 +115,10 @@ json_t *relay_member_settings(const struct tp_ncp_view *view)
 	char address[TP_ADDR_STRLEN];
 
 	for (size_t i = 0; i < view->n_serves; i++)
-		json_array_append_new(networks, network_json(&view->serves[i]));
+		if (json_array_append_new(networks, network_json(&view->serves[i]))) {
+			json_decref(out);
+			return NULL;
+		}
 	if (!tp_addr_is_zero(&view->service_address))
 		json_object_set_new(out, "service_address",
 				    json_string(tp_addr_format(&view->service_address, address)));

@@ -207,6 +207,54 @@ static void a_class_without_nodes_is_left_out(void **state)
 	assert_string_equal(f.config->networks[0].admit[0], "c0 c1");
 }
 
+/* As many nodes as a network has, each in a class of its own. */
+static void load_classes(size_t count)
+{
+	struct tp_ncp_served_node *nodes = calloc(count + 1, sizeof(*nodes));
+	struct tp_ncp_admission pair = {.a = 2, .b = 1};
+	struct tp_ncp_served_network networks[] = {
+		{.network_id = ID_ONE,
+		 .name = "large",
+		 .nodes = nodes,
+		 .n_nodes = count,
+		 .admits = &pair,
+		 .n_admits = 1},
+		{.network_id = ID_TWO, .name = "other", .nodes = nodes + count, .n_nodes = 1},
+	};
+	const struct tp_ncp_view view = {.serves = networks, .n_serves = 2};
+	json_t *settings;
+
+	assert_non_null(nodes);
+	for (size_t i = 0; i <= count; i++) {
+		snprintf(nodes[i].name, sizeof(nodes[i].name), "n%zu", i);
+		memcpy(nodes[i].public_key, &(uint64_t){i + 1}, sizeof(uint64_t));
+		nodes[i].class = (uint32_t)(count - i);
+	}
+	settings = relay_member_settings(&view);
+	write_conf(true, "");
+	assert_int_equal(relay_config_load(f.conf, &f.config, settings, stderr), 0);
+	json_decref(settings);
+	free(nodes);
+}
+
+static void as_many_classes_as_there_may_be(void **state)
+{
+	(void)state;
+	load_classes(GROUPS_MAX);
+	assert_int_equal(f.config->networks[0].n_nodes, GROUPS_MAX);
+	assert_int_equal(f.config->networks[0].n_admit, 1);
+	assert_int_equal(f.config->networks[1].n_nodes, 1);
+}
+
+static void too_many_classes_are_nobody_elses_trouble(void **state)
+{
+	(void)state;
+	load_classes(GROUPS_MAX + 1);
+	assert_int_equal(f.config->networks[0].n_nodes, 0);
+	assert_int_equal(f.config->networks[0].n_admit, 0);
+	assert_int_equal(f.config->networks[1].n_nodes, 1);
+}
+
 static void a_network_may_be_empty(void **state)
 {
 	(void)state;
@@ -286,6 +334,8 @@ int main(void)
 		TEST(classes_are_admitted_as_told),
 		TEST(without_admissions_nobody_talks),
 		TEST(a_class_without_nodes_is_left_out),
+		TEST(as_many_classes_as_there_may_be),
+		TEST(too_many_classes_are_nobody_elses_trouble),
 		TEST(a_network_may_be_empty),
 		TEST(addresses_are_passed_on),
 		TEST(a_file_without_control_is_alone),
