@@ -166,6 +166,19 @@ void lab_build(struct lab_frame *f, const struct lab_packet *k)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
+void lab_fragment(struct lab_frame *f, uint16_t offset, bool more)
+{
+	uint8_t *ip = f->data + 14;
+	uint16_t field = (uint16_t)(offset / 8 | (more ? 0x2000 : 0));
+	uint32_t sum = (uint16_t)~lab_get16(ip + 10) + (uint32_t)field;
+
+	ip[6] = (uint8_t)(field >> 8);
+	ip[7] = (uint8_t)field;
+	sum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
 const uint8_t *lab_ip(const struct lab_frame *f)
 {
 	return f->data + ETH;

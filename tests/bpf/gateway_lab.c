@@ -143,6 +143,18 @@ void lab_external(struct lab *lab, uint32_t i, const char *addr)
 	put(lab, "gw_uplinks", &zero, &u);
 }
 
+void lab_down(struct lab *lab, enum gw_role role)
+{
+	static const struct gw_overlay no_overlay;
+	static const struct gw_uplink no_uplink;
+	uint32_t zero = 0;
+
+	if (role == GW_OVERLAY)
+		put(lab, "gw_overlays", &zero, &no_overlay);
+	else
+		put(lab, "gw_uplinks", &zero, &no_uplink);
+}
+
 static void devices(struct lab *lab)
 {
 	struct gw_overlay o = {.ifindex = LOOPBACK, .l2_len = 14, .mtu = LAB_MTU};
@@ -410,6 +422,15 @@ int lab_reason(struct lab *lab, struct gw_count *count)
 	}
 	assert_true(found >= 0);
 	return found;
+}
+
+uint64_t lab_counted(struct lab *lab, int reason)
+{
+	struct gw_count now = reason_sum(lab, (uint32_t)reason), *was = &lab->reasons[reason];
+	uint64_t n = now.packets - was->packets;
+
+	*was = now;
+	return n;
 }
 
 void lab_expect(struct lab *lab, enum lab_side side, const struct lab_packet *p,

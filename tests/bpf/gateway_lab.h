@@ -82,6 +82,8 @@ struct policy_hit lab_hit(struct lab *lab, uint32_t rule);
 int lab_map(struct lab *lab, const char *name);
 /* Replaces the uplink's masquerade address in place `i`. */
 void lab_external(struct lab *lab, uint32_t i, const char *addr);
+/* Takes a device away, until lab_reset(). */
+void lab_down(struct lab *lab, enum gw_role role);
 
 /* Runs the side's program on *in; the packet as it leaves is in *out, the mark in lab_mark(). */
 int lab_run(struct lab *lab, enum lab_side side, const struct lab_frame *in, struct lab_frame *out);
@@ -100,6 +102,8 @@ void lab_sweep(struct lab *lab);
 /* The one reason counted since the last call; more or fewer than one fails the test. */
 int lab_reason(struct lab *lab, struct gw_count *count);
 const char *lab_reason_name(int reason);
+/* How often this one was counted since it was last looked at; lab_reason() sees it no more. */
+uint64_t lab_counted(struct lab *lab, int reason);
 
 /* Builds, runs, and demands verdict and reason; out may be NULL. */
 void lab_expect(struct lab *lab, enum lab_side side, const struct lab_packet *p,
@@ -122,6 +126,8 @@ uint32_t lab_ticks(void);
 
 void lab_addr(uint8_t addr[16], const char *text);
 void lab_build(struct lab_frame *f, const struct lab_packet *p);
+/* Makes the IPv4 packet a fragment at so many bytes (of whole eights). */
+void lab_fragment(struct lab_frame *f, uint16_t offset, bool more);
 /* All checksums recomputed from all bytes, and lengths; false with a message. */
 bool lab_checksums_ok(const struct lab_frame *f);
 const uint8_t *lab_ip(const struct lab_frame *f);

@@ -53,20 +53,6 @@ static struct lab_packet error_about(const char *src, const char *dst, const str
 				   .quote = lab_ip(f)};
 }
 
-/* Makes the packet a fragment: field and header checksum. */
-static void fragment(struct lab_frame *f, uint16_t offset, bool more)
-{
-	uint8_t *ip = f->data + 14;
-	uint16_t field = (uint16_t)(offset | (more ? 0x2000 : 0));
-	uint32_t sum = (uint16_t)~lab_get16(ip + 10) + (uint32_t)field;
-
-	ip[6] = (uint8_t)(field >> 8);
-	ip[7] = (uint8_t)field;
-	sum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
-	ip[10] = (uint8_t)(sum >> 8);
-	ip[11] = (uint8_t)sum;
-}
-
 static void expect_frame(struct lab *lab, enum lab_side side, const struct lab_frame *in,
 			 struct lab_frame *out, int verdict, int reason)
 {
@@ -212,9 +198,9 @@ static void test_link_local(void **state)
 static void pair_of(const struct lab_packet *p, struct lab_frame *first, struct lab_frame *later)
 {
 	lab_build(first, p);
-	fragment(first, 0, true);
+	lab_fragment(first, 0, true);
 	lab_build(later, p);
-	fragment(later, 40 / 8, false);
+	lab_fragment(later, 40, false);
 }
 
 static void test_fragments_answering_node(void **state)

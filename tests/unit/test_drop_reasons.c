@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* docs/drop-reasons.md and docs/gateway-drop-reasons.md tell of every reason, and are what
- * scripts/drop-reasons.sh makes. */
+ * scripts/drop-reasons.sh makes. Each of the gateway's is demanded by a test. */
+#include <ctype.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,9 +76,65 @@ static void the_pages_are_current(void **state)
 	assert_int_equal(system("scripts/drop-reasons.sh --check"), 0);
 }
 
+/* --- tests of the gateway's ------------------------------------------------------------------ */
+
+#define ENUM_NAME(kind, name, text) "GW_" #kind "_" #name,
+static const char *const enum_names[] = {TP_GW_REASONS(ENUM_NAME)};
+
+/* What no packet can bring about. */
+static bool is_untestable(const char *name)
+{
+	return !strcmp(name, "rewrite_failed");
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		if (!isalnum((unsigned char)at[strlen(word)]) && at[strlen(word)] != '_')
+			return true;
+	return false;
+}
+
+static void some_file_has(bool *found, const char *pattern, char *const *words)
+{
+	glob_t files;
+
+	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char *text = NULL;
+
+		read_page(files.gl_pathv[i], &text);
+		for (size_t r = 0; r < GW_REASON_MAX; r++)
+			found[r] = found[r] || has_word(text, words[r]);
+		free(text);
+	}
+	globfree(&files);
+}
+
+/* By a verdict in tests/bpf, or by its count in tests/net. */
+static void every_gateway_reason_is_tested(void **state)
+{
+	char counts[GW_REASON_MAX][64], *words[GW_REASON_MAX];
+	bool found[GW_REASON_MAX] = {false};
+
+	(void)state;
+	for (size_t i = 0; i < GW_REASON_MAX; i++)
+		words[i] = (char *)enum_names[i];
+	some_file_has(found, "tests/bpf/test_gateway_*.c", words);
+	for (size_t i = 0; i < GW_REASON_MAX; i++) {
+		snprintf(counts[i], sizeof(counts[i]), "gw_counts %s", of_gateway[i].name);
+		words[i] = counts[i];
+	}
+	some_file_has(found, "tests/net/test_gateway_*.sh", words);
+	for (size_t i = 0; i < GW_REASON_MAX; i++)
+		if (!found[i] && !is_untestable(of_gateway[i].name))
+			fail_msg("no test for %s", of_gateway[i].name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_gateway_reason_is_tested),
 		cmocka_unit_test(every_reason_has_a_row_with_advice),
 		cmocka_unit_test(the_pages_are_current),
 	};
