@@ -274,12 +274,11 @@ static int take_first(void *arg, const struct tp_ncp_view *view, char why[TP_MEM
 	struct joining *j = arg;
 
 	j->joined = view->n_networks != 0;
-	if (j->joined) {
-		event_base_loopexit(j->base, NULL);
-		return 0; /* it is kept, and put in force by what comes next */
-	}
-	snprintf(why, TP_MEMBER_WHY, "waiting for a network");
-	return -EAGAIN;
+	(void)why;
+	if (!j->joined)
+		return 0; /* of no network, all is in force */
+	event_base_loopexit(j->base, NULL);
+	return TP_MEMBER_LATER;
 }
 
 static void stop_joining(evutil_socket_t sig, short what, void *arg)
@@ -374,7 +373,7 @@ static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_M
 
 	if (!same_overlays(d->config, view)) {
 		end_for_others(d, view);
-		return 0;
+		return TP_MEMBER_LATER;
 	}
 	settings = gw_membership_settings(view, d->config->state_dir);
 	err = settings ? gw_daemon_take_settings(d, settings) : -ENOMEM;

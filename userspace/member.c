@@ -201,6 +201,10 @@ static void apply(struct tp_member *m)
 		err = m->ops->apply(m->arg, &view, m->error);
 		tp_ncp_free_lists(&tp_ncp_view_table, &view);
 	}
+	if (err == TP_MEMBER_LATER) {
+		save(m);
+		return;
+	}
 	if (err) {
 		tp_err("revision %llu of the control plane is not in force: %s",
 		       (unsigned long long)m->doc.revision,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a control plane says, as settings of a relay and of a gateway, and what is kept on disk. */
+/* What a control plane says, as settings of a gateway. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 #include "crypto.h"
 #include "gateway/membership.h"
 #include "ncp_document.h"
-#include "relay/membership.h"
 
 #define KEY_A	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="
 #define KEY_B	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI="
@@ -69,66 +68,6 @@ static struct tp_ncp_view view_of(const char *text)
 	json_decref(msg);
 	tp_ncp_document_fini(&doc);
 	return view;
-}
-
-static const char *string_at(const json_t *j, const char *member, size_t i, const char *inner)
-{
-	const json_t *e = json_array_get(json_object_get(j, member), i);
-
-	return json_string_value(inner ? json_object_get(e, inner) : e);
-}
-
-/* --- a relay --- */
-
-static void test_relay(void **state)
-{
-	struct tp_ncp_view view = view_of(
-		HEAD "\"networks\":[],\"service_address\":\"100.127.255.1\",\"serves\":[{"
-		     "\"network_id\":\"" OFFICE "\",\"name\":\"office\",\"nodes\":["
-		     "{\"public_key\":\"" KEY_A
-		     "\",\"name\":\"alice\",\"address\":\"100.64.1.1/24\","
-		     "\"class\":0},"
-		     "{\"public_key\":\"" KEY_B "\",\"name\":\"bob\",\"address\":\"100.64.1.2/24\","
-		     "\"class\":3}],"
-		     "\"admits\":[{\"a\":0,\"b\":3},{\"a\":3,\"b\":9}]}]}");
-	json_t *settings = relay_member_settings(&view), *network;
-	char path[64];
-	struct relay_config *c;
-	FILE *f;
-
-	(void)state;
-	network = json_array_get(json_object_get(settings, "networks"), 0);
-	assert_string_equal(json_string_value(json_object_get(network, "name")), "office@000000aa");
-	assert_string_equal(string_at(network, "nodes", 1, "name"), "bob.office@000000aa");
-	assert_string_equal(string_at(network, "nodes", 1, "group"), "c3");
-	assert_string_equal(string_at(network, "admit", 0, NULL), "c0 c3");
-	assert_int_equal(json_array_size(json_object_get(network, "admit")),
-			 1); /* nobody is in 9 */
-
-	snprintf(path, sizeof(path), "%s/relay.conf", dir);
-	f = fopen(path, "w");
-	fputs("interfaces = [ \"eth0\" ]; listen_port = 443; private_key_file = \"/k\";\n"
-	      "public_endpoints = [ \"203.0.113.99:443\" ];\n" CONTROL,
-	      f);
-	fclose(f);
-	assert_int_equal(relay_config_load(path, &c, settings, stderr), 0);
-	assert_int_equal(c->networks[0].n_nodes, 2);
-	assert_int_equal(c->networks[0].nodes[0].address_bits, 24);
-	relay_config_free(c);
-	json_decref(settings);
-	tp_ncp_free_lists(&tp_ncp_view_table, &view);
-}
-
-/* Nothing said yet: nobody is served, and that is no error. */
-static void test_relay_of_nobody(void **state)
-{
-	struct tp_ncp_view view = {0};
-	json_t *settings = relay_member_settings(&view);
-
-	(void)state;
-	assert_int_equal(json_array_size(json_object_get(settings, "networks")), 0);
-	assert_null(json_object_get(settings, "service_address"));
-	json_decref(settings);
 }
 
 /* --- a gateway --- */
@@ -205,31 +144,7 @@ static void test_gateway_of_two_networks(void **state)
 	tp_ncp_free_lists(&tp_ncp_view_table, &view);
 }
 
-/* --- what is kept --- */
-
-static void test_saved(void **state)
-{
-	char path[64], aside[64];
-	json_t *saved;
-	FILE *f;
-
-	(void)state;
-	assert_null(tp_member_saved(dir));
-	snprintf(path, sizeof(path), "%s/control.json", dir);
-	snprintf(aside, sizeof(aside), "%s/control.json.bad", dir);
-	f = fopen(path, "w");
-	fputs(HEAD "\"networks\":[]}", f);
-	fclose(f);
-	saved = tp_member_saved(dir);
-	assert_non_null(saved);
-	json_decref(saved);
-	f = fopen(path, "w");
-	fputs(HEAD "\"networks\":", f);
-	fclose(f);
-	assert_null(tp_member_saved(dir));
-	assert_int_not_equal(access(path, F_OK), 0);
-	assert_int_equal(access(aside, F_OK), 0);
-}
+/* --- servers --- */
 
 static void test_servers(void **state)
 {
@@ -257,9 +172,9 @@ static void test_servers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_relay),   CASE(test_relay_of_nobody),
-		CASE(test_gateway), CASE(test_gateway_of_two_networks),
-		CASE(test_saved),   cmocka_unit_test(test_servers),
+		CASE(test_gateway),
+		CASE(test_gateway_of_two_networks),
+		cmocka_unit_test(test_servers),
 	};
 
 	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
