@@ -23,7 +23,8 @@
 #include "sdnotify.h"
 
 #define SLOW_TICK_S   2
-#define DOUBT_TICKS   8 /* it asks about every peer */
+#define REPORT_TICKS  15 /* of them between reports of handshakes */
+#define DOUBT_TICKS   8	 /* it asks about every peer */
 #define ADDRESSES_MAX (TP_GW_UPLINKS * TP_GW_ADDRS)
 
 /* --- the policy ----------------------------------------------------------------------------- */
@@ -106,6 +107,8 @@ static void on_slow_tick(evutil_socket_t fd, short what, void *arg)
 	gw_overlays_restore(d->overlays);
 	if (++d->slow_ticks % DOUBT_TICKS == 0)
 		gw_overlays_doubt(d->overlays);
+	if (d->member && d->slow_ticks % REPORT_TICKS == 0)
+		gw_membership_tick(d);
 }
 
 /* The host's own addresses stand in the policy, as "gateway". */

@@ -39,6 +39,7 @@ struct gw_daemon {
 	struct tp_member *member; /* NULL: the config is all its own */
 	struct json_t *settings;  /* the control plane's, in force; NULL likewise */
 	bool restart;		  /* is what the end is for */
+	uint64_t handshakes_told; /* up to this time (as tp_wireguard_stats has it) */
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *slow_tick;
 	unsigned int slow_ticks;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "crypto.h"
 #include "gateway/daemon.h"
 #include "log.h"
@@ -406,4 +407,60 @@ int gw_membership_start(struct tp_member **out, struct gw_daemon *d)
 		return 0;
 	return tp_member_new(out, d->base, &d->config->control, d->config->state_dir,
 			     d->options->saved, TP_NCP_GATEWAY, &ops, d);
+}
+
+/* --- handshakes --- */
+
+struct gathering {
+	const char *network_id;
+	uint64_t since, newest;
+	struct tp_ncp_handshakes found;
+	size_t room;
+};
+
+static void gather(void *ctx, const struct tp_wireguard_stats *peer)
+{
+	struct gathering *g = ctx;
+	struct tp_ncp_handshake *list = g->found.handshakes;
+
+	if (peer->last_handshake <= g->since)
+		return;
+	if (g->found.n_handshakes == g->room) {
+		list = realloc(list, (2 * g->room + 16) * sizeof(*list));
+		if (!list)
+			return; /* next time */
+		g->found.handshakes = list;
+		g->room = 2 * g->room + 16;
+	}
+	list += g->found.n_handshakes++;
+	*list = (struct tp_ncp_handshake){.time = peer->last_handshake / TP_NS_PER_MS};
+	snprintf(list->network_id, sizeof(list->network_id), "%s", g->network_id);
+	memcpy(list->public_key, peer->public_key, sizeof(list->public_key));
+	g->newest = peer->last_handshake > g->newest ? peer->last_handshake : g->newest;
+}
+
+/* Of the overlay at this place; "" when it is no network's. */
+static void network_id_of(const struct gw_config_overlay *o, char id[TP_NCP_ID_SIZE])
+{
+	const char *file = o->private_key_file ? strrchr(o->private_key_file, '/') : NULL;
+
+	id[0] = '\0';
+	if (file && strlen(file + 1) == TP_NCP_ID_SIZE - 1 + strlen(".key"))
+		snprintf(id, TP_NCP_ID_SIZE, "%.*s", TP_NCP_ID_SIZE - 1, file + 1);
+}
+
+void gw_membership_tick(struct gw_daemon *d)
+{
+	struct gathering g = {.since = d->handshakes_told, .newest = d->handshakes_told};
+	char id[TP_NCP_ID_SIZE];
+
+	for (size_t i = 0; i < d->config->n_overlays; i++) {
+		network_id_of(&d->config->overlays[i], id);
+		g.network_id = id;
+		if (id[0])
+			gw_overlays_stats(d->overlays, i, NULL, gather, &g);
+	}
+	if (!tp_member_handshakes(d->member, &g.found))
+		d->handshakes_told = g.newest;
+	free(g.found.handshakes);
 }

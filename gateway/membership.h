@@ -32,5 +32,7 @@ int gw_membership_join(const struct gw_config *config);
 
 /* Before privileges are dropped. Without a control block *out is NULL. */
 int gw_membership_start(struct tp_member **out, struct gw_daemon *d);
+/* Reports handshakes that came since the last call. To be called now and then. */
+void gw_membership_tick(struct gw_daemon *d);
 
 #endif

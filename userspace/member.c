@@ -180,12 +180,11 @@ static void acknowledge(struct tp_member *m, int err)
 	tp_ncp_client_send_message(m->client, &msg);
 }
 
-void tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h)
+int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h)
 {
 	struct tp_ncp_message msg = {.type = TP_NCP_HANDSHAKES, .handshakes = *h};
 
-	if (h->n_handshakes)
-		tp_ncp_client_send_message(m->client, &msg);
+	return h->n_handshakes ? tp_ncp_client_send_message(m->client, &msg) : 0;
 }
 
 /* --- what control says --- */

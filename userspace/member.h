@@ -62,7 +62,8 @@ char *tp_member_key_file(const char *state_dir, const char *network_id);
  * reference. */
 json_t *tp_member_report(const struct tp_member *m);
 
-/* What its peers have done: reported when it is news. `h` is borrowed. */
-void tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h);
+/* What its peers have done. `h` is borrowed. 0, also with none; or an error as
+ * tp_ncp_session_send(): to be said again later. */
+int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h);
 
 #endif
