@@ -452,14 +452,12 @@ static void on_connection(struct evconnlistener *l, evutil_socket_t fd, struct s
 
 /* --- life --- */
 
-static const struct tp_ncp_session_config *configure(struct ctl_nodes *n,
-						     const struct tp_noise_identity *id)
+static void configure(struct ctl_nodes *n, const struct tp_noise_identity *id)
 {
 	tp_ncp_session_config_control(&n->config);
 	n->config.id = id;
 	n->config.ops = &session_ops;
 	n->config.ends = n->ends;
-	return &n->config;
 }
 
 int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd,

@@ -7,6 +7,7 @@
 #include "bpf/abi/gateway.h"
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
+#include "userspace/member_config.h"
 #include "gateway/config_check.h"
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -47,16 +48,6 @@ static const char *const filtering_names[] = {
 };
 
 static const char *const verdict_names[] = {[GW_DENY] = "deny", [GW_ALLOW] = "allow", NULL};
-
-static const char *check_server(const void *member)
-{
-	uint16_t port;
-	char *host;
-	int err = tp_member_server(*(char *const *)member, &host, &port);
-
-	free(host);
-	return err ? "must be host:port" : NULL;
-}
 
 /* --- tables, inner ones first ---------------------------------------------------------------- */
 
@@ -379,25 +370,7 @@ static const struct tp_config_field acl_fields[] = {
 
 static const struct tp_config_table acl_table = {.fields = acl_fields, .n = COUNT_OF(acl_fields)};
 
-static const struct tp_config_field control_fields[] = {
-	{.name = "server",
-	 .type = TP_CONFIG_STRING,
-	 AT(gw_config, control.server),
-	 .check = check_server,
-	 .frozen = true,
-	 .help = "Host and TCP port of turnpike-control's ncp_listen."},
-	{.name = "public_key",
-	 .type = TP_CONFIG_KEY,
-	 AT(gw_config, control.public_key),
-	 .frozen = true,
-	 .help = "The key that it answers with; turnpike control daemon prints it."},
-	{.name = "auth_key_file",
-	 .type = TP_CONFIG_PATH,
-	 AT(gw_config, control.auth_key_file),
-	 .frozen = true,
-	 .help = "File with the auth key to join by, readable by its owner only. "
-		 "Not needed any more once the gateway has joined."},
-};
+static const struct tp_config_field control_fields[] = {TP_MEMBER_FIELDS(gw_config)};
 
 static const struct tp_config_table control_table = {
 	.fields = control_fields,

@@ -9,6 +9,7 @@
 #include "bpf/abi/gateway.h"
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
+#include "userspace/member_config.h"
 #include "gateway/config.h"
 #include "gateway/endpoints.h"
 
@@ -307,20 +308,11 @@ static void check_rule(const struct gw_config_rule *r, struct tp_config_report *
 				r->protocol);
 }
 
-static void check_control(const struct gw_config *c, struct tp_config_report *report)
-{
-	static const uint8_t none[WG_KEY_LEN];
-
-	if (!c->control.server != !memcmp(c->control.public_key, none, sizeof(none)))
-		tp_config_error(report, tp_config_line(report, "control"),
-				"control: server and public_key are needed both");
-}
-
 void gw_config_validate(const void *config, struct tp_config_report *report)
 {
 	const struct gw_config *c = config;
 
-	check_control(c, report);
+	tp_member_check(&c->control, report);
 	if (!c->n_overlays && !c->control.server)
 		tp_config_error(report, tp_config_line(report, "overlays"),
 				"overlays: is required");

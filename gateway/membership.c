@@ -11,7 +11,6 @@
 #include "crypto.h"
 #include "gateway/daemon.h"
 #include "log.h"
-#include "ncp_document.h"
 
 #define AGENT		"turnpike-gateway/" TP_VERSION
 #define RELAY_KEEPALIVE 25
@@ -232,15 +231,13 @@ json_t *gw_membership_settings(const struct tp_ncp_view *view, const char *state
 
 static json_t *saved_settings(const json_t *saved, const char *state_dir)
 {
-	struct tp_ncp_document doc = {0};
-	struct tp_ncp_view view = {0};
-	json_t *settings = NULL;
+	struct tp_ncp_view view;
+	json_t *settings;
 
-	if (!saved ||
-	    (!tp_ncp_document_apply(&doc, saved, NULL) && !tp_ncp_document_view(&doc, &view)))
-		settings = gw_membership_settings(&view, state_dir);
+	if (tp_member_saved_view(saved, &view))
+		return NULL;
+	settings = gw_membership_settings(&view, state_dir);
 	tp_ncp_free_lists(&tp_ncp_view_table, &view);
-	tp_ncp_document_fini(&doc);
 	return settings;
 }
 

@@ -8,6 +8,7 @@
 #include "bpf/abi/relay.h"
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
+#include "userspace/member_config.h"
 #include "relay/config_check.h"
 #include "relay/groups.h"
 
@@ -46,16 +47,6 @@ static const char *check_admit(const void *member)
 	}
 	free(text);
 	return why;
-}
-
-static const char *check_server(const void *member)
-{
-	uint16_t port;
-	char *host;
-	int err = tp_member_server(*(char *const *)member, &host, &port);
-
-	free(host);
-	return err ? "must be host:port" : NULL;
 }
 
 static const char *check_public_endpoint(const void *member)
@@ -136,25 +127,7 @@ static const struct tp_config_table network_table = {
 	.line = offsetof(struct relay_config_network, line),
 };
 
-static const struct tp_config_field control_fields[] = {
-	{.name = "server",
-	 .type = TP_CONFIG_STRING,
-	 AT(relay_config, control.server),
-	 .check = check_server,
-	 .frozen = true,
-	 .help = "Host and TCP port of turnpike-control's ncp_listen."},
-	{.name = "public_key",
-	 .type = TP_CONFIG_KEY,
-	 AT(relay_config, control.public_key),
-	 .frozen = true,
-	 .help = "The key that it answers with; turnpike control daemon prints it."},
-	{.name = "auth_key_file",
-	 .type = TP_CONFIG_PATH,
-	 AT(relay_config, control.auth_key_file),
-	 .frozen = true,
-	 .help = "File with the auth key to join by, readable by its owner only. "
-		 "Not needed any more once the relay has joined."},
-};
+static const struct tp_config_field control_fields[] = {TP_MEMBER_FIELDS(relay_config)};
 
 static const struct tp_config_table control_table = {
 	.fields = control_fields,

@@ -7,6 +7,7 @@
 
 #include "userspace/config.h"
 #include "userspace/config_checks.h"
+#include "userspace/member_config.h"
 #include "relay/config.h"
 #include "relay/groups.h"
 
@@ -227,12 +228,7 @@ static void check_interfaces(const struct relay_config *c, struct tp_config_repo
 
 static void check_control(const struct relay_config *c, struct tp_config_report *report)
 {
-	static const uint8_t none[WG_KEY_LEN];
-	bool key = memcmp(c->control.public_key, none, sizeof(none)) != 0;
-
-	if (!c->control.server != !key)
-		tp_config_error(report, tp_config_line(report, "control"),
-				"control: server and public_key are needed both");
+	tp_member_check(&c->control, report);
 	if (c->control.server && !c->n_public_endpoints)
 		tp_config_error(report, tp_config_line(report, "control"),
 				"control: public_endpoints must say where peers reach this relay");

@@ -7,7 +7,6 @@
 
 #include "crypto.h"
 #include "log.h"
-#include "ncp_document.h"
 #include "relay/daemon.h"
 #include "relay/groups.h"
 
@@ -129,15 +128,13 @@ json_t *relay_member_settings(const struct tp_ncp_view *view)
 
 static json_t *saved_settings(const json_t *saved)
 {
-	struct tp_ncp_document doc = {0};
-	struct tp_ncp_view view = {0};
-	json_t *settings = NULL;
+	struct tp_ncp_view view;
+	json_t *settings;
 
-	if (!saved ||
-	    (!tp_ncp_document_apply(&doc, saved, NULL) && !tp_ncp_document_view(&doc, &view)))
-		settings = relay_member_settings(&view);
+	if (tp_member_saved_view(saved, &view))
+		return NULL;
+	settings = relay_member_settings(&view);
 	tp_ncp_free_lists(&tp_ncp_view_table, &view);
-	tp_ncp_document_fini(&doc);
 	return settings;
 }
 

@@ -64,6 +64,19 @@ json_t *tp_member_saved(const char *state_dir)
 	return saved;
 }
 
+int tp_member_saved_view(const json_t *saved, struct tp_ncp_view *out)
+{
+	struct tp_ncp_document doc = {0};
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (!saved)
+		return 0;
+	err = tp_ncp_document_apply(&doc, saved, NULL) ?: tp_ncp_document_view(&doc, out);
+	tp_ncp_document_fini(&doc);
+	return err;
+}
+
 /* Whole or not at all, also after a power cut. */
 static int write_file(const char *dir, const char *name, const char *text)
 {

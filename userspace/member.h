@@ -42,6 +42,10 @@ struct tp_member_ops {
  * NULL when there is none. A file that does not read is put aside, logged. */
 json_t *tp_member_saved(const char *state_dir);
 
+/* The view in it, whose lists the caller frees by tp_ncp_view_table; with NULL one of nothing. 0 or
+ * -errno. */
+int tp_member_saved_view(const json_t *saved, struct tp_ncp_view *out);
+
 /* "host", "[v6]" or "v4" and a port. 0 with host (to be freed) and *port, or -EINVAL. */
 int tp_member_server(const char *server, char **host, uint16_t *port);
 
