@@ -143,33 +143,24 @@ static void on_distribute(evutil_socket_t fd, short what, void *arg)
 
 static bool names_network(const json_t *list, const char *network)
 {
-	json_t *entry;
-	size_t i;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *entry = json_array_get(list, i);
 
-	json_array_foreach(
-		(json_t *)list, i,
-		entry) if (!strcmp(json_string_value(json_object_get(entry, "network_id")),
-				   network)) return true;
+		if (!strcmp(json_string_value(json_object_get(entry, "network_id")), network))
+			return true;
+	}
 	return false;
 }
 
-static bool in_network(struct node *n, const char *network)
-{
-	struct ctl_error err;
-	struct ctl_peer peer;
-
-	return names_network(json_object_get(n->view, "networks"), network) ||
-	       names_network(json_object_get(n->view, "serves"), network) ||
-	       !ctl_peer_get(n->nodes->store, NULL, network, n->device.id, &peer, &err);
-}
-
-static bool touches(struct node *n, const struct ctl_change *c)
+/* By what it was told: no question to the database for each of the nodes. */
+static bool touches(const struct node *n, const struct ctl_change *c)
 {
 	if (c->kind == CTL_CHANGE_RELAY)
 		return n->device.kind == CTL_RELAY;
 	if (c->kind == CTL_CHANGE_DEVICE)
 		return !strcmp(c->id, n->device.id);
-	return in_network(n, c->network);
+	return names_network(json_object_get(n->view, "networks"), c->network) ||
+	       names_network(json_object_get(n->view, "serves"), c->network);
 }
 
 static void invite(struct node *n, const char *network)
@@ -192,22 +183,49 @@ static void invite_all(struct node *n)
 		      &err);
 }
 
+static struct node *find(const struct ctl_nodes *nodes, const char *device)
+{
+	struct node *n;
+
+	LIST_FOREACH (n, &nodes->list, entry)
+		if (!strcmp(n->device.id, device))
+			return n;
+	return NULL;
+}
+
+/* The device of a peer may not have been told of the network yet: it is invited, or has its address
+ * now. */
+static void follow_peer(struct ctl_nodes *nodes, const struct ctl_change *c)
+{
+	struct ctl_db *db = ctl_store_db(nodes->store);
+	struct sqlite3_stmt *q =
+		ctl_db_query(db, "SELECT device, ip IS NULL FROM peer WHERE id = ?", "t", c->id);
+	struct node *n = NULL;
+	bool invited = false;
+
+	if (ctl_db_step(db, q) == 1) {
+		n = find(nodes, ctl_db_text(q, 0));
+		invited = ctl_db_int(q, 1);
+	}
+	ctl_db_done(q);
+	if (!n || !n->known)
+		return;
+	n->dirty = true;
+	if (invited)
+		invite(n, c->network);
+}
+
 /* The device may be gone: then it is shown out. */
 static void follow(struct node *n, const struct ctl_change *c)
 {
 	struct ctl_device d;
 	struct ctl_error err;
-	struct ctl_peer peer;
 
 	n->dirty = true;
 	if (c->kind == CTL_CHANGE_DEVICE &&
 	    ctl_device_get(n->nodes->store, NULL, c->id, &d, &err)) {
 		n->device.id[0] = '\0';
 		say_error(n, "unauthenticated", "the device was removed");
-	} else if (c->kind == CTL_CHANGE_PEER &&
-		   !ctl_peer_get(n->nodes->store, NULL, c->network, n->device.id, &peer, &err) &&
-		   !strcmp(peer.id, c->id) && !peer.ip) {
-		invite(n, c->network);
 	}
 }
 
@@ -221,6 +239,9 @@ static void on_change(void *arg, uint64_t revision, const struct ctl_change *cha
 		for (size_t i = 0; i < count && n->known && n->device.id[0]; i++)
 			if (touches(n, &changes[i]))
 				follow(n, &changes[i]);
+	for (size_t i = 0; i < count; i++)
+		if (changes[i].kind == CTL_CHANGE_PEER)
+			follow_peer(nodes, &changes[i]);
 	event_active(nodes->distribute, 0, 0);
 }
 
@@ -506,16 +527,6 @@ void ctl_nodes_free(struct ctl_nodes *n)
 void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out)
 {
 	*out = n->stats;
-}
-
-static const struct node *find(const struct ctl_nodes *nodes, const char *device)
-{
-	const struct node *n;
-
-	LIST_FOREACH (n, &nodes->list, entry)
-		if (!strcmp(n->device.id, device))
-			return n;
-	return NULL;
 }
 
 bool ctl_nodes_find(const struct ctl_nodes *n, const char *device, struct ctl_node_state *out)

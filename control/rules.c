@@ -381,15 +381,15 @@ bool ctl_rules_signatures_meet(const struct ctl_rules *r, const uint64_t *a, con
 bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,
 		    const struct ctl_subject *b)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		const struct rule *rule = &r->rules[i];
+	size_t words = ctl_rules_signature_words(r);
+	uint64_t *both = calloc(2 * words, sizeof(*both));
+	bool meet = false;
 
-		if (rule->shadow)
-			continue;
-		if (side_selects(&rule->from, a, true) && side_selects(&rule->to, b, true))
-			return true;
-		if (side_selects(&rule->from, b, true) && side_selects(&rule->to, a, true))
-			return true;
+	if (both) {
+		ctl_rules_signature(r, a, both);
+		ctl_rules_signature(r, b, both + words);
+		meet = ctl_rules_signatures_meet(r, both, both + words);
 	}
-	return false;
+	free(both);
+	return meet;
 }

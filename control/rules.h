@@ -50,8 +50,8 @@ long ctl_rules_judge(const struct ctl_rules *r, const struct ctl_subject *from,
 bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,
 		    const struct ctl_subject *b);
 
-/* The same for many peers: what the rules say of one, and then of two by that. Those with equal
- * signatures are treated alike. */
+/* That in two steps, for many peers: what the rules say of one, and then of two by that. Those with
+ * equal signatures are treated alike. */
 size_t ctl_rules_signature_words(const struct ctl_rules *r);
 void ctl_rules_signature(const struct ctl_rules *r, const struct ctl_subject *who, uint64_t *out);
 bool ctl_rules_signatures_meet(const struct ctl_rules *r, const uint64_t *a, const uint64_t *b);
