@@ -85,7 +85,7 @@ TOOLS := $(TOOL_SRC:%.c=$(B)/%)
 BENCH := $(BENCH_SRC:%.c=$(B)/%)
 FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 # What the demo needs of the network lab: the program on the far end of a veth, the LAN's hosts.
-LAB := $(B)/tests/bpf/pass.bpf.o $(B)/tests/interop/lan_server
+LAB := $(B)/tests/bpf/pass.bpf.o $(B)/tests/interop/lan_server $(B)/tests/interop/delay_wire
 
 all: $(PROGRAMS)
 bpf: $(BPF_OBJ)

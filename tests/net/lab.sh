@@ -34,18 +34,29 @@ lab_router() { # NAME...
 	done
 }
 
-# A veth pair. Hosts finish their checksums before they send, as real NICs would; the relay's and the
+# A veth pair. Hosts finish their checksums before they send, as real NICs would; relays' and the
 # gateway's own ends stay as the kernel made them.
 lab_wire() { # NS DEV NS DEV
 	local ns dev
 	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3" || die "cannot wire $1 to $3"
-	[ "$1" != relay ] || lab_xdp_receiver "$3" "$4"
+	[[ $1 != relay* ]] || lab_xdp_receiver "$3" "$4"
 	while [ $# -gt 0 ]; do
 		ns=$1 dev=$2
 		shift 2
-		[ "$ns" = relay ] || [ "$ns" = gateway ] || in_ns "$ns" ethtool -K "$dev" tx off >/dev/null
+		[[ $ns == relay* ]] || [ "$ns" = gateway ] || in_ns "$ns" ethtool -K "$dev" tx off >/dev/null
 		ip -n "$ns" link set "$dev" up
 	done
+}
+
+# A wire that takes MS milliseconds each way.
+lab_long_wire() { # NS DEV NS DEV MS
+	local wire=wire-$1
+	lab_ns "$wire"
+	in_ns "$wire" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+	lab_wire "$1" "$2" "$wire" near
+	lab_wire "$wire" far "$3" "$4"
+	spawn "$wire" "$wire" "$B/tests/interop/delay_wire" near far "$5"
+	wait_for 10 grep -q ready "$LAB/log/$wire.log" || die "no wire of $5 ms to $1"
 }
 
 # Frames that the other end's XDP program sends only arrive where there is a program too.
@@ -81,11 +92,15 @@ lab_up() { # [NICS]
 	lab_addr inet relay1 192.0.2.1/24 2001:db8:98::1/64
 }
 
-# A host with a public address of its own.
-lab_host() { # NAME N
+# A host with a public address of its own, MS milliseconds away.
+lab_host() { # NAME N [MS]
 	NODE[$1]=$2
 	lab_ns "$1"
-	lab_wire "$1" eth0 inet "$1"
+	if [ -n "${3:-}" ]; then
+		lab_long_wire "$1" eth0 inet "$1" "$3"
+	else
+		lab_wire "$1" eth0 inet "$1"
+	fi
 	lab_addr inet "$1" "198.18.$2.1/24" "2001:db8:$2::1/64"
 	lab_addr "$1" eth0 "198.18.$2.2/24" "2001:db8:$2::2/64"
 	ip -n "$1" route add default via "198.18.$2.1"

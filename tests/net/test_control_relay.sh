@@ -16,7 +16,7 @@ expect "and a network" ctl network create office
 relay_joins
 expect "a relay has joined, and got its service address" \
 	test "$(relay_get .service_address)" = 100.127.255.1
-rm $LAB/fra.auth
+rm $LAB/relay.auth
 
 for peer in alice bob carol; do
 	expect "$peer gets a file" stock $peer

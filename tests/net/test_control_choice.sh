@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# limit: 240
+#
+# Two relays at different distances, two plain members, one control plane.
+
+. "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/control_lab.sh"
+
+lab_up
+lab_host relay-far 6 30
+lab_host alice 1
+lab_host bob 2
+control_up
+ctl tenant create acme >/dev/null || die "no tenant"
+ctl network create office >/dev/null || die "no network"
+relay_joins
+relay_joins_as relay-far
+node_joins alice
+node_joins bob
+
+meet() {
+	in_ns alice ping -n -q -c 1 -W 2 "$(member_ip bob)"
+}
+expect "they meet" wait_for 60 meet
