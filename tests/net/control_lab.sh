@@ -102,29 +102,34 @@ member_wg() { # NAME ARGUMENT...: wg(8) there
 }
 
 # Another, on a host that lab_host has made.
-relay_joins_as() { # NAME
-	relay_member_conf "$1" eth0 "198.18.${NODE[$1]}.2:$RELAY_PORT" "$LAB/pins/$1" "$LAB/$1-state"
+relay_joins_as() { # NAME [DEV ENDPOINT]
+	relay_member_conf "$1" "${2:-eth0}" "${3:-198.18.${NODE[$1]:-}.2:$RELAY_PORT}" "$LAB/pins/$1" \
+		"$LAB/$1-state"
 	member_start "$1" "$B/turnpike-relay" -c "$LAB/$1.conf"
 	wait_for 20 member_joined "$1" relay || die "$1 did not join"
 	ctl relay serve "$1" >/dev/null || die "$1 does not serve the network"
 }
 
-# A host that lab_host or lab_site has made, as a plain member of the network.
-node_joins() { # NAME
+# A host that lab_host or lab_site has made, as a member of the network: by itself a plain one.
+agent_joins() { # NAME [UPLINK]
+	agent_conf "$@"
+	agent_start "$1"
+	wait_for 60 member_joined "$1" gateway || die "$1 did not join"
+}
+
+agent_conf() { # NAME [UPLINK]
 	auth_key "$1" --role gateway || die "no auth key for $1"
 	cat >"$LAB/$1.conf" <<-CONF
 		$(control_block "$1")
-		egress = { uplinks = [ "eth0" ]; };
+		egress = { uplinks = [ "${2:-eth0}" ]; };
 		metrics_listen = "off";
 		control_socket = "$LAB/$1.sock";
 		pin_path = "$LAB/pins/$1";
 		state_dir = "$LAB/$1-state";
 	CONF
-	node_start "$1"
-	wait_for 60 member_joined "$1" gateway || die "$1 did not join"
 }
 
-node_start() { # NAME
+agent_start() { # NAME
 	member_start "$1" "$B/turnpike-gateway" -c "$LAB/$1.conf"
 }
 

@@ -16,8 +16,8 @@ ctl tenant create acme >/dev/null || die "no tenant"
 ctl network create office >/dev/null || die "no network"
 relay_joins
 relay_joins_as relay-far
-node_joins alice
-node_joins bob
+agent_joins alice
+agent_joins bob
 
 meet() {
 	in_ns alice ping -n -q -c 1 -W 2 "$(member_ip bob)"
