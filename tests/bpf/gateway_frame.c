@@ -46,11 +46,50 @@ void lab_addr(uint8_t addr[16], const char *text)
 	assert_int_equal(inet_pton(AF_INET, text, addr + 12), 1);
 }
 
+/* --- what packets there are ------------------------------------------------------------------ */
+
+struct lab_packet lab_opener(uint8_t proto, const char *src, uint16_t sport, const char *dst,
+			     uint16_t dport)
+{
+	return (struct lab_packet){.src = src,
+				   .dst = dst,
+				   .proto = proto,
+				   .sport = sport,
+				   .dport = dport,
+				   .flags = TCP_S,
+				   .payload = proto == IPPROTO_TCP ? 0 : 33};
+}
+
+struct lab_packet lab_udp(const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	return lab_opener(IPPROTO_UDP, src, sport, dst, dport);
+}
+
+struct lab_packet lab_tcp(const char *src, uint16_t sport, const char *dst, uint16_t dport,
+			  uint8_t flags)
+{
+	struct lab_packet p = lab_opener(IPPROTO_TCP, src, sport, dst, dport);
+
+	p.flags = flags;
+	return p;
+}
+
+struct lab_packet lab_error_about(const char *src, const char *dst, const struct lab_frame *f)
+{
+	return (struct lab_packet){.src = src,
+				   .dst = dst,
+				   .proto = IPPROTO_ICMP,
+				   .sport = 0x0303,
+				   .payload = f->len - ETH,
+				   .quote = lab_ip(f)};
+}
+
 /* --- building ------------------------------------------------------------------------------- */
 
 static uint32_t build_tcp(uint8_t *p, const struct lab_packet *k)
 {
-	uint32_t len = k->mss ? 24 : 20;
+	uint32_t options = k->mss ? 4 + k->nops : 0, len = 20 + (options + 3) / 4 * 4;
+	uint8_t *mss = p + 20 + k->nops;
 
 	put16(p, k->sport);
 	put16(p + 2, k->dport);
@@ -59,9 +98,10 @@ static uint32_t build_tcp(uint8_t *p, const struct lab_packet *k)
 	p[13] = k->flags;
 	put16(p + 14, 0xffff);
 	if (k->mss) {
-		p[20] = 2;
-		p[21] = 4;
-		put16(p + 22, k->mss);
+		memset(p + 20, 1, k->nops);
+		mss[0] = 2;
+		mss[1] = 4;
+		put16(mss + 2, k->mss);
 	}
 	return len;
 }

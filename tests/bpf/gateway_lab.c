@@ -269,6 +269,12 @@ void lab_close(struct lab *lab)
 	free(lab);
 }
 
+int lab_tear_down(void **state)
+{
+	lab_close(*state);
+	return 0;
+}
+
 static void clear(struct lab *lab, const char *map)
 {
 	char key[64];
@@ -433,23 +439,35 @@ uint64_t lab_counted(struct lab *lab, int reason)
 	return n;
 }
 
+static void must_end(int got, int verdict, int why, int reason)
+{
+	if (got != verdict || why != reason)
+		fail_msg("ends as %s (%d) instead of %s (%d)", lab_reason_name(why), got,
+			 lab_reason_name(reason), verdict);
+}
+
+void lab_expect_frame(struct lab *lab, enum lab_side side, const struct lab_frame *in,
+		      struct lab_frame *out, int verdict, int reason)
+{
+	struct lab_frame after;
+	int got = lab_run(lab, side, in, &after);
+
+	must_end(got, verdict, lab_reason(lab, NULL), reason);
+	if (got == PASS)
+		assert_memory_equal(in->data, after.data, in->len);
+	if (out)
+		*out = after;
+}
+
 void lab_expect(struct lab *lab, enum lab_side side, const struct lab_packet *p,
 		struct lab_frame *out, int verdict, int reason)
 {
 	struct lab_frame in, after;
-	int got, why;
 
 	lab_build(&in, p);
-	got = lab_run(lab, side, &in, &after);
-	why = lab_reason(lab, NULL);
-	if (got != verdict || why != reason)
-		fail_msg("%s:%u to %s:%u ends as %s (%d) instead of %s (%d)", p->src, p->sport,
-			 p->dst, p->dport, lab_reason_name(why), got, lab_reason_name(reason),
-			 verdict);
-	if (got == REDIRECT)
+	lab_expect_frame(lab, side, &in, &after, verdict, reason);
+	if (verdict == REDIRECT)
 		assert_true(lab_checksums_ok(&after));
-	if (got == PASS)
-		assert_memory_equal(in.data, after.data, in.len);
 	if (out)
 		*out = after;
 }

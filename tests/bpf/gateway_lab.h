@@ -2,10 +2,9 @@
 /*
  * The gateway's programs on maps of their own, fed with frames through BPF test runs:
  *
- *	alice 100.64.1.1 fd00::1 ─┐
- *	bob   100.64.1.2 fd00::2 ─┴ overlay 0 ── gateway ── uplink 0 ── 192.168.10.0/24
- *(masqueraded) 100.64.1.254, fd00::fe           192.168.10.254 ├─── 172.16.0.0/16 (routed) └───
- *2001:db8::/32 (routed)
+ *	alice 100.64.1.1 fd00::1 ─┐                                 ┌─ 192.168.10.0/24, masqueraded
+ *	bob   100.64.1.2 fd00::2 ─┴ overlay 0 ─ gateway ─ uplink 0 ─┼─ 172.16.0.0/16, routed
+ *	                   100.64.1.254, fd00::fe    192.168.10.254 └─ 2001:db8::/32, routed
  *
  * Both devices are Ethernet to the programs. Frames are built, and checksums computed, byte by
  * byte, sharing no code with the programs.
@@ -21,6 +20,7 @@
 #include <cmocka.h>
 
 #include "bpf/abi/gateway.h"
+#include "gateway_frame.h"
 
 #define ALICE	 "100.64.1.1"
 #define BOB	 "100.64.1.2"
@@ -39,30 +39,8 @@
 #define LAB_MTU	  1420 /* of the overlay; the uplink's is 1500 */
 #define LAB_MARK  0x54504757
 
-#define TCP_F 1
-#define TCP_S 2
-#define TCP_R 4
-#define TCP_A 16
-
 enum lab_side { FROM_NODE, FROM_HOST, FROM_UPLINK };
 enum lab_verdict { PASS = -1, SHOT = 2, REDIRECT = 7 };
-
-struct lab_frame {
-	uint32_t len;
-	uint8_t data[4096];
-};
-
-/* An IP packet to be, both addresses of one family. Zero means: TTL 64, no flags. */
-struct lab_packet {
-	const char *src, *dst;
-	uint8_t proto;
-	uint16_t sport, dport; /* ICMP: type and code, identifier */
-	uint8_t flags, ttl;
-	uint16_t mss;	      /* TCP: an option, behind a NOP and its like when `odd` */
-	uint32_t payload;     /* bytes, of a pattern */
-	const uint8_t *quote; /* ICMP errors: what follows the header, `payload` bytes */
-	bool df, no_checksum, options;
-};
 
 struct lab_rule {
 	char *from, *to, *proto, *port; /* proto, port NULL: all */
@@ -73,6 +51,7 @@ struct lab;
 struct gw_knobs lab_knobs(void);
 struct lab *lab_open(const struct gw_knobs *knobs);
 void lab_close(struct lab *lab);
+int lab_tear_down(void **state); /* closes *state: a group's last act */
 /* As it was when it was opened, but for the policy and its hits. Loading takes seconds. */
 void lab_reset(struct lab *lab);
 /* Puts rules in force; what none allows is denied. The last one has from NULL. */
@@ -108,6 +87,9 @@ uint64_t lab_counted(struct lab *lab, int reason);
 /* Builds, runs, and demands verdict and reason; out may be NULL. */
 void lab_expect(struct lab *lab, enum lab_side side, const struct lab_packet *p,
 		struct lab_frame *out, int verdict, int reason);
+/* The same of a frame that is there. */
+void lab_expect_frame(struct lab *lab, enum lab_side side, const struct lab_frame *in,
+		      struct lab_frame *out, int verdict, int reason);
 
 /* --- flows, mappings --- */
 
@@ -121,22 +103,5 @@ void lab_word_put(struct lab *lab, uint32_t index, uint64_t word);
 /* Quotas used by a node. */
 struct gw_node lab_node(struct lab *lab, const char *addr, uint16_t uplink);
 uint32_t lab_ticks(void);
-
-/* --- frames (gateway_frame.c) --- */
-
-void lab_addr(uint8_t addr[16], const char *text);
-void lab_build(struct lab_frame *f, const struct lab_packet *p);
-/* Makes the IPv4 packet a fragment at so many bytes (of whole eights). */
-void lab_fragment(struct lab_frame *f, uint16_t offset, bool more);
-/* All checksums recomputed from all bytes, and lengths; false with a message. */
-bool lab_checksums_ok(const struct lab_frame *f);
-const uint8_t *lab_ip(const struct lab_frame *f);
-const uint8_t *lab_l4(const struct lab_frame *f);
-bool lab_is_from(const struct lab_frame *f, const char *addr);
-bool lab_is_to(const struct lab_frame *f, const char *addr);
-uint16_t lab_get16(const uint8_t *p);
-uint16_t lab_sport(const struct lab_frame *f);
-uint16_t lab_dport(const struct lab_frame *f);
-uint8_t lab_ttl(const struct lab_frame *f);
 
 #endif

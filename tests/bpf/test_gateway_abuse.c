@@ -25,113 +25,72 @@ static int before(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	lab_close(*state);
-	return 0;
-}
-
-static struct lab_packet packet(uint8_t proto, const char *src, uint16_t sport, const char *dst,
-				uint16_t dport)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = proto,
-				   .sport = sport,
-				   .dport = dport,
-				   .flags = TCP_S,
-				   .payload = proto == IPPROTO_TCP ? 0 : 32};
-}
-
-static struct lab_packet error_about(const char *src, const char *dst, const struct lab_frame *f)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = IPPROTO_ICMP,
-				   .sport = 0x0303,
-				   .payload = f->len - 14,
-				   .quote = lab_ip(f)};
-}
-
-static void expect_frame(struct lab *lab, enum lab_side side, const struct lab_frame *in,
-			 struct lab_frame *out, int verdict, int reason)
-{
-	struct lab_frame after;
-	int got = lab_run(lab, side, in, &after), why = lab_reason(lab, NULL);
-
-	if (got != verdict || why != reason)
-		fail_msg("ends as %s (%d) instead of %s (%d)", lab_reason_name(why), got,
-			 lab_reason_name(reason), verdict);
-	if (out)
-		*out = after;
-}
-
 /* --- ICMP errors ----------------------------------------------------------------------------- */
 
 /* A live flow is no licence to send to anybody what quotes it. */
 static void test_error_elsewhere(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
 	struct lab_frame out, in;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
 	lab_expect(*state, FROM_UPLINK, &back, &in, REDIRECT, GW_FORWARD_to_overlay);
-	e = error_about(ALICE, "10.9.9.9", &in);
+	e = lab_error_about(ALICE, "10.9.9.9", &in);
 	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
 }
 
 /* Nor to have it routed by the host. */
 static void test_error_by_host(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back, e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back, e;
 	struct lab_frame in;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
-	back = packet(IPPROTO_UDP, GATEWAY, 53, ALICE, 5000);
+	back = lab_opener(IPPROTO_UDP, GATEWAY, 53, ALICE, 5000);
 	lab_build(&in, &back);
-	e = error_about(ALICE, "10.9.9.9", &in);
+	e = lab_error_about(ALICE, "10.9.9.9", &in);
 	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
-	e = error_about(ALICE, GATEWAY, &in);
+	e = lab_error_about(ALICE, GATEWAY, &in);
 	lab_expect(*state, FROM_NODE, &e, NULL, PASS, GW_PASS_local);
 }
 
 /* From the LAN: a node gets errors about what it has sent itself. */
 static void test_error_to_another(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, ROUTED, 53), e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, ROUTED, 53), e;
 	struct lab_frame sent;
 
 	lab_expect(*state, FROM_NODE, &p, &sent, REDIRECT, GW_FORWARD_to_uplink);
-	e = error_about(ROUTED, BOB, &sent);
+	e = lab_error_about(ROUTED, BOB, &sent);
 	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_icmp_stray);
-	e = error_about(ROUTED, ALICE, &sent);
+	e = lab_error_about(ROUTED, ALICE, &sent);
 	lab_expect(*state, FROM_UPLINK, &e, NULL, REDIRECT, GW_FORWARD_to_overlay);
 }
 
 /* What is between nodes, or with the gateway itself, is not the LAN's to report on. */
 static void test_error_about_overlay(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, BOB, 53), e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, BOB, 53), e;
 	struct lab_frame sent;
 
 	lab_expect(*state, FROM_NODE, &p, &sent, REDIRECT, GW_FORWARD_between_nodes);
-	e = error_about(ROUTED, ALICE, &sent);
+	e = lab_error_about(ROUTED, ALICE, &sent);
 	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_icmp_stray);
 }
 
 static void test_error_forbidden(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
 	struct lab_frame out, in;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
 	lab_expect(*state, FROM_UPLINK, &back, &in, REDIRECT, GW_FORWARD_to_overlay);
 	lab_policy(*state, none);
-	e = error_about(SERVER, EXTERNAL, &out);
+	e = lab_error_about(SERVER, EXTERNAL, &out);
 	lab_expect(*state, FROM_UPLINK, &e, NULL, SHOT, GW_DROP_policy_changed);
-	e = error_about(ALICE, SERVER, &in);
+	e = lab_error_about(ALICE, SERVER, &in);
 	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
 }
 
@@ -139,19 +98,19 @@ static void test_error_forbidden(void **state)
 
 static void test_spoofed_gateway(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
-	back = packet(IPPROTO_UDP, GATEWAY, 53, ALICE, 5000);
+	back = lab_opener(IPPROTO_UDP, GATEWAY, 53, ALICE, 5000);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_spoofed_source);
 }
 
 static void test_spoofed_node(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, BOB, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, BOB, 53), back;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_between_nodes);
-	back = packet(IPPROTO_UDP, BOB, 53, ALICE, 5000);
+	back = lab_opener(IPPROTO_UDP, BOB, 53, ALICE, 5000);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_spoofed_source);
 }
 
@@ -160,27 +119,27 @@ static void test_spoofed_node(void **state)
 static void test_spoofed_end(void **state)
 {
 	struct gw_flow_key key = lab_key(ALICE, 5000, GATEWAY, 53, IPPROTO_UDP);
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), out, back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), out, back;
 	struct lab_frame sent;
 	struct gw_flow flow;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
-	out = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53);
+	out = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53);
 	lab_expect(*state, FROM_NODE, &out, &sent, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, GATEWAY, 53, EXTERNAL, lab_sport(&sent));
+	back = lab_opener(IPPROTO_UDP, GATEWAY, 53, EXTERNAL, lab_sport(&sent));
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_spoofed_source);
 	assert_true(lab_flow(*state, &key, &flow));
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&sent));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&sent));
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 }
 
 /* A masqueraded node is reached by its mapping, not by its address. */
 static void test_around_mapping(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, ALICE, 5000);
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, ALICE, 5000);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_no_mapping);
 }
 
@@ -188,7 +147,7 @@ static void test_around_mapping(void **state)
 
 static void test_link_local(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, "169.254.169.254", 80);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, "169.254.169.254", 80);
 
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_ANSWER_refused);
 }
@@ -205,28 +164,28 @@ static void pair_of(const struct lab_packet *p, struct lab_frame *first, struct 
 
 static void test_fragments_answering_node(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, BOB, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, BOB, 53), back;
 	struct lab_frame first, later;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_between_nodes);
-	back = packet(IPPROTO_UDP, BOB, 53, ALICE, 5000);
+	back = lab_opener(IPPROTO_UDP, BOB, 53, ALICE, 5000);
 	pair_of(&back, &first, &later);
-	expect_frame(*state, FROM_NODE, &first, NULL, REDIRECT, GW_FORWARD_between_nodes);
-	expect_frame(*state, FROM_NODE, &later, NULL, REDIRECT, GW_FORWARD_between_nodes);
+	lab_expect_frame(*state, FROM_NODE, &first, NULL, REDIRECT, GW_FORWARD_between_nodes);
+	lab_expect_frame(*state, FROM_NODE, &later, NULL, REDIRECT, GW_FORWARD_between_nodes);
 }
 
 static void test_fragments_forbidden(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
 	struct lab_frame out, first, later;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
 	pair_of(&back, &first, &later);
-	expect_frame(*state, FROM_UPLINK, &first, NULL, REDIRECT, GW_FORWARD_to_overlay);
-	expect_frame(*state, FROM_UPLINK, &later, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	lab_expect_frame(*state, FROM_UPLINK, &first, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	lab_expect_frame(*state, FROM_UPLINK, &later, NULL, REDIRECT, GW_FORWARD_to_overlay);
 	lab_policy(*state, none);
-	expect_frame(*state, FROM_UPLINK, &later, NULL, SHOT, GW_DROP_policy_changed);
+	lab_expect_frame(*state, FROM_UPLINK, &later, NULL, SHOT, GW_DROP_policy_changed);
 }
 
 int main(void)
@@ -247,5 +206,5 @@ int main(void)
 		T(test_fragments_forbidden),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }

@@ -31,25 +31,9 @@ static int before(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	lab_close(*state);
-	return 0;
-}
-
-static struct lab_packet udp(const char *src, uint16_t sport, const char *dst, uint16_t dport)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = IPPROTO_UDP,
-				   .sport = sport,
-				   .dport = dport,
-				   .payload = 64};
-}
-
 static struct lab_packet answer_to(const struct lab_frame *sent)
 {
-	return udp(SERVER, 53, EXTERNAL, lab_sport(sent));
+	return lab_udp(SERVER, 53, EXTERNAL, lab_sport(sent));
 }
 
 /* What is refused because something is full: the sender is told, and both are counted. */
@@ -86,7 +70,8 @@ static void test_flows_full(void **state)
 {
 	struct gw_flow_key key = lab_key("10.0.0.1", 1, "10.0.0.2", 2, IPPROTO_UDP);
 	struct gw_flow flow = {.until = lab_ticks() + 100000};
-	struct lab_packet live = udp(ALICE, 5000, SERVER, 53), p = udp(ALICE, 5001, ROUTED, 53);
+	struct lab_packet live = lab_udp(ALICE, 5000, SERVER, 53),
+			  p = lab_udp(ALICE, 5001, ROUTED, 53);
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &live, &out, REDIRECT, GW_FORWARD_to_uplink);
@@ -100,8 +85,9 @@ static void test_mappings_full(void **state)
 {
 	struct gw_forward_key key = {0};
 	struct gw_forward forward = {0};
-	struct lab_packet live = udp(ALICE, 5000, SERVER, 53), p = udp(ALICE, 5001, SERVER, 53);
-	struct lab_packet back, routed = udp(ALICE, 5002, ROUTED, 53);
+	struct lab_packet live = lab_udp(ALICE, 5000, SERVER, 53),
+			  p = lab_udp(ALICE, 5001, SERVER, 53);
+	struct lab_packet back, routed = lab_udp(ALICE, 5002, ROUTED, 53);
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &live, &out, REDIRECT, GW_FORWARD_to_uplink);
@@ -119,14 +105,14 @@ static void test_filter_quota(void **state)
 	struct lab_packet p;
 
 	for (int i = 0; i < FILTERS_PER_NODE; i++) {
-		p = udp(ALICE, 5000, servers[i], 53);
+		p = lab_udp(ALICE, 5000, servers[i], 53);
 		lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
 	}
-	p = udp(ALICE, 5000, servers[FILTERS_PER_NODE], 53);
+	p = lab_udp(ALICE, 5000, servers[FILTERS_PER_NODE], 53);
 	expect_full(*state, &p, GW_DROP_filter_quota);
-	p = udp(ALICE, 5000, servers[0], 54); /* one that it has */
+	p = lab_udp(ALICE, 5000, servers[0], 54); /* one that it has */
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
-	p = udp(BOB, 5000, servers[FILTERS_PER_NODE], 53);
+	p = lab_udp(BOB, 5000, servers[FILTERS_PER_NODE], 53);
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
 }
 
@@ -135,12 +121,12 @@ static void test_node_quota(void **state)
 	struct lab_packet p;
 
 	for (uint16_t i = 0; i < FLOWS_PER_NODE; i++) {
-		p = udp(ALICE, (uint16_t)(5000 + i), ROUTED, 53);
+		p = lab_udp(ALICE, (uint16_t)(5000 + i), ROUTED, 53);
 		lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
 	}
-	p = udp(ALICE, 6000, ROUTED, 53);
+	p = lab_udp(ALICE, 6000, ROUTED, 53);
 	expect_full(*state, &p, GW_DROP_node_quota);
-	p = udp(BOB, 6000, ROUTED, 53);
+	p = lab_udp(BOB, 6000, ROUTED, 53);
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
 }
 
@@ -152,10 +138,10 @@ static void test_told_often(void **state)
 	int reason, told = -1;
 
 	for (uint16_t i = 0; i < FLOWS_PER_NODE; i++) {
-		p = udp(ALICE, (uint16_t)(5000 + i), ROUTED, 53);
+		p = lab_udp(ALICE, (uint16_t)(5000 + i), ROUTED, 53);
 		lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
 	}
-	p = udp(ALICE, 6000, ROUTED, 53);
+	p = lab_udp(ALICE, 6000, ROUTED, 53);
 	lab_build(&in, &p);
 	do {
 		lab_run(*state, FROM_NODE, &in, NULL);
@@ -170,8 +156,9 @@ static void test_told_often(void **state)
 
 static void test_uplink_down(void **state)
 {
-	struct lab_packet masqueraded = udp(ALICE, 5000, SERVER, 53);
-	struct lab_packet routed = udp(ALICE, 5001, ROUTED, 53), p = udp(ALICE, 5002, SERVER, 53);
+	struct lab_packet masqueraded = lab_udp(ALICE, 5000, SERVER, 53);
+	struct lab_packet routed = lab_udp(ALICE, 5001, ROUTED, 53),
+			  p = lab_udp(ALICE, 5002, SERVER, 53);
 
 	lab_expect(*state, FROM_NODE, &routed, NULL, REDIRECT, GW_FORWARD_to_uplink);
 	lab_down(*state, GW_UPLINK);
@@ -182,7 +169,7 @@ static void test_uplink_down(void **state)
 
 static void test_overlay_down(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
@@ -196,7 +183,7 @@ static void test_overlay_down(void **state)
 static void test_raced(void **state)
 {
 	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	struct lab_frame out, in;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
@@ -216,17 +203,17 @@ static void test_raced(void **state)
 
 static void test_hairpin_off(void **state)
 {
-	struct lab_packet p = udp(BOB, 5000, SERVER, 53), to;
+	struct lab_packet p = lab_udp(BOB, 5000, SERVER, 53), to;
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	to = udp(ALICE, 5000, EXTERNAL, lab_sport(&out));
+	to = lab_udp(ALICE, 5000, EXTERNAL, lab_sport(&out));
 	lab_expect(*state, FROM_NODE, &to, NULL, SHOT, GW_DROP_hairpin_off);
 }
 
 static void test_not_ip(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53);
 	struct lab_frame in;
 
 	lab_build(&in, &p);
@@ -241,7 +228,7 @@ static void test_not_ip(void **state)
 
 static void test_first_line(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	struct lab_frame out, in;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
@@ -255,7 +242,7 @@ static void test_first_line(void **state)
  * room for. Here is no daemon that takes them. */
 static void test_punted(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53);
 	struct lab_frame in;
 	int taken = -1, reason;
 
@@ -291,7 +278,7 @@ static void test_fragment_bad(void **state)
 /* A node whose error is too big for the uplink gets no error about it. */
 static void test_too_big_quietly(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back, error;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back, error;
 	struct lab_frame out, in;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
@@ -320,5 +307,5 @@ int main(void)
 		T(test_fragment_bad), T(test_too_big_quietly),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }

@@ -25,33 +25,6 @@ static int before(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	lab_close(*state);
-	return 0;
-}
-
-static struct lab_packet udp(const char *src, uint16_t sport, const char *dst, uint16_t dport)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = IPPROTO_UDP,
-				   .sport = sport,
-				   .dport = dport,
-				   .payload = 33};
-}
-
-static struct lab_packet tcp(const char *src, uint16_t sport, const char *dst, uint16_t dport,
-			     uint8_t flags)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = IPPROTO_TCP,
-				   .sport = sport,
-				   .dport = dport,
-				   .flags = flags};
-}
-
 /* Sends it out; gives the external port. */
 static uint16_t send_out(struct lab *lab, const struct lab_packet *p)
 {
@@ -69,7 +42,7 @@ static void test_udp_both_ways(void **state)
 {
 	struct lab *lab = *state;
 	uint64_t hits = lab_hit(lab, 1).flows;
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	uint16_t port = send_out(lab, &p);
 	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
 	struct lab_frame out;
@@ -77,7 +50,7 @@ static void test_udp_both_ways(void **state)
 
 	assert_in_range(port, LAB_BASE, LAB_BASE + LAB_RANGE - 1);
 	assert_int_equal(port % 2, 0);
-	back = udp(SERVER, 53, EXTERNAL, port);
+	back = lab_udp(SERVER, 53, EXTERNAL, port);
 	lab_expect(lab, FROM_UPLINK, &back, &out, REDIRECT, GW_FORWARD_to_overlay);
 	assert_int_equal(lab_mark(lab), LAB_MARK);
 	assert_true(lab_is_from(&out, SERVER));
@@ -98,7 +71,7 @@ static void test_udp_both_ways(void **state)
 /* A sum of zero says that there is none, and stays so. */
 static void test_udp_without_checksum(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53);
 	struct lab_frame out;
 
 	p.no_checksum = true;
@@ -109,7 +82,7 @@ static void test_udp_without_checksum(void **state)
 /* RFC 4787 REQ-1: one port for all remotes; REQ-2: one address. */
 static void test_endpoint_independent(void **state)
 {
-	struct lab_packet a = udp(ALICE, 5001, SERVER, 53), b = udp(ALICE, 5001, OTHER, 99);
+	struct lab_packet a = lab_udp(ALICE, 5001, SERVER, 53), b = lab_udp(ALICE, 5001, OTHER, 99);
 	uint16_t port = send_out(*state, &a);
 
 	assert_int_equal(send_out(*state, &b), port);
@@ -120,7 +93,7 @@ static void test_endpoint_independent(void **state)
 
 static void test_same_port_of_two_nodes(void **state)
 {
-	struct lab_packet a = udp(ALICE, 5000, SERVER, 53), b = udp(BOB, 5000, SERVER, 53);
+	struct lab_packet a = lab_udp(ALICE, 5000, SERVER, 53), b = lab_udp(BOB, 5000, SERVER, 53);
 
 	assert_int_not_equal(send_out(*state, &a), send_out(*state, &b));
 }
@@ -148,18 +121,18 @@ static void test_icmp_echo(void **state)
 
 static void test_address_dependent(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	uint16_t port = send_out(*state, &p);
 
-	back = udp(OTHER, 53, EXTERNAL, port);
+	back = lab_udp(OTHER, 53, EXTERNAL, port);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_filtered);
-	back = udp(SERVER, 54, EXTERNAL, port); /* the address counts, not the port */
+	back = lab_udp(SERVER, 54, EXTERNAL, port); /* the address counts, not the port */
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 }
 
 static void test_no_mapping(void **state)
 {
-	struct lab_packet p = udp(SERVER, 53, EXTERNAL, LAB_BASE + 5), low = p;
+	struct lab_packet p = lab_udp(SERVER, 53, EXTERNAL, LAB_BASE + 5), low = p;
 	struct lab_frame f;
 
 	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_no_mapping);
@@ -176,12 +149,12 @@ static void test_no_mapping(void **state)
 
 static void test_unsolicited_syn(void **state)
 {
-	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S), syn, ack;
+	struct lab_packet p = lab_tcp(ALICE, 5000, SERVER, 80, TCP_S), syn, ack;
 	uint16_t port = send_out(*state, &p);
 
-	syn = tcp(OTHER, 1234, EXTERNAL, port, TCP_S);
+	syn = lab_tcp(OTHER, 1234, EXTERNAL, port, TCP_S);
 	lab_expect(*state, FROM_UPLINK, &syn, NULL, SHOT, GW_DROP_unsolicited_syn);
-	ack = tcp(OTHER, 1234, EXTERNAL, port, TCP_A);
+	ack = lab_tcp(OTHER, 1234, EXTERNAL, port, TCP_A);
 	lab_expect(*state, FROM_UPLINK, &ack, NULL, SHOT, GW_DROP_no_flow);
 }
 
@@ -189,10 +162,10 @@ static void test_unsolicited_syn(void **state)
 
 static void connect_tcp(struct lab *lab, uint16_t node_port, uint16_t *port)
 {
-	struct lab_packet p = tcp(ALICE, node_port, SERVER, 80, TCP_S), back;
+	struct lab_packet p = lab_tcp(ALICE, node_port, SERVER, 80, TCP_S), back;
 
 	*port = send_out(lab, &p);
-	back = tcp(SERVER, 80, EXTERNAL, *port, TCP_S | TCP_A);
+	back = lab_tcp(SERVER, 80, EXTERNAL, *port, TCP_S | TCP_A);
 	lab_expect(lab, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 	p.flags = TCP_A;
 	assert_int_equal(send_out(lab, &p), *port);
@@ -200,10 +173,10 @@ static void connect_tcp(struct lab *lab, uint16_t node_port, uint16_t *port)
 
 static void close_tcp(struct lab *lab, uint16_t node_port, uint16_t port)
 {
-	struct lab_packet p = tcp(ALICE, node_port, SERVER, 80, TCP_F | TCP_A), back;
+	struct lab_packet p = lab_tcp(ALICE, node_port, SERVER, 80, TCP_F | TCP_A), back;
 
 	send_out(lab, &p);
-	back = tcp(SERVER, 80, EXTERNAL, port, TCP_F | TCP_A);
+	back = lab_tcp(SERVER, 80, EXTERNAL, port, TCP_F | TCP_A);
 	lab_expect(lab, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 }
 
@@ -223,7 +196,7 @@ static struct gw_flow flow_of(struct lab *lab, uint16_t node_port, uint8_t proto
 
 static void test_tcp_lifetimes(void **state)
 {
-	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S);
+	struct lab_packet p = lab_tcp(ALICE, 5000, SERVER, 80, TCP_S);
 	struct gw_flow flow;
 	uint16_t port;
 
@@ -260,7 +233,7 @@ static void test_tcp_port_free_after_close(void **state)
 /* Nor given up while the node has another connection on it. */
 static void test_tcp_port_of_two(void **state)
 {
-	struct lab_packet second = tcp(ALICE, 5000, OTHER, 80, TCP_S);
+	struct lab_packet second = lab_tcp(ALICE, 5000, OTHER, 80, TCP_S);
 	struct gw_flow flow;
 	uint16_t port;
 
@@ -274,7 +247,7 @@ static void test_tcp_port_of_two(void **state)
 /* Packets from outside do not keep a UDP mapping alive (RFC 4787 REQ-6), those of the node do. */
 static void test_udp_refresh(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
 	uint16_t port = send_out(*state, &p);
 	struct gw_flow flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
@@ -283,7 +256,7 @@ static void test_udp_refresh(void **state)
 	flow.until -= 1000;
 	lab_flow_put(*state, &key, &flow);
 	lab_word_put(*state, flow.mapping, word - 1000);
-	back = udp(SERVER, 53, EXTERNAL, port);
+	back = lab_udp(SERVER, 53, EXTERNAL, port);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 	assert_int_equal(flow_of(*state, 5000, IPPROTO_UDP, 53).until, flow.until);
 	assert_int_equal(lab_word(*state, flow.mapping), word - 1000);
@@ -295,13 +268,13 @@ static void test_udp_refresh(void **state)
 
 static void test_expired_mapping(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
 	uint16_t port = send_out(*state, &p);
 	struct gw_flow flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
 	uint64_t word = lab_word(*state, flow.mapping);
 
 	lab_word_put(*state, flow.mapping, (word & ~0xffffffffull) | (lab_ticks() - 1));
-	back = udp(SERVER, 53, EXTERNAL, port);
+	back = lab_udp(SERVER, 53, EXTERNAL, port);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_no_mapping);
 	/* The port rests, so the node gets another one, and one flow. */
 	assert_int_not_equal(send_out(*state, &p), port);
@@ -310,7 +283,7 @@ static void test_expired_mapping(void **state)
 
 static void test_expired_flow(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53);
 	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
 	uint16_t port = send_out(*state, &p);
 	struct gw_flow flow = flow_of(*state, 5000, IPPROTO_UDP, 53);
@@ -326,13 +299,13 @@ static void test_expired_flow(void **state)
 /* Both devices' MTUs bound what a SYN may announce, whichever way it goes. */
 static void test_mss(void **state)
 {
-	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S), back;
+	struct lab_packet p = lab_tcp(ALICE, 5000, SERVER, 80, TCP_S), back;
 	struct lab_frame out;
 
 	p.mss = 1460;
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_int_equal(lab_get16(lab_l4(&out) + 22), LAB_MTU - 40);
-	back = tcp(SERVER, 80, EXTERNAL, lab_sport(&out), TCP_S | TCP_A);
+	back = lab_tcp(SERVER, 80, EXTERNAL, lab_sport(&out), TCP_S | TCP_A);
 	back.mss = 1460;
 	lab_expect(*state, FROM_UPLINK, &back, &out, REDIRECT, GW_FORWARD_to_overlay);
 	assert_int_equal(lab_get16(lab_l4(&out) + 22), LAB_MTU - 40);
@@ -345,7 +318,7 @@ static void test_mss(void **state)
 
 static void test_ports_full(void **state)
 {
-	struct lab_packet p = udp(ALICE, 1, SERVER, 53);
+	struct lab_packet p = lab_udp(ALICE, 1, SERVER, 53);
 	uint8_t used[LAB_RANGE] = {0};
 	struct lab_frame out;
 
@@ -357,7 +330,7 @@ static void test_ports_full(void **state)
 	}
 	lab_build(&out, &p);
 	lab_run(*state, FROM_NODE, &out, &out);
-	p = udp(BOB, 1, SERVER, 53); /* who has none yet is not hurt */
+	p = lab_udp(BOB, 1, SERVER, 53); /* who has none yet is not hurt */
 	lab_build(&out, &p);
 	assert_int_equal(lab_run(*state, FROM_NODE, &out, &out), REDIRECT);
 	assert_true(lab_is_to(&out, SERVER));
@@ -386,7 +359,7 @@ static void test_addresses_shared(void **state)
 
 	lab_external(lab, 1, OTHER);
 	for (uint16_t i = 0; i < PLACINGS; i++) {
-		struct lab_packet p = udp(ALICE, 6000 + i, SERVER, 53);
+		struct lab_packet p = lab_udp(ALICE, 6000 + i, SERVER, 53);
 
 		forget_places(lab);
 		lab_expect(lab, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
@@ -401,7 +374,7 @@ static void test_addresses_shared(void **state)
 /* The address is gone, the daemon has ended its mappings: the next packet has the new one. */
 static void test_address_change(void **state)
 {
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53);
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53);
 	struct lab_frame out;
 	struct gw_flow flow;
 
@@ -425,7 +398,7 @@ static void test_hairpin(void **state)
 {
 	struct lab *lab;
 	struct gw_knobs knobs = lab_knobs();
-	struct lab_packet p = udp(ALICE, 5000, SERVER, 53), to;
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), to;
 	struct lab_frame out;
 	uint16_t alice, bob;
 
@@ -434,19 +407,19 @@ static void test_hairpin(void **state)
 	lab = lab_open(&knobs);
 	lab_policy(lab, hairpin_rules);
 	alice = send_out(lab, &p);
-	to = udp(BOB, 6000, EXTERNAL, alice);
+	to = lab_udp(BOB, 6000, EXTERNAL, alice);
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
 	assert_true(lab_is_from(&out, EXTERNAL));
 	assert_true(lab_is_to(&out, ALICE));
 	assert_int_equal(lab_dport(&out), 5000);
 	bob = lab_sport(&out);
-	to = udp(ALICE, 5000, EXTERNAL, bob); /* no rule lets alice begin, but she may answer */
+	to = lab_udp(ALICE, 5000, EXTERNAL, bob); /* no rule lets alice begin, but she may answer */
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
 	assert_true(lab_is_from(&out, EXTERNAL));
 	assert_true(lab_is_to(&out, BOB));
 	assert_int_equal(lab_sport(&out), alice);
 	assert_int_equal(lab_dport(&out), 6000);
-	to = udp(ALICE, 5000, EXTERNAL, (uint16_t)(bob ^ 1));
+	to = lab_udp(ALICE, 5000, EXTERNAL, (uint16_t)(bob ^ 1));
 	lab_expect(lab, FROM_NODE, &to, NULL, SHOT, GW_DROP_no_mapping);
 	lab_close(lab);
 }
@@ -455,7 +428,7 @@ static void test_hairpin(void **state)
 static void test_hairpin_tcp(void **state)
 {
 	struct gw_knobs knobs = lab_knobs();
-	struct lab_packet p = tcp(ALICE, 5000, SERVER, 80, TCP_S), to;
+	struct lab_packet p = lab_tcp(ALICE, 5000, SERVER, 80, TCP_S), to;
 	struct lab_frame out;
 	uint16_t alice, bob;
 	struct lab *lab;
@@ -466,13 +439,13 @@ static void test_hairpin_tcp(void **state)
 	lab = lab_open(&knobs);
 	lab_policy(lab, hairpin_rules);
 	alice = send_out(lab, &p);
-	to = tcp(BOB, 6000, EXTERNAL, alice, TCP_S);
+	to = lab_tcp(BOB, 6000, EXTERNAL, alice, TCP_S);
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
 	bob = lab_sport(&out);
-	to = tcp(ALICE, 5000, EXTERNAL, bob, TCP_S | TCP_A);
+	to = lab_tcp(ALICE, 5000, EXTERNAL, bob, TCP_S | TCP_A);
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
 	assert_true(lab_is_to(&out, BOB));
-	to = tcp(BOB, 6000, EXTERNAL, alice, TCP_A);
+	to = lab_tcp(BOB, 6000, EXTERNAL, alice, TCP_A);
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
 	lab_policy(lab, out_all); /* which has bob not speak to alice */
 	lab_expect(lab, FROM_NODE, &to, NULL, SHOT, GW_DROP_policy_changed);
@@ -505,5 +478,5 @@ int main(void)
 		cmocka_unit_test(test_hairpin_tcp),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }

@@ -30,24 +30,6 @@ static int before(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	lab_close(*state);
-	return 0;
-}
-
-static struct lab_packet packet(uint8_t proto, const char *src, uint16_t sport, const char *dst,
-				uint16_t dport)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = proto,
-				   .sport = sport,
-				   .dport = dport,
-				   .flags = TCP_S,
-				   .payload = proto == IPPROTO_TCP ? 0 : 30};
-}
-
 /* An ICMP error of this type and code, in which the first bytes of *quoted's IP packet are quoted.
  */
 static void check_error(const struct lab_frame *f, const struct lab_packet *quoted, uint8_t type,
@@ -80,7 +62,7 @@ static void expect_silence(struct lab *lab, const struct lab_packet *p, int reas
 
 static void test_refused(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_TCP, ALICE, 5000, BOB, 80);
+	struct lab_packet p = lab_opener(IPPROTO_TCP, ALICE, 5000, BOB, 80);
 	uint64_t refused = lab_hit(*state, 0).refused;
 	struct lab_frame out;
 
@@ -89,7 +71,7 @@ static void test_refused(void **state)
 	assert_true(lab_is_from(&out, GATEWAY));
 	assert_int_equal(lab_mark(*state), LAB_MARK);
 	assert_int_equal(lab_hit(*state, 0).refused, refused + 1);
-	p = packet(IPPROTO_UDP, ALICE6, 5000, BOB6, 80);
+	p = lab_opener(IPPROTO_UDP, ALICE6, 5000, BOB6, 80);
 	while (lab_node(*state, ALICE, 0xffff).refused == lab_ticks())
 		;
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_ANSWER_refused);
@@ -99,7 +81,7 @@ static void test_refused(void **state)
 /* One answer a tick; silence costs the flood nothing and us little. */
 static void test_refused_quietly(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_TCP, ALICE, 5000, BOB, 80);
+	struct lab_packet p = lab_opener(IPPROTO_TCP, ALICE, 5000, BOB, 80);
 	struct lab_frame in, out;
 	int told = 0;
 
@@ -111,7 +93,7 @@ static void test_refused_quietly(void **state)
 
 static void test_not_advertised(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, "10.9.9.9", 80);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, "10.9.9.9", 80);
 
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_ANSWER_refused);
 	expect_silence(*state, &p, GW_DROP_not_advertised);
@@ -119,17 +101,17 @@ static void test_not_advertised(void **state)
 
 static void test_unknown_source(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, "100.64.1.77", 5000, SERVER, 80);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, "100.64.1.77", 5000, SERVER, 80);
 
 	lab_expect(*state, FROM_NODE, &p, NULL, SHOT, GW_DROP_overlay_unknown);
 }
 
 static void test_between_nodes(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_TCP, ALICE, 5000, BOB, 22), back;
+	struct lab_packet p = lab_opener(IPPROTO_TCP, ALICE, 5000, BOB, 22), back;
 	struct lab_frame out;
 
-	back = packet(IPPROTO_TCP, BOB, 22, ALICE, 5000);
+	back = lab_opener(IPPROTO_TCP, BOB, 22, ALICE, 5000);
 	back.flags = TCP_S | TCP_A;
 	lab_expect(*state, FROM_NODE, &back, NULL, SHOT, GW_DROP_no_flow);
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_between_nodes);
@@ -140,37 +122,37 @@ static void test_between_nodes(void **state)
 
 static void test_to_gateway(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_ICMP, ALICE, 0x0800, GATEWAY, 9), back;
+	struct lab_packet p = lab_opener(IPPROTO_ICMP, ALICE, 0x0800, GATEWAY, 9), back;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
-	back = packet(IPPROTO_ICMP, GATEWAY, 0, ALICE, 9);
+	back = lab_opener(IPPROTO_ICMP, GATEWAY, 0, ALICE, 9);
 	lab_expect(*state, FROM_HOST, &back, NULL, PASS, GW_PASS_local);
-	p = packet(IPPROTO_TCP, ALICE, 5000, GATEWAY, 22);
+	p = lab_opener(IPPROTO_TCP, ALICE, 5000, GATEWAY, 22);
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_ANSWER_refused);
 }
 
 static void test_routed(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_TCP, ALICE, 5000, ROUTED, 80), back;
+	struct lab_packet p = lab_opener(IPPROTO_TCP, ALICE, 5000, ROUTED, 80), back;
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_true(lab_is_from(&out, ALICE));
 	assert_int_equal(lab_sport(&out), 5000);
-	back = packet(IPPROTO_TCP, ROUTED, 80, ALICE, 5000);
+	back = lab_opener(IPPROTO_TCP, ROUTED, 80, ALICE, 5000);
 	back.flags = TCP_S | TCP_A;
 	lab_expect(*state, FROM_UPLINK, &back, &out, REDIRECT, GW_FORWARD_to_overlay);
 	assert_true(lab_is_to(&out, ALICE));
-	p = packet(IPPROTO_UDP, ALICE6, 5000, ROUTED6, 53);
+	p = lab_opener(IPPROTO_UDP, ALICE6, 5000, ROUTED6, 53);
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_int_equal(lab_ttl(&out), 63);
-	back = packet(IPPROTO_UDP, ROUTED6, 53, ALICE6, 5000);
+	back = lab_opener(IPPROTO_UDP, ROUTED6, 53, ALICE6, 5000);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 }
 
 static void test_other_protocols(void **state)
 {
-	struct lab_packet p = packet(47, ALICE, 0, SERVER, 0);
+	struct lab_packet p = lab_opener(47, ALICE, 0, SERVER, 0);
 
 	lab_expect(*state, FROM_NODE, &p, NULL, SHOT, GW_DROP_proto_unmapped);
 	p.dst = ROUTED;
@@ -179,7 +161,7 @@ static void test_other_protocols(void **state)
 
 static void test_bad_packets(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53);
 	struct lab_frame f, out;
 
 	p.options = true;
@@ -189,18 +171,18 @@ static void test_bad_packets(void **state)
 	f.data[14 + 3]++; /* one byte more than there is */
 	assert_int_equal(lab_run(*state, FROM_NODE, &f, &out), SHOT);
 	assert_int_equal(lab_reason(*state, NULL), GW_DROP_malformed);
-	p = packet(IPPROTO_TCP, ALICE, 5000, SERVER, 53);
+	p = lab_opener(IPPROTO_TCP, ALICE, 5000, SERVER, 53);
 	p.flags = TCP_A;
 	lab_expect(*state, FROM_NODE, &p, NULL, SHOT, GW_DROP_no_flow);
-	p = packet(IPPROTO_ICMP, ALICE, 0x0500, SERVER, 1); /* a redirect */
+	p = lab_opener(IPPROTO_ICMP, ALICE, 0x0500, SERVER, 1); /* a redirect */
 	lab_expect(*state, FROM_NODE, &p, NULL, SHOT, GW_DROP_icmp_kind);
-	p = packet(IPPROTO_UDP, ALICE, 5000, "224.0.0.251", 5353);
+	p = lab_opener(IPPROTO_UDP, ALICE, 5000, "224.0.0.251", 5353);
 	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_link_scope);
 }
 
 static void test_ttl(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 33434);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 33434);
 	struct lab_frame out;
 
 	p.ttl = 1;
@@ -212,11 +194,11 @@ static void test_ttl(void **state)
 /* To the LAN's host, with the packet as that host sent it. */
 static void test_too_big(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
 	back.df = true;
 	back.payload = LAB_MTU - 27;
 	lab_expect(*state, FROM_UPLINK, &back, &out, REDIRECT, GW_ANSWER_too_big);
@@ -229,14 +211,14 @@ static void test_too_big(void **state)
 /* A packet that GRO merged counts as what it was on the wire, and is measured by one segment. */
 static void test_gso(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_TCP, ALICE, 5000, ROUTED, 80), back;
+	struct lab_packet p = lab_opener(IPPROTO_TCP, ALICE, 5000, ROUTED, 80), back;
 	struct gw_flow_key key = lab_key(ALICE, 5000, ROUTED, 80, IPPROTO_TCP);
 	struct lab_frame in, out;
 	struct gw_count count;
 	struct gw_flow flow;
 
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_TCP, ROUTED, 80, ALICE, 5000);
+	back = lab_opener(IPPROTO_TCP, ROUTED, 80, ALICE, 5000);
 	back.flags = TCP_A;
 	back.df = true;
 	back.payload = 2 * (LAB_MTU - 40);
@@ -256,29 +238,29 @@ static void test_gso(void **state)
 
 static void test_uninvited(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ROUTED, 7000, ALICE, 514);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ROUTED, 7000, ALICE, 514);
 
 	lab_expect(*state, FROM_UPLINK, &p, NULL, REDIRECT, GW_FORWARD_to_overlay);
 	p.dport = 515;
 	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_policy_denied);
-	p = packet(IPPROTO_TCP, ROUTED, 7000, ALICE, 515);
+	p = lab_opener(IPPROTO_TCP, ROUTED, 7000, ALICE, 515);
 	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_unsolicited_syn);
-	p = packet(IPPROTO_UDP, BOB, 7000, ALICE, 514); /* a node cannot be out there */
+	p = lab_opener(IPPROTO_UDP, BOB, 7000, ALICE, 514); /* a node cannot be out there */
 	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_spoofed_source);
-	p = packet(IPPROTO_UDP, ROUTED, 7000, "172.16.9.9", 514);
+	p = lab_opener(IPPROTO_UDP, ROUTED, 7000, "172.16.9.9", 514);
 	lab_expect(*state, FROM_UPLINK, &p, NULL, PASS, GW_PASS_not_ours);
 }
 
 static void test_from_host(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, GATEWAY, 7000, ALICE, 99), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, GATEWAY, 7000, ALICE, 99), back;
 	struct lab_frame in, out;
 
 	lab_policy(*state, none);
 	lab_expect(*state, FROM_HOST, &p, NULL, PASS, GW_PASS_local);
-	back = packet(IPPROTO_UDP, ALICE, 99, GATEWAY, 7000);
+	back = lab_opener(IPPROTO_UDP, ALICE, 99, GATEWAY, 7000);
 	lab_expect(*state, FROM_NODE, &back, NULL, PASS, GW_PASS_local);
-	p = packet(IPPROTO_UDP, SERVER, 7000, ALICE, 99);
+	p = lab_opener(IPPROTO_UDP, SERVER, 7000, ALICE, 99);
 	lab_expect(*state, FROM_HOST, &p, NULL, SHOT, GW_DROP_policy_denied);
 	lab_build(&in, &p);
 	assert_int_equal(lab_run_marked(*state, FROM_HOST, LAB_MARK, &in, &out), PASS);
@@ -287,16 +269,6 @@ static void test_from_host(void **state)
 }
 
 /* --- ICMP errors (RFC 5508, 4) --------------------------------------------------------------- */
-
-static struct lab_packet error_about(const char *src, const char *dst, const struct lab_frame *f)
-{
-	return (struct lab_packet){.src = src,
-				   .dst = dst,
-				   .proto = IPPROTO_ICMP,
-				   .sport = 0x0303,
-				   .payload = f->len - 14,
-				   .quote = lab_ip(f)};
-}
 
 static bool quote_ok(const struct lab_frame *f, const struct lab_packet *as)
 {
@@ -310,29 +282,29 @@ static bool quote_ok(const struct lab_frame *f, const struct lab_packet *as)
 
 static void test_error_to_node(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), e;
 	struct lab_frame sent, out;
 
 	lab_expect(*state, FROM_NODE, &p, &sent, REDIRECT, GW_FORWARD_to_uplink);
-	e = error_about(SERVER, EXTERNAL, &sent);
+	e = lab_error_about(SERVER, EXTERNAL, &sent);
 	lab_expect(*state, FROM_UPLINK, &e, &out, REDIRECT, GW_FORWARD_to_overlay);
 	assert_true(lab_is_to(&out, ALICE));
 	assert_true(quote_ok(&out, &p));
 	p.dport = 54; /* another flow, that is none */
 	lab_build(&sent, &p);
-	e = error_about(SERVER, EXTERNAL, &sent);
+	e = lab_error_about(SERVER, EXTERNAL, &sent);
 	lab_expect(*state, FROM_UPLINK, &e, NULL, PASS, GW_PASS_not_ours);
 }
 
 static void test_error_from_node(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
 	struct lab_frame out, in;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
 	lab_expect(*state, FROM_UPLINK, &back, &in, REDIRECT, GW_FORWARD_to_overlay);
-	e = error_about(ALICE, SERVER, &in);
+	e = lab_error_about(ALICE, SERVER, &in);
 	lab_expect(*state, FROM_NODE, &e, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_true(lab_is_from(&out, EXTERNAL));
 	assert_true(quote_ok(&out, &back));
@@ -344,11 +316,11 @@ static void test_error_from_node(void **state)
 
 static void test_policy_change(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back;
 	struct lab_frame out;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
-	back = packet(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
 	lab_policy(*state, rules);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 	lab_policy(*state, none);
@@ -361,7 +333,7 @@ static void test_policy_change(void **state)
 
 static void test_node_quota(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 1, ROUTED, 53);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 1, ROUTED, 53);
 	struct lab_frame in, out;
 
 	for (int i = 0; i < 600; i++, p.sport++)
@@ -375,7 +347,7 @@ static void test_node_quota(void **state)
 /* What is dead goes, what lives stays, and every place in a quota is given back. */
 static void test_sweep(void **state)
 {
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 5000, SERVER, 53), other = p;
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), other = p;
 	struct gw_flow_key key = lab_key(ALICE, 5000, SERVER, 53, IPPROTO_UDP);
 	static struct gw_sweep list;
 	uint32_t zero = 0;
@@ -413,7 +385,7 @@ static pthread_barrier_t start;
 static void *race(void *arg)
 {
 	struct racer *r = arg;
-	struct lab_packet p = packet(IPPROTO_UDP, ALICE, 1000, SERVER, 53);
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 1000, SERVER, 53);
 	struct lab_frame in, out;
 
 	for (int i = 0; i < EACH; i++, p.sport++) {
@@ -466,5 +438,5 @@ int main(void)
 		T(test_sweep),		T(test_race),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }
