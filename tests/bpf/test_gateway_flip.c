@@ -3,7 +3,7 @@
  * Policies flipped while a program judges without pause: each question is answered by one policy
  * whole. The two have the same nodes in another order, so that the number of alice's class in one
  * is bob's in the other: whoever mixes their tables lets alice go where only bob may.
- * POLICY_FLIPS sets how often.
+ * POLICY_FLIPS sets how often; docs/acl.md has the result of a thousand.
  */
 #include <pthread.h>
 #include <sched.h>
