@@ -283,6 +283,9 @@ static json_t *network_json(const struct ctl_world *w, const struct ctl_member *
 		"is_egress", self->peer.is_egress, "egress_subnets", self->subnets, "peers",
 		peers_json(w, self), "relays", relays_json(w));
 
+	json_object_set_new(n, "node", json_string(self->peer.device_name));
+	if (!is_empty(self->tags))
+		json_object_set(n, "tags", self->tags);
 	if (w->network.dns[0])
 		json_object_set_new(n, "dns", json_string(w->network.dns));
 	if (kind == CTL_GATEWAY)

@@ -40,8 +40,8 @@ static void set_endpoint(json_t *peer, const struct tp_endpoint *e)
 		json_object_set_new(peer, "endpoint", json_string(tp_endpoint_format(e, text)));
 }
 
-/* What of a network becomes settings, and how its nodes are called in a file that may have several:
- * with one network, as they are called. */
+/* What of a network becomes settings, and how its nodes and tags are called in a file that may have
+ * several: with one network, as they are called. A tag of one network is none of another's. */
 struct source {
 	const struct tp_ncp_network *network;
 	bool alone;
@@ -80,8 +80,12 @@ static json_t *peer_json(const struct source *s, const struct tp_ncp_peer *p)
 	name_in(s, p->name, name);
 	for (size_t i = 0; i < p->n_allowed_ips; i++)
 		json_array_append_new(allowed, prefix_json(&p->allowed_ips[i]));
-	for (size_t i = 0; i < p->n_tags; i++)
-		json_array_append_new(tags, json_string(p->tags[i]));
+	for (size_t i = 0; i < p->n_tags; i++) {
+		char tag[160];
+
+		name_in(s, p->tags[i], tag);
+		json_array_append_new(tags, json_string(tag));
+	}
 	peer = json_pack("{s:s,s:o,s:o,s:o,s:i}", "name", name, "public_key",
 			 key_json(p->public_key), "allowed_ips", allowed, "tags", tags, "keepalive",
 			 p->keepalive);
@@ -154,21 +158,49 @@ static bool is_peer(const struct tp_ncp_network *n, const char *name)
 	return false;
 }
 
-/* Of names only those of peers: the gateway itself and who is not to reach it are none here. */
+/* Whether a selector means the node that this is. */
+static bool is_self(const struct tp_ncp_network *n, const char *word)
+{
+	if (strncmp(word, "tag:", 4))
+		return !strcmp(word, n->node);
+	for (size_t i = 0; i < n->n_tags; i++)
+		if (!strcmp(word + 4, n->tags[i]))
+			return true;
+	return false;
+}
+
+static void add_self(json_t *to, const struct source *s)
+{
+	struct tp_prefix own = {.addr = s->network->address.addr, .bits = 32};
+
+	json_array_append_new(to, prefix_json(&own));
+}
+
+static void add_named(json_t *to, const struct source *s, const char *kind, const char *word)
+{
+	char name[160];
+
+	name_in(s, word, name);
+	json_array_append_new(to, json_sprintf("%s:%s", kind, name));
+}
+
+/* Of names only those of peers, and this node's own, which is its address: who is not to reach it
+ * is none here. */
 static json_t *side_json(const struct source *s, char (*words)[TP_NCP_WORD_SIZE], size_t n)
 {
 	json_t *out = json_array();
-	char name[160];
 
 	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(words[i], "any")) {
+		if (is_self(s->network, words[i]))
+			add_self(out, s);
+		if (!strcmp(words[i], "any"))
 			add_any(out, s);
-		} else if (strpbrk(words[i], ":./")) {
+		else if (!strncmp(words[i], "tag:", 4))
+			add_named(out, s, "tag", words[i] + 4);
+		else if (strpbrk(words[i], ":./"))
 			json_array_append_new(out, json_string(words[i]));
-		} else if (is_peer(s->network, words[i])) {
-			name_in(s, words[i], name);
-			json_array_append_new(out, json_string(name));
-		}
+		else if (is_peer(s->network, words[i]))
+			add_named(out, s, "node", words[i]);
 	}
 	return out;
 }

@@ -47,6 +47,8 @@ static TABLE(rule_table, struct tp_ncp_rule, rule_fields, NULL);
 static const struct tp_ncp_field network_fields[] = {
 	SCALAR(S, network_id, TP_NCP_ID, true),
 	SCALAR(S, name, TP_NCP_NAME, false),
+	SCALAR(S, node, TP_NCP_NAME, false),
+	SCALARS(S, tags, TP_NCP_NAME, false),
 	SCALAR(S, address, TP_NCP_PREFIX, true),
 	INTEGER(S, listen_port, 0, 65535, true),
 	SCALAR(S, dns, TP_NCP_ADDRESS, false),

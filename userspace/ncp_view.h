@@ -58,6 +58,9 @@ extern const char *const tp_ncp_protocols[]; /* all, tcp, udp, icmp, NULL */
 struct tp_ncp_network {
 	char network_id[TP_NCP_ID_SIZE];
 	char name[TP_NCP_NAME_SIZE];
+	char node[TP_NCP_NAME_SIZE]; /* what rules call this node */
+	char (*tags)[TP_NCP_NAME_SIZE];
+	size_t n_tags;
 	struct tp_prefix address;
 	uint16_t listen_port; /* wished for; 0: any */
 	struct tp_addr dns;

@@ -21,11 +21,12 @@
 #define LAB	"018bcfe5-6800-7000-8000-0000000000bb"
 #define HEAD	"{\"type\":\"snapshot\",\"epoch\":\"0000000000000001\",\"revision\":7,"
 #define CONTROL "control = { server = \"c:1\"; public_key = \"" KEY_R "\"; };\n"
-#define NETWORK(id, name, address, port, more)                                                   \
-	"{\"network_id\":\"" id "\",\"name\":\"" name "\",\"address\":\"" address                \
-	"\",\"listen_port\":" port ",\"stun_servers\":[],\"is_relay\":false,\"is_egress\":true," \
-	"\"egress_subnets\":[\"192.168.10.0/24\"],\"peers\":[{\"public_key\":\"" KEY_A           \
-	"\",\"name\":\"alice\",\"allowed_ips\":[\"100.64.1.1/32\"],\"keepalive\":0,"             \
+#define NETWORK(id, name, address, port, more)                                         \
+	"{\"network_id\":\"" id "\",\"name\":\"" name "\",\"address\":\"" address      \
+	"\",\"node\":\"gw\",\"tags\":[\"dc\"],\"listen_port\":" port                   \
+	",\"stun_servers\":[],\"is_relay\":false,\"is_egress\":true,"                  \
+	"\"egress_subnets\":[\"192.168.10.0/24\"],\"peers\":[{\"public_key\":\"" KEY_A \
+	"\",\"name\":\"alice\",\"allowed_ips\":[\"100.64.1.1/32\"],\"keepalive\":0,"   \
 	"\"endpoint\":\"203.0.113.99:443\",\"via_relay\":true,\"tags\":[\"staff\"]}]," more "}"
 #define RELAYS                                                                       \
 	"\"relays\":[{\"public_key\":\"" KEY_R "\",\"name\":\"fra\",\"endpoints\":[" \
@@ -35,6 +36,9 @@
 	"\"192.168.10.0/24\"],\"protocol\":\"tcp\",\"ports\":[\"80\"]},"                     \
 	"{\"name\":\"all\",\"from\":[\"any\"],\"to\":[\"any\"]},"                            \
 	"{\"name\":\"gone\",\"from\":[\"ghost\"],\"to\":[\"any\"]}]"
+#define TO_SELF                                                           \
+	"\"rules\":[{\"name\":\"self\",\"from\":[\"tag:staff\"],\"to\":[" \
+	"\"gw\",\"tag:dc\",\"tag:other\"]}]"
 
 static char dir[32];
 
@@ -117,6 +121,26 @@ static void test_gateway(void **state)
 	tp_ncp_free_lists(&tp_ncp_view_table, &view);
 }
 
+/* What rules call this node by name or tag is its own address, to the compiler. */
+static void test_rules_about_itself(void **state)
+{
+	struct tp_ncp_view view = view_of(HEAD "\"networks\":[" NETWORK(
+		OFFICE, "office", "100.64.1.9/24", "51820", TO_SELF) "]}");
+	json_t *settings = gw_membership_settings(&view, dir);
+	struct gw_config *c = gateway_config(settings);
+
+	(void)state;
+	assert_int_equal(c->acl.n_rules, 1);
+	assert_int_equal(c->acl.rules[0].n_to, 4);
+	assert_string_equal(c->acl.rules[0].to[0], "100.64.1.9/32");
+	assert_string_equal(c->acl.rules[0].to[1], "100.64.1.9/32");
+	assert_string_equal(c->acl.rules[0].to[2], "tag:dc");
+	assert_string_equal(c->acl.rules[0].to[3], "tag:other");
+	gw_config_free(c);
+	json_decref(settings);
+	tp_ncp_free_lists(&tp_ncp_view_table, &view);
+}
+
 /* "any" of one network is not any of the other; names and ports do not meet. */
 static void test_gateway_of_two_networks(void **state)
 {
@@ -134,7 +158,9 @@ static void test_gateway_of_two_networks(void **state)
 	assert_string_equal(c->overlays[0].peers[0].name, "alice.office");
 	assert_string_equal(c->overlays[1].peers[0].name, "alice.lab");
 	assert_int_equal(c->acl.n_rules, 4);
-	assert_string_equal(c->acl.rules[0].from[1], "alice.office");
+	assert_string_equal(c->acl.rules[0].from[0], "tag:staff.office");
+	assert_string_equal(c->overlays[1].peers[0].tags[0], "staff.lab");
+	assert_string_equal(c->acl.rules[0].from[1], "node:alice.office");
 	assert_string_equal(c->acl.rules[1].name, "all.office");
 	assert_string_equal(c->acl.rules[1].from[0], "100.64.1.0/24");
 	assert_string_equal(c->acl.rules[1].from[1], "192.168.10.0/24");
@@ -173,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_gateway),
+		CASE(test_rules_about_itself),
 		CASE(test_gateway_of_two_networks),
 		cmocka_unit_test(test_servers),
 	};
