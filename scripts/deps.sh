@@ -7,7 +7,7 @@ build=(gcc make clang llvm bpftool pkg-config libc6-dev linux-libc-dev libbpf-de
 	libssl-dev libmnl-dev libconfig-dev libevent-dev libjansson-dev libsqlite3-dev libcap-ng-dev libseccomp-dev
 	uthash-dev libqrencode-dev)
 test=(libcmocka-dev iproute2 nftables wireguard-go wireguard-tools iputils-ping iputils-tracepath
-	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd util-linux git
+	traceroute iperf3 tcpdump ethtool coturn prometheus jq procps curl netcat-openbsd socat util-linux git
 	mandoc clang-format openssl libclang-rt-14-dev libasan8 libubsan1)
 # Other people's implementations, to talk to: Go's and Node's are large, and no demo needs them.
 interop=(protobuf-compiler libprotobuf-dev zbar-tools golang-go golang-github-flynn-noise-dev)

@@ -4,7 +4,8 @@
 # What Turnpike does, shown in about two minutes on this machine's own network namespaces: two stock
 # WireGuard peers, each behind a NAT that gives every destination another port, meet through a
 # relay that forwards their packets in XDP; and then they use an office LAN through a gateway that
-# sits behind a NAT of its own; and in the end a control plane configures all of it. Needs root; lib.sh says how it is isolated.
+# sits behind a NAT of its own; and in the end (demo_control.sh) a control plane configures all of it.
+# Needs root; lib.sh says how it is isolated.
 
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/gateway_lab.sh"
@@ -260,80 +261,4 @@ judge "'nft list ruleset' in the gateway: ${rules:-empty}" test -z "$rules"
 judge "net.ipv4.ip_forward in the gateway: $(in_ns gateway sysctl -n net.ipv4.ip_forward)" \
 	test "$(in_ns gateway sysctl -n net.ipv4.ip_forward)" = 0
 
-step "13. The same from a control plane"
-say "  Relay and gateway start over with nothing but the control plane's address and a key to join by;"
-say "  alice and bob get files from it."
-tp relay detach >/dev/null 2>&1
-gw gateway detach >/dev/null 2>&1
-for name in relay gateway; do
-	stop $name
-done
-for node in alice bob; do
-	ip -n $node link del $node 2>/dev/null
-done
-ip -n gateway link del wg0 2>/dev/null
-wait_for 10 not ip -n gateway link show wg0
-rm -rf $LAB/state $LAB/gateway-state
-control_up
-ctl tenant create acme >/dev/null && ctl network create office >/dev/null || not_ok "tenant and network"
-relay_joins
-judge "the relay joined with an auth key, and got $(relay_get .service_address)" relay_joined
-for node in alice bob; do
-	stock $node || not_ok "a file for $node"
-done
-auth_key office-gw --role gateway
-cat >$LAB/gateway.conf <<-CONF
-	$(control_block office-gw)
-	egress = { uplinks = [ "lan0" ]; };
-	metrics_listen = "off";
-	control_socket = "$LAB/gateway.sock";
-	pin_path = "$LAB/pins";
-	state_dir = "$LAB/gateway-state";
-CONF
-gateway_start
-joined() {
-	[ "$(gw_get .control.connected)" = true ]
-}
-wait_for 30 joined
-gateway_name=$(ctl node list --json | jq -r '[.. | objects | select(.kind? == "gateway" or .deviceKind? == "gateway") | .name // .deviceName][0]')
-ctl egress set "$gateway_name" $LAN4.0/24 >/dev/null
-for node in alice bob; do
-	export_again $node
-	ip -n $node route replace $LAN4.0/24 dev $node
-done
-say "  turnpike control node list"
-ctl node list | cut -c1-72 | sed "s/^/    $DIM│$PLAIN /"
-judge "addresses in a row" test "${NODE[alice]} ${NODE[bob]}" = "1 2"
-wait_for 40 reaches alice bob
-judge "alice and bob meet through the relay" reaches alice bob
-wait_for 40 web_asker alice
-page=$(web_asker alice)
-judge "alice loads the page; the host sees ${page:-nobody}" test "${page%:*}" = $GATEWAY_LAN
-
-step "14. A policy from there reaches relay and gateway"
-cat >$LAB/policy.json <<-RULES
-	[ { "name": "web", "from": ["alice"], "to": ["$LAN4.0/24"], "protocol": "tcp", "ports": ["80"] } ]
-RULES
-ctl policy apply $LAB/policy.json --name initial >/dev/null
-closed() {
-	! reaches alice bob
-}
-wait_for 20 closed
-judge "alice and bob do not meet any more: no rule lets them" not reaches alice bob
-judge "alice still loads the page" web_asker alice
-judge "bob does not" not web_asker bob
-
-step "15. Control is gone, and nobody notices"
-stop control KILL
-judge "alice loads the page" web_asker alice
-control_start
-control_found() {
-	joined && relay_joined
-}
-wait_for 90 control_found
-judge "control is back; relay and gateway have found it" control_found
-judge "nobody's address has changed" test "$(ctl node list --json |
-	jq -r '[.. | objects | .ip? // .address? // .allocatedIp? // empty] | unique | length')" = 3
-ctl tenant create other >/dev/null
-judge "another tenant sees $(ctl device list --json | jq '[.. | objects | select(.id? != null)] | length') devices" \
-	test "$(ctl device list --json | jq '[.. | objects | select(.id? != null)] | length')" = 0
+. "$LAB_DIR/demo_control.sh"
