@@ -306,7 +306,7 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 		n->nodes->stats.connected++;
 		replace_older(n);
 	}
-	if (n->device.kind != kind_of(hello->kind))
+	if ((n->device.kind == CTL_RELAY) != (hello->kind == TP_NCP_RELAY))
 		tp_warn("node %s says it is a %s, and is known as a %s", n->device.name,
 			ctl_kind_name(kind_of(hello->kind)), ctl_kind_name(n->device.kind));
 	invite_all(n);
@@ -562,7 +562,8 @@ int ctl_nodes_settle(struct ctl_nodes *nodes, struct ctl_error *err)
 		"SELECT DISTINCT address_hold.network, ifnull(gateway.device, '') FROM address_hold"
 		" LEFT JOIN (SELECT network, device FROM peer JOIN device ON device.id = "
 		"peer.device"
-		" WHERE kind = 2) AS gateway ON gateway.network = address_hold.network"
+		" WHERE kind = 2 OR kind = 1 AND is_egress) AS gateway ON gateway.network = "
+		"address_hold.network"
 		" ORDER BY address_hold.network",
 		"");
 	struct ctl_settlement waiting[64];

@@ -319,6 +319,18 @@ static bool side_selects(const struct side *side, const struct ctl_subject *who,
 	return false;
 }
 
+bool ctl_rules_means(const struct json_t *side, const struct ctl_subject *who)
+{
+	struct ctl_error err;
+	const struct place at = {.err = &err, .member = "side"};
+	struct selector s;
+
+	for (size_t i = 0; i < json_array_size(side); i++)
+		if (!read_selector(json_array_get(side, i), &s, &at) && selects(&s, who, false))
+			return true;
+	return false;
+}
+
 static bool carries(const struct rule *r, const char *protocol, uint16_t port)
 {
 	if (strcmp(r->protocol, "all") && strcmp(r->protocol, protocol))

@@ -45,6 +45,8 @@ const char *ctl_rules_name(const struct ctl_rules *r, size_t rule);
  * those without. Subnets do not count: `to` is who is spoken to. */
 long ctl_rules_judge(const struct ctl_rules *r, const struct ctl_subject *from,
 		     const struct ctl_subject *to, const char *protocol, uint16_t port);
+/* Does this from or to mean `who` itself? False for what no rule may have. */
+bool ctl_rules_means(const struct json_t *side, const struct ctl_subject *who);
 /* May these two peers have a tunnel: does any rule let the one, or who stands behind it, begin
  * anything with the other? */
 bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,

@@ -199,7 +199,7 @@ static json_t *relays_json(const struct ctl_world *w)
 	return relays;
 }
 
-/* --- a gateway's rules --- */
+/* --- rules: of a gateway, and of a node for what reaches itself --- */
 
 static void add_group(json_t *to, const struct ctl_world *w, const char *group)
 {
@@ -241,8 +241,18 @@ static json_t *selectors_json(const struct ctl_world *w, const json_t *list)
 	return out;
 }
 
+/* Of whom a rule leads to, a plain node needs to know nobody but itself. */
+static json_t *own_part(const json_t *to, const struct ctl_member *self)
+{
+	json_t *out = json_array();
+
+	if (ctl_world_means(to, self))
+		json_array_append_new(out, json_string(self->peer.device_name));
+	return out;
+}
+
 /* A rule that nobody is in any more lets nobody pass, so it is not sent. */
-static json_t *rules_json(const struct ctl_world *w)
+static json_t *rules_json(const struct ctl_world *w, const struct ctl_member *self, bool gateway)
 {
 	json_t *rules = json_array(), *rule;
 	char name[32];
@@ -251,7 +261,8 @@ static json_t *rules_json(const struct ctl_world *w)
 	json_array_foreach(w->rules, i, rule)
 	{
 		json_t *from = selectors_json(w, json_object_get(rule, "from"));
-		json_t *to = selectors_json(w, json_object_get(rule, "to"));
+		json_t *to = gateway ? selectors_json(w, json_object_get(rule, "to"))
+				     : own_part(json_object_get(rule, "to"), self);
 		json_t *copy = json_copy(rule);
 
 		snprintf(name, sizeof(name), "rule-%zu", i + 1);
@@ -288,8 +299,10 @@ static json_t *network_json(const struct ctl_world *w, const struct ctl_member *
 		json_object_set(n, "tags", self->tags);
 	if (w->network.dns[0])
 		json_object_set_new(n, "dns", json_string(w->network.dns));
-	if (kind == CTL_GATEWAY)
-		json_object_set_new(n, "rules", rules_json(w));
+	if (kind != CTL_RELAY)
+		json_object_set_new(
+			n, "rules",
+			rules_json(w, self, kind == CTL_GATEWAY || self->peer.is_egress));
 	return n;
 }
 

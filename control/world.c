@@ -169,6 +169,15 @@ static int subject_init(struct subject *u, const struct ctl_member *m)
 	return u->tags && u->groups && u->subnets ? 0 : -1;
 }
 
+bool ctl_world_means(const struct json_t *side, const struct ctl_member *m)
+{
+	struct subject u;
+	bool means = !subject_init(&u, m) && ctl_rules_means(side, &u.who);
+
+	subject_fini(&u);
+	return means;
+}
+
 /* The classes found so far, by what the rules say of their members. */
 struct sorting {
 	const struct ctl_rules *rules;

@@ -36,6 +36,8 @@ int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network
 void ctl_world_free(struct ctl_world *w);
 
 bool ctl_world_admits(const struct ctl_world *w, uint32_t a, uint32_t b);
+/* Whether a rule's from or to means this member itself, not what is behind it. */
+bool ctl_world_means(const struct json_t *side, const struct ctl_member *m);
 /* The member that is this device; NULL. */
 const struct ctl_member *ctl_world_member(const struct ctl_world *w, const char *device);
 const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *id);

@@ -110,7 +110,8 @@ relay_joins_as() { # NAME [DEV ENDPOINT]
 	ctl relay serve "$1" >/dev/null || die "$1 does not serve the network"
 }
 
-# A host that lab_host or lab_site has made, as a member of the network: by itself a plain one.
+# A host that lab_host or lab_site has made, as a member of the network: a gateway that has this
+# uplink, or a plain node.
 agent_joins() { # NAME [UPLINK]
 	agent_conf "$@"
 	agent_start "$1"
@@ -118,7 +119,9 @@ agent_joins() { # NAME [UPLINK]
 }
 
 agent_conf() { # NAME [UPLINK]
-	auth_key "$1" --role gateway || die "no auth key for $1"
+	local role=node
+	[ -z "${2:-}" ] || role=gateway
+	auth_key "$1" --role $role || die "no auth key for $1"
 	cat >"$LAB/$1.conf" <<-CONF
 		$(control_block "$1")
 		egress = { uplinks = [ "${2:-eth0}" ]; };

@@ -23,3 +23,15 @@ meet() {
 	in_ns alice ping -n -q -c 1 -W 2 "$(member_ip bob)"
 }
 expect "they meet" wait_for 60 meet
+
+# --- a policy for nodes themselves --------------------------------------------------------------
+
+cat >$LAB/policy.json <<-RULES
+	[ { "name": "to-bob", "from": ["alice"], "to": ["bob"], "protocol": "icmp" } ]
+RULES
+expect "a rule that leads to bob" ctl policy apply $LAB/policy.json --name initial
+back() {
+	in_ns bob ping -n -q -c 1 -W 2 "$(member_ip alice)"
+}
+expect "bob does not reach alice any more" wait_for 30 not back
+expect "alice reaches bob" wait_for 10 meet
