@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "control/nodes_reports.h"
+#include "control/path_reports.h"
 #include "control/view.h"
 #include "crypto.h"
 #include "log.h"
@@ -39,6 +40,7 @@ struct ctl_nodes {
 	struct ctl_store *store;
 	struct evconnlistener *listener;
 	struct event *distribute;
+	struct ctl_path_reports *paths;
 	struct tp_ncp_session_config config;
 	unsigned long ends[TP_NCP_N_ENDS];
 	LIST_HEAD(, node) list;
@@ -126,7 +128,7 @@ static void tell_changes(struct node *n, struct ctl_views *views)
 static void on_distribute(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_nodes *nodes = arg;
-	struct ctl_views *views = ctl_views_new(nodes->store);
+	struct ctl_views *views = ctl_views_new(nodes->store, ctl_path_reports_known(nodes->paths));
 	struct ctl_error err;
 	struct node *n;
 
@@ -224,6 +226,7 @@ static void follow(struct node *n, const struct ctl_change *c)
 	n->dirty = true;
 	if (c->kind == CTL_CHANGE_DEVICE &&
 	    ctl_device_get(n->nodes->store, NULL, c->id, &d, &err)) {
+		ctl_paths_forget(ctl_path_reports_known(n->nodes->paths), c->id);
 		n->device.id[0] = '\0';
 		say_error(n, "unauthenticated", "the device was removed");
 	}
@@ -301,6 +304,9 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 			return;
 		}
 		tp_wipe(n->auth_key, sizeof(n->auth_key));
+		if (n->device.kind == CTL_RELAY)
+			ctl_paths_forget_relay(ctl_path_reports_known(n->nodes->paths),
+					       hello->public_key);
 		n->known = true;
 		n->nodes->n_anonymous--;
 		n->nodes->stats.connected++;
@@ -310,7 +316,7 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 		tp_warn("node %s says it is a %s, and is known as a %s", n->device.name,
 			ctl_kind_name(kind_of(hello->kind)), ctl_kind_name(n->device.kind));
 	invite_all(n);
-	views = ctl_views_new(n->nodes->store);
+	views = ctl_views_new(n->nodes->store, ctl_path_reports_known(n->nodes->paths));
 	if (views)
 		tell_all(n, views);
 	ctl_views_free(views);
@@ -344,9 +350,12 @@ static void handle(struct node *n, const struct tp_ncp_message *m)
 	switch (m->type) {
 	case TP_NCP_HELLO: hello(n, &m->hello); return;
 	case TP_NCP_ACK: acknowledge(n, &m->ack); return;
-	default: break;
+	case TP_NCP_STATS:
+		ctl_path_reports_take(n->nodes->paths, &n->device, &m->stats, &err);
+		break;
+	default: ctl_nodes_report(n->nodes->store, &n->device, m, &err); break;
 	}
-	if (ctl_nodes_report(n->nodes->store, &n->device, m, &err)) {
+	if (err.code != CTL_OK) {
 		tp_log_limited(LOG_NOTICE, "node %s: %s: %s", n->device.name,
 			       tp_ncp_type_name(m->type), err.text);
 		send_counted(n, json_pack("{s:s,s:s,s:s}", "type", "error", "code",
@@ -494,9 +503,10 @@ int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd
 	configure(n, id);
 	LIST_INIT(&n->list);
 	n->distribute = event_new(base, -1, 0, on_distribute, n);
-	n->listener = n->distribute ? evconnlistener_new(base, on_connection, n,
-							 LEV_OPT_CLOSE_ON_FREE, BACKLOG, listen_fd)
-				    : NULL;
+	n->listener = n->distribute && !ctl_path_reports_new(&n->paths, base, store)
+			      ? evconnlistener_new(base, on_connection, n, LEV_OPT_CLOSE_ON_FREE,
+						   BACKLOG, listen_fd)
+			      : NULL;
 	if (!n->listener) {
 		ctl_nodes_free(n);
 		return -ENOMEM;
@@ -521,6 +531,7 @@ void ctl_nodes_free(struct ctl_nodes *n)
 		evconnlistener_free(n->listener);
 	if (n->distribute)
 		event_free(n->distribute);
+	ctl_path_reports_free(n->paths);
 	free(n);
 }
 

@@ -140,7 +140,6 @@ static int report(struct ctl_store *s, const struct ctl_device *d, const struct 
 	case TP_NCP_PUBKEY: return pubkey(s, d, &m->pubkey, err);
 	case TP_NCP_ENDPOINT_REPORT: return endpoint(s, d, &m->endpoint, err);
 	case TP_NCP_HANDSHAKES: return handshakes(s, d, &m->handshakes, err);
-	case TP_NCP_STATS: return 0; /* nothing is chosen by them yet */
 	default: return ctl_fail(err, CTL_INVALID_ARGUMENT, "nodes do not send this");
 	}
 }

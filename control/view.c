@@ -14,16 +14,19 @@
 
 struct ctl_views {
 	struct ctl_store *s;
+	const struct ctl_paths *paths;
 	struct ctl_world *worlds;
 	size_t n;
 };
 
-struct ctl_views *ctl_views_new(struct ctl_store *s)
+struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *paths)
 {
 	struct ctl_views *v = calloc(1, sizeof(*v));
 
-	if (v)
-		v->s = s;
+	if (!v)
+		return NULL;
+	v->s = s;
+	v->paths = paths;
 	return v;
 }
 
@@ -56,6 +59,7 @@ static const struct ctl_world *world_of(struct ctl_views *v, const char *network
 		ctl_world_free(&list[v->n]);
 		return NULL;
 	}
+	list[v->n].paths = v->paths;
 	return &list[v->n++];
 }
 
@@ -91,12 +95,17 @@ static bool is_empty(const json_t *list)
 
 /* --- peers of a node --- */
 
-/* The relay that carries traffic to m: the one it is pinned to, else the first that is not being
- * drained. Nodes choose better by round trips. */
+/* NULL: to none, or to a relay peer. */
+static const struct ctl_relay *pinned_to(const struct ctl_world *w, const struct ctl_member *m)
+{
+	return m->peer.relay[0] ? ctl_world_relay(w, m->peer.relay) : NULL;
+}
+
+/* The relay that carries traffic to m, until the node has chosen by round trips: the one it is
+ * pinned to, else the first that is not being drained. */
 static const struct ctl_relay *relay_for(const struct ctl_world *w, const struct ctl_member *m)
 {
-	const struct ctl_relay *pinned =
-		m->peer.relay[0] ? ctl_world_relay(w, m->peer.relay) : NULL;
+	const struct ctl_relay *pinned = pinned_to(w, m);
 
 	for (size_t i = 0; !pinned && i < w->n_relays; i++)
 		if (!w->relays[i].draining)
@@ -122,12 +131,41 @@ static void add_endpoint(json_t *peer, const struct ctl_world *w, const struct c
 
 	if (via && via->peer.endpoint_declared) {
 		json_object_set_new(peer, "endpoint", json_string(via->peer.endpoint));
-		json_object_set_new(peer, "via_relay", json_true());
 	} else if (m->peer.endpoint_declared) {
 		json_object_set_new(peer, "endpoint", json_string(m->peer.endpoint));
 	} else if (relay) {
 		add_first_endpoint(peer, relay);
 	}
+}
+
+/* From the member to the network's relays, as far as that is known. */
+static json_t *paths_json(const struct ctl_world *w, const struct ctl_member *m)
+{
+	json_t *paths = json_array();
+
+	for (size_t i = 0; w->paths && i < w->n_relays; i++) {
+		const uint8_t *relay = w->relays[i].public_key;
+		uint32_t us;
+
+		if (ctl_paths_get(w->paths, m->peer.device, m->peer.public_key, relay, &us))
+			json_array_append_new(paths,
+					      json_pack("{s:o,s:I}", "public_key", key_json(relay),
+							"rtt_us", (json_int_t)us));
+	}
+	return paths;
+}
+
+/* What a node chooses a relay by, for traffic to the member. */
+static void add_choice(json_t *to, const struct ctl_world *w, const struct ctl_member *m)
+{
+	const struct ctl_relay *pinned = pinned_to(w, m);
+	json_t *paths = paths_json(w, m);
+
+	if (pinned)
+		json_object_set_new(to, "relay", key_json(pinned->public_key));
+	if (!is_empty(paths))
+		json_object_set(to, "paths", paths);
+	json_decref(paths);
 }
 
 static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m)
@@ -143,6 +181,7 @@ static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m)
 	if (!is_empty(m->tags))
 		json_object_set(peer, "tags", m->tags);
 	add_endpoint(peer, w, m);
+	add_choice(peer, w, m);
 	return peer;
 }
 
@@ -295,6 +334,8 @@ static json_t *network_json(const struct ctl_world *w, const struct ctl_member *
 		peers_json(w, self), "relays", relays_json(w));
 
 	json_object_set_new(n, "node", json_string(self->peer.device_name));
+	if (pinned_to(w, self))
+		json_object_set_new(n, "relay", key_json(pinned_to(w, self)->public_key));
 	if (!is_empty(self->tags))
 		json_object_set(n, "tags", self->tags);
 	if (w->network.dns[0])

@@ -7,11 +7,13 @@
 #define CONTROL_VIEW_H
 
 #include "control/device.h"
+#include "control/paths.h"
 
 /* Worlds that were loaded for one round of views, so that each network is read once. */
 struct ctl_views;
 
-struct ctl_views *ctl_views_new(struct ctl_store *s); /* NULL without memory */
+/* NULL without memory. `paths` is borrowed. */
+struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *paths);
 void ctl_views_free(struct ctl_views *v);
 
 /* A new reference in *out. */

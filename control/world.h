@@ -26,6 +26,7 @@ struct ctl_world {
 	struct ctl_relay *relays; /* those that have a key and an endpoint */
 	size_t n_relays;
 	struct json_t *rules;
+	const struct ctl_paths *paths; /* round trips, borrowed; NULL: nothing is known */
 	uint32_t n_classes;
 	bool *admits; /* n_classes squared */
 };

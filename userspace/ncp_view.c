@@ -18,7 +18,8 @@ static const struct tp_ncp_field peer_fields[] = {
 	SCALAR(S, public_key, TP_NCP_KEY, true),      SCALAR(S, name, TP_NCP_NAME, false),
 	SCALARS(S, allowed_ips, TP_NCP_PREFIX, true), SCALAR(S, endpoint, TP_NCP_ENDPOINT, false),
 	INTEGER(S, keepalive, 0, 65535, true),	      SCALAR(S, via_relay, TP_NCP_BOOL, false),
-	SCALARS(S, tags, TP_NCP_NAME, false),	      OBJECTS(S, paths, tp_ncp_path_table, false),
+	SCALAR(S, relay, TP_NCP_KEY, false),	      SCALARS(S, tags, TP_NCP_NAME, false),
+	OBJECTS(S, paths, tp_ncp_path_table, false),
 };
 #undef S
 TABLE(tp_ncp_peer_table, struct tp_ncp_peer, peer_fields, "public_key");
@@ -49,6 +50,7 @@ static const struct tp_ncp_field network_fields[] = {
 	SCALAR(S, name, TP_NCP_NAME, false),
 	SCALAR(S, node, TP_NCP_NAME, false),
 	SCALARS(S, tags, TP_NCP_NAME, false),
+	SCALAR(S, relay, TP_NCP_KEY, false),
 	SCALAR(S, address, TP_NCP_PREFIX, true),
 	INTEGER(S, listen_port, 0, 65535, true),
 	SCALAR(S, dns, TP_NCP_ADDRESS, false),

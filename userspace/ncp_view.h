@@ -34,6 +34,7 @@ struct tp_ncp_peer {
 	bool via_relay;
 	char (*tags)[TP_NCP_NAME_SIZE];
 	size_t n_tags;
+	uint8_t relay[WG_KEY_LEN]; /* that it is pinned to; zero: none */
 	struct tp_ncp_path *paths; /* from the peer to its relays */
 	size_t n_paths;
 };
@@ -61,6 +62,7 @@ struct tp_ncp_network {
 	char node[TP_NCP_NAME_SIZE]; /* what rules call this node */
 	char (*tags)[TP_NCP_NAME_SIZE];
 	size_t n_tags;
+	uint8_t relay[WG_KEY_LEN]; /* that this node is pinned to; zero: none */
 	struct tp_prefix address;
 	uint16_t listen_port; /* wished for; 0: any */
 	struct tp_addr dns;

@@ -483,6 +483,65 @@ static void test_reports(void **state)
 	agent_end(&b);
 }
 
+static void say_paths(struct agent *a, const uint8_t key[32], uint32_t rtt_us)
+{
+	struct tp_ncp_path path = {.rtt_us = rtt_us};
+	struct tp_ncp_message m = {.type = TP_NCP_STATS,
+				   .stats = {.paths = &path, .n_paths = rtt_us ? 1 : 0}};
+
+	memcpy(path.public_key, key, 32);
+	tp_ncp_client_send_message(a->client, &m);
+}
+
+/* What `a` was told of its only peer's round trip to the only relay; 0: nothing. */
+static json_int_t told_path(const struct agent *a)
+{
+	const json_t *peer = json_array_get(json_object_get(network_of(a), "peers"), 0);
+
+	return json_integer_value(
+		json_object_get(json_array_get(json_object_get(peer, "paths"), 0), "rtt_us"));
+}
+
+static void test_round_trips(void **state)
+{
+	char secret[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
+	uint8_t stranger[32] = {9};
+	struct agent a, b, r;
+	int deltas;
+
+	(void)state;
+	make_key(CTL_NODE, NULL, secret);
+	make_key(CTL_RELAY, NULL, relay);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(r.snapshots);
+	assert_int_equal(ctl_begin(s, "test", &err), 0);
+	ctl_db_run(ctl_store_db(s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
+		   office.id);
+	ctl_changed(s, CTL_CHANGE_NETWORK, office.id, office.id);
+	assert_int_equal(ctl_commit(s, &err), 0);
+	agent_init(&a, "alice", TP_NCP_NODE, secret);
+	agent_init(&b, "bob", TP_NCP_NODE, secret);
+	AWAIT(peers_of(&a) == 1 && peers_of(&b) == 1);
+	say_paths(&r, b.public_key, 50000);
+	AWAIT(told_path(&a) == 50000);
+	say_paths(&r, stranger, 1);
+	say_paths(&a, r.public_key, 30000);
+	AWAIT(told_path(&b) == 30000);
+	/* The node's own word counts; a little more or less is not worth telling. */
+	deltas = b.deltas;
+	say_paths(&r, a.public_key, 90000);
+	say_paths(&a, r.public_key, 31000);
+	say_paths(&b, r.public_key, 70000);
+	AWAIT(told_path(&a) == 70000);
+	assert_int_equal(told_path(&b), 30000);
+	assert_int_equal(b.deltas, deltas);
+	say_paths(&a, r.public_key, 0); /* no relay answers any more */
+	AWAIT(told_path(&b) == 0);
+	agent_end(&a);
+	agent_end(&b);
+	agent_end(&r);
+}
+
 static void test_a_removed_device(void **state)
 {
 	char secret[CTL_SECRET_LEN], id[CTL_ID_LEN];
@@ -544,6 +603,7 @@ int main(void)
 		CASE(test_policy_reaches_nodes_and_relay),
 		CASE(test_addresses_wait_for_the_gateway),
 		CASE(test_reports),
+		CASE(test_round_trips),
 		CASE(test_a_removed_device),
 		CASE(test_ephemeral_devices),
 	};

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "control/path_reports.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+#define EVERY_SECONDS 2
+#define TOLD_AT_ONCE  64 /* networks; those beyond wait for the next round */
+
+struct ctl_path_reports {
+	struct ctl_store *store;
+	struct ctl_paths *paths;
+	struct event *timer;
+	bool pausing; /* the timer runs, after a round */
+	char (*networks)[CTL_ID_LEN];
+	size_t n, room;
+};
+
+/* --- telling --- */
+
+static int tell(struct ctl_path_reports *r, size_t count, struct ctl_error *err)
+{
+	if (ctl_begin(r->store, "ncp", err))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		ctl_changed(r->store, CTL_CHANGE_NETWORK, r->networks[i], r->networks[i]);
+	return ctl_commit(r->store, err);
+}
+
+static void go_on(struct ctl_path_reports *r, time_t seconds)
+{
+	const struct timeval tv = {.tv_sec = seconds};
+
+	r->pausing = !event_add(r->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_path_reports *r = arg;
+	size_t count = r->n < TOLD_AT_ONCE ? r->n : TOLD_AT_ONCE;
+	struct ctl_error err;
+
+	(void)fd;
+	(void)what;
+	r->pausing = false;
+	if (!count)
+		return;
+	if (tell(r, count, &err)) {
+		tp_log_limited(LOG_ERR, "round trips: %s", err.text);
+	} else {
+		r->n -= count;
+		memmove(r->networks, r->networks + count, r->n * sizeof(*r->networks));
+	}
+	go_on(r, EVERY_SECONDS);
+}
+
+static int mark(struct ctl_path_reports *r, const char *network, struct ctl_error *err)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!strcmp(r->networks[i], network))
+			return 0;
+	if (r->n == r->room) {
+		size_t room = r->room ? 2 * r->room : 16;
+		void *grown = reallocarray(r->networks, room, sizeof(*r->networks));
+
+		if (!grown)
+			return ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
+		r->networks = grown;
+		r->room = room;
+	}
+	strcpy(r->networks[r->n++], network);
+	if (!r->pausing)
+		go_on(r, 0);
+	return 0;
+}
+
+/* --- taking --- */
+
+static int said(struct ctl_path_reports *r, const struct ctl_device *d,
+		const struct tp_ncp_stats *stats, struct ctl_error *err)
+{
+	struct ctl_db *db = ctl_store_db(r->store);
+	struct sqlite3_stmt *q;
+	int got, rc = 0;
+
+	if (!ctl_paths_say(r->paths, d->id, stats->paths, stats->n_paths))
+		return 0;
+	q = ctl_db_query(db, "SELECT network FROM peer WHERE device = ?", "t", d->id);
+	while ((got = ctl_db_step(db, q)) == 1)
+		rc = rc ? rc : mark(r, ctl_db_text(q, 0), err);
+	return rc ? rc : ctl_fail_db(err, got, "network");
+}
+
+/* The relay's key and the network in which it serves this node. */
+static bool serves(struct ctl_path_reports *r, const struct ctl_device *d,
+		   const uint8_t node[WG_KEY_LEN], uint8_t key[WG_KEY_LEN],
+		   char network[CTL_ID_LEN])
+{
+	struct ctl_db *db = ctl_store_db(r->store);
+	struct sqlite3_stmt *q = ctl_db_query(
+		db,
+		"SELECT relay.public_key, peer.network FROM relay"
+		" JOIN relay_network ON relay_network.relay = relay.id"
+		" JOIN peer ON peer.network = relay_network.network"
+		" WHERE relay.device = ? AND relay.public_key IS NOT NULL AND peer.public_key = ?",
+		"tk", d->id, node);
+	bool found = ctl_db_step(db, q) == 1;
+
+	if (found) {
+		memcpy(key, ctl_db_key(q, 0), WG_KEY_LEN);
+		ctl_db_copy(q, 1, network, CTL_ID_LEN);
+	}
+	ctl_db_done(q);
+	return found;
+}
+
+static int measured(struct ctl_path_reports *r, const struct ctl_device *d,
+		    const struct tp_ncp_stats *stats, struct ctl_error *err)
+{
+	char network[CTL_ID_LEN];
+	uint8_t key[WG_KEY_LEN];
+
+	for (size_t i = 0; i < stats->n_paths; i++) {
+		const struct tp_ncp_path *p = &stats->paths[i];
+
+		if (serves(r, d, p->public_key, key, network) &&
+		    ctl_paths_measure(r->paths, key, p->public_key, p->rtt_us) &&
+		    mark(r, network, err))
+			return -1;
+	}
+	return 0;
+}
+
+int ctl_path_reports_take(struct ctl_path_reports *r, const struct ctl_device *d,
+			  const struct tp_ncp_stats *stats, struct ctl_error *err)
+{
+	if (d->kind == CTL_RELAY)
+		return measured(r, d, stats, err);
+	if (stats->n_peers && !stats->n_paths)
+		return 0; /* of other things */
+	return said(r, d, stats, err);
+}
+
+struct ctl_paths *ctl_path_reports_known(struct ctl_path_reports *r)
+{
+	return r->paths;
+}
+
+/* --- life --- */
+
+int ctl_path_reports_new(struct ctl_path_reports **out, struct event_base *base,
+			 struct ctl_store *store)
+{
+	struct ctl_path_reports *r = calloc(1, sizeof(*r));
+
+	*out = NULL;
+	if (!r)
+		return -ENOMEM;
+	r->store = store;
+	r->paths = ctl_paths_new();
+	r->timer = event_new(base, -1, 0, on_timer, r);
+	if (!r->paths || !r->timer) {
+		ctl_path_reports_free(r);
+		return -ENOMEM;
+	}
+	*out = r;
+	return 0;
+}
+
+void ctl_path_reports_free(struct ctl_path_reports *r)
+{
+	if (!r)
+		return;
+	if (r->timer)
+		event_free(r->timer);
+	ctl_paths_free(r->paths);
+	free(r->networks);
+	free(r);
+}
