@@ -200,6 +200,14 @@ int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h)
 	return h->n_handshakes ? tp_ncp_client_send_message(m->client, &msg) : 0;
 }
 
+int tp_member_paths(struct tp_member *m, const struct tp_ncp_path *paths, size_t n)
+{
+	struct tp_ncp_message msg = {.type = TP_NCP_STATS, .stats = {.n_paths = n}};
+
+	msg.stats.paths = (struct tp_ncp_path *)paths; /* only read */
+	return tp_ncp_client_send_message(m->client, &msg);
+}
+
 /* --- what control says --- */
 
 static void apply(struct tp_member *m)
