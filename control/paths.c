@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "hash.h"
-
-/* Less than a fifth or 2 ms is weather. */
-#define NOTABLE_US  2000
-#define NOTABLE(us) ((us) / 5 > NOTABLE_US ? (us) / 5 : NOTABLE_US)
+#include "round_trip.h"
 
 #define MEASURED_MAX 262144 /* pairs; what is beyond is not taken */
 
@@ -57,11 +54,6 @@ void ctl_paths_free(struct ctl_paths *p)
 	free(p);
 }
 
-static bool notable(uint32_t was, uint32_t is)
-{
-	return (was > is ? was - is : is - was) > NOTABLE(was);
-}
-
 static struct said *find_said(const struct ctl_paths *p, const char *device)
 {
 	struct said *s;
@@ -86,7 +78,7 @@ static bool differs(const struct said *s, const struct tp_ncp_path *paths, size_
 		return true;
 	for (size_t i = 0; i < n; i++) {
 		was = path_to(s, paths[i].public_key);
-		if (!was || notable(was->rtt_us, paths[i].rtt_us))
+		if (!was || tp_round_trip_notable(was->rtt_us, paths[i].rtt_us))
 			return true;
 	}
 	return false;
@@ -147,7 +139,7 @@ bool ctl_paths_measure(struct ctl_paths *p, const uint8_t relay[WG_KEY_LEN],
 	pair_init(&pair, relay, node);
 	m = find_measured(p, &pair);
 	if (m) {
-		if (!notable(m->rtt_us, rtt_us))
+		if (!tp_round_trip_notable(m->rtt_us, rtt_us))
 			return false;
 		m->rtt_us = rtt_us;
 		return true;

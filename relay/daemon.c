@@ -153,6 +153,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	relay_tick(d->relay, tp_now());
+	relay_member_tick(d, tp_now());
 }
 
 static void on_probe_tick(evutil_socket_t fd, short what, void *arg)

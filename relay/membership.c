@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "crypto.h"
 #include "log.h"
 #include "relay/daemon.h"
 #include "relay/groups.h"
+#include "relay/node.h"
+
+#define TRIPS_EVERY TP_SEC(5)
 
 /* --- from a view to settings --- */
 
@@ -157,12 +161,60 @@ int relay_member_load(const char *path, struct relay_config **out, json_t **save
 	return err;
 }
 
+/* --- round trips --- */
+
+/* Who connects anew says all anew. */
+static void forget_told(struct relay *r)
+{
+	struct node *n, *tmp;
+
+	HASH_ITER (hh_key, r->nodes->by_key, n, tmp)
+		n->trip_told = 0;
+}
+
+static bool is_news(const struct node *n)
+{
+	uint32_t us = tp_round_trip_least(&n->trips);
+
+	return us && (!n->trip_told || tp_round_trip_notable(n->trip_told, us));
+}
+
+static void tell_trips(struct daemon *d)
+{
+	struct tp_ncp_path paths[64]; /* the others next time */
+	struct node *n, *tmp, *told[64];
+	size_t count = 0;
+
+	HASH_ITER (hh_key, d->relay->nodes->by_key, n, tmp) {
+		if (count == sizeof(paths) / sizeof(paths[0]))
+			break;
+		if (!is_news(n))
+			continue;
+		memcpy(paths[count].public_key, n->public_key, WG_KEY_LEN);
+		paths[count].rtt_us = tp_round_trip_least(&n->trips);
+		told[count++] = n;
+	}
+	if (!count || tp_member_paths(d->member, paths, count))
+		return;
+	for (size_t i = 0; i < count; i++)
+		told[i]->trip_told = paths[i].rtt_us;
+}
+
+void relay_member_tick(struct daemon *d, uint64_t now)
+{
+	if (!d->member || now < d->trips_told + TRIPS_EVERY)
+		return;
+	d->trips_told = now;
+	tell_trips(d);
+}
+
 /* --- while it runs --- */
 
 static void say_hello(void *arg, struct tp_ncp_hello *hello)
 {
 	struct daemon *d = arg;
 
+	forget_told(d->relay);
 	memcpy(hello->public_key, d->relay->identity.public_key, WG_KEY_LEN);
 	hello->endpoints = d->config->public_endpoints;
 	hello->n_endpoints = d->config->n_public_endpoints;

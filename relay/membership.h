@@ -21,5 +21,7 @@ int relay_member_load(const char *path, struct relay_config **out, json_t **save
 
 /* Before privileges are dropped. Without a control block *out is NULL. */
 int relay_member_start(struct tp_member **out, struct daemon *d);
+/* Once a second or so: what control is to know of the nodes. */
+void relay_member_tick(struct daemon *d, uint64_t now);
 
 #endif

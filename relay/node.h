@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "relay/relay.h"
+#include "round_trip.h"
 #define TP_HASH_OR_DIE /* half a node in the tables would be worse than a restart */
 #include "hash.h"
 
@@ -59,6 +60,8 @@ struct node {
 	uint64_t last_seen;   /* 0: never */
 	uint8_t tai64n[WG_TIMESTAMP_LEN];
 	uint64_t last_initiation; /* accepted from it, to the relay */
+	struct tp_round_trips trips;
+	uint32_t trip_told; /* us, to the control plane */
 
 	/* as the relay's own peer; register.c and tunnel.c */
 	struct own_session *current, *previous, *next;

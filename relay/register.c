@@ -109,6 +109,8 @@ void register_adopt(struct relay *r, struct node *n, const struct tp_endpoint *a
 	n->last_seen = now;
 	if (!moved)
 		return;
+	if (!tp_addr_equal(&old.addr, &at->addr))
+		n->trips = (struct tp_round_trips){0};
 	flows_claim(r, n, at, now);
 	if (n->site) {
 		tp_debug("%s moved from %s to %s", n->name, tp_endpoint_format(&old, was),
@@ -225,6 +227,7 @@ void register_confirm(struct relay *r, struct own_session *s, const struct packe
 		return;
 	}
 	register_adopt(r, n, &s->at, &s->local, p->now);
+	tp_round_trip_add(&n->trips, p->now - s->born); /* from our message 2: it answers at once */
 	if (!was_online)
 		tp_debug("%s is online", n->name);
 }
@@ -312,6 +315,8 @@ void register_response(struct relay *r, const struct packet *p, struct own_sessi
 	session_open(r, s);
 	promote(r, n, s);
 	probe_answered(r, s, p->now);
+	if (n->site && tp_endpoint_equal(&n->endpoint, &s->at))
+		tp_round_trip_add(&n->trips, p->now - s->born);
 	/* The responder may not send before it has heard from us with the new keys. */
 	register_send(r, s, &s->local, &s->at, NULL, 0);
 }

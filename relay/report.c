@@ -165,11 +165,12 @@ static json_t *node_json(const struct relay *r, const struct node *n, uint64_t n
 {
 	char endpoint[TP_ADDR_STRLEN], key[TP_KEY_STRLEN];
 	uint16_t mtu = node_path_mtu(n);
+	uint32_t trip = tp_round_trip_least(&n->trips);
 	struct relay_count rx, tx;
 
 	node_counts(r, n, &rx, &tx);
 	return json_pack(
-		"{s:s,s:s,s:s?,s:s,s:s,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:i,s:o}", "name", n->name,
+		"{s:s,s:s,s:s?,s:s,s:s,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:i,s:o,s:o}", "name", n->name,
 		"network", n->network->name, "group", groups_name(n->network->groups, n->group),
 		"public_key", tp_key_format(n->public_key, key), "state",
 		node_online(n, now) ? "online" : "offline", "endpoint",
@@ -177,7 +178,8 @@ static json_t *node_json(const struct relay *r, const struct node *n, uint64_t n
 		"local", addr_json(&n->local), "last_seen_s", seconds_since(n->last_seen, now),
 		"rx_packets", (json_int_t)rx.packets, "rx_bytes", (json_int_t)rx.bytes,
 		"tx_packets", (json_int_t)tx.packets, "tx_bytes", (json_int_t)tx.bytes, "flows",
-		flows_of(n), "path_mtu", mtu ? json_integer(mtu) : json_null());
+		flows_of(n), "path_mtu", mtu ? json_integer(mtu) : json_null(), "round_trip_us",
+		trip ? json_integer(trip) : json_null());
 }
 
 json_t *command_nodes(struct daemon *d)

@@ -24,6 +24,19 @@ meet() {
 }
 expect "they meet" wait_for 60 meet
 
+# --- how far relays find their nodes ------------------------------------------------------------
+
+trip() { # RELAY NODE
+	member_at "$1" relay nodes --json |
+		jq --arg n "$2." '.[] | select(.name | startswith($n)) | .round_trip_us // 0'
+}
+for node in alice bob; do
+	expect "relay-far finds $node 60 ms away: $(trip relay-far $node) us" \
+		test "$(trip relay-far $node)" -ge 60000
+	expect "the near one does not: $(trip relay $node) us" \
+		test "$(trip relay $node)" -gt 0 -a "$(trip relay $node)" -lt "$(trip relay-far $node)"
+done
+
 # --- a policy for nodes themselves --------------------------------------------------------------
 
 cat >$LAB/policy.json <<-RULES

@@ -57,6 +57,43 @@ static void test_registers(void **state)
 	sim_assert_none_counted(&sim);
 }
 
+static uint32_t round_trip(void)
+{
+	return tp_round_trip_least(&sim_node(&sim, &alice)->trips);
+}
+
+/* Its first data with new keys comes one round trip after message 2; the least of the last few is
+ * the way's, until it has another address. */
+static void test_round_trip(void **state)
+{
+	(void)state;
+	assert_int_equal(round_trip(), 0);
+	for (int i = 0; i < TP_ROUND_TRIPS; i++) {
+		shake_hands(&alice, &ea);
+		sim_wait(&sim, TP_MS(30 + 10 * i));
+		keepalive(&alice, &ea);
+		assert_int_equal(round_trip(), 30000);
+		sim_wait(&sim, TP_SEC(1));
+	}
+	keepalive(&alice, &ea); /* no handshake, no measure */
+	shake_hands(&alice, &ea);
+	sim_wait(&sim, TP_MS(50));
+	keepalive(&alice, &ea);
+	assert_int_equal(round_trip(), 40000);
+	/* A keepalive that comes from elsewhere than the handshake has another way behind it. */
+	shake_hands(&alice, &ea);
+	sim_wait(&sim, TP_MS(1));
+	alice.at = sim_endpoint("198.51.100.9:1001");
+	keepalive(&alice, &ea);
+	assert_int_equal(round_trip(), 40000);
+	sim_wait(&sim, TP_SEC(1));
+	sim_forget(&sim); /* it was called there */
+	shake_hands(&alice, &ea);
+	sim_wait(&sim, TP_MS(70));
+	keepalive(&alice, &ea);
+	assert_int_equal(round_trip(), 70000);
+}
+
 static void test_goes_offline(void **state)
 {
 	struct node *n;
@@ -431,6 +468,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_registers),
+		CASE(test_round_trip),
 		CASE(test_goes_offline),
 		CASE(test_unknown_key),
 		CASE(test_forged_initiation),

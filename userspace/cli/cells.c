@@ -49,6 +49,14 @@ void cell_number(struct table *t, const json_t *row, const char *key)
 		table_cell(t, PLAIN, "-");
 }
 
+void cell_millis(struct table *t, const json_t *row, const char *key)
+{
+	if (cli_has(row, key))
+		table_cell(t, PLAIN, "%.1f ms", (double)cli_num(row, key) / 1000);
+	else
+		table_cell(t, PLAIN, "-");
+}
+
 void cell_yes(struct table *t, const json_t *row, const char *key)
 {
 	table_cell(t, PLAIN, "%s", json_is_true(json_object_get(row, key)) ? "yes" : "no");

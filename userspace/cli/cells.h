@@ -10,6 +10,7 @@ void cell_str(struct table *t, const json_t *row, const char *key);
 void cell_count(struct table *t, const json_t *row, const char *key);
 void cell_bytes(struct table *t, const json_t *row, const char *key);
 void cell_duration(struct table *t, const json_t *row, const char *key);
+void cell_millis(struct table *t, const json_t *row, const char *key); /* from microseconds */
 /* As it is: for what is compared with other output. */
 void cell_number(struct table *t, const json_t *row, const char *key);
 void cell_yes(struct table *t, const json_t *row, const char *key); /* "yes", "no" */

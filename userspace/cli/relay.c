@@ -9,11 +9,11 @@
 static void show_nodes(struct cli *cli, const json_t *reply)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0},	  {"NETWORK", false, 3}, {"STATE", false, 0},
-		{"ENDPOINT", false, 1},	  {"LOCAL", false, 7},	 {"SEEN", true, 2},
-		{"RX PKTS", true, 5},	  {"RX", true, 0},	 {"TX PKTS", true, 5},
-		{"TX", true, 0},	  {"FLOWS", true, 4},	 {"MTU", true, 6},
-		{"PUBLIC KEY", false, 8},
+		{"NAME", false, 0},	 {"NETWORK", false, 3},	   {"STATE", false, 0},
+		{"ENDPOINT", false, 1},	 {"LOCAL", false, 7},	   {"SEEN", true, 2},
+		{"RX PKTS", true, 5},	 {"RX", true, 0},	   {"TX PKTS", true, 5},
+		{"TX", true, 0},	 {"FLOWS", true, 4},	   {"MTU", true, 6},
+		{"ROUND TRIP", true, 6}, {"PUBLIC KEY", false, 8},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -35,6 +35,7 @@ static void show_nodes(struct cli *cli, const json_t *reply)
 		cell_bytes(t, row, "tx_bytes");
 		cell_number(t, row, "flows");
 		cell_number(t, row, "path_mtu");
+		cell_millis(t, row, "round_trip_us");
 		cell_str(t, row, "public_key");
 	}
 	table_finish(cli, t);
