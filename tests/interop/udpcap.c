@@ -7,6 +7,9 @@
  *	  -t TYPE   only WireGuard messages of this type
  *	  -p PORT   only to or from this port
  *	  -c COUNT  stop after so many
+ *
+ * Told to end (SIGTERM, SIGINT), it prints what has come until then: on a busy machine that is not
+ * little.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +19,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +27,10 @@
 #include <unistd.h>
 
 #include "addr.h"
+
+#define BEHIND 200000 /* packets that may wait when it is told to end */
+
+static volatile sig_atomic_t ending;
 
 struct wanted {
 	unsigned int ifindex;
@@ -95,16 +103,24 @@ static void print(const struct udp_packet *p)
 	fflush(stdout);
 }
 
+static void on_end(int sig)
+{
+	(void)sig;
+	ending = 1;
+}
+
 static int open_device(const struct wanted *w)
 {
 	struct sockaddr_ll at = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(ETH_P_ALL),
 				 .sll_ifindex = (int)w->ifindex};
+	const struct timeval look = {.tv_usec = 100000}; /* whether to end */
 	int fd = socket(AF_PACKET, SOCK_DGRAM, 0), room = 8 << 20;
 
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof(look));
 	if (bind(fd, (void *)&at, sizeof(at)) < 0) {
 		close(fd);
 		return -errno;
@@ -115,7 +131,7 @@ static int open_device(const struct wanted *w)
 static int capture(const struct wanted *w)
 {
 	int fd = open_device(w);
-	unsigned long seen = 0;
+	unsigned long seen = 0, left = BEHIND;
 	struct udp_packet p;
 	uint8_t buf[65536];
 	ssize_t n;
@@ -123,9 +139,10 @@ static int capture(const struct wanted *w)
 	if (fd < 0)
 		return fd;
 	fprintf(stderr, "listening\n");
-	while (!w->count || seen < w->count) {
-		n = recv(fd, buf, sizeof(buf), 0);
-		if (n < 0 && errno != EINTR)
+	while ((!w->count || seen < w->count) && left) {
+		left -= ending;
+		n = recv(fd, buf, sizeof(buf), ending ? MSG_DONTWAIT : 0);
+		if (n < 0 && (ending || (errno != EINTR && errno != EAGAIN)))
 			break;
 		if (n <= 0 || !parse_udp(buf, (size_t)n, &p) || !fits(w, &p))
 			continue;
@@ -154,6 +171,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: udpcap -i DEVICE [-t TYPE] [-c COUNT] [-p PORT]\n");
 		return 2;
 	}
+	signal(SIGTERM, on_end);
+	signal(SIGINT, on_end);
 	err = capture(&w);
 	if (err)
 		fprintf(stderr, "udpcap: %s\n", strerror(-err));
