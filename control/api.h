@@ -8,6 +8,7 @@
 
 struct ctl_api;
 struct ctl_jwt_key;
+struct ctl_nodes;
 struct ctl_passwords;
 struct ctl_store;
 struct event_base;
@@ -20,6 +21,7 @@ struct ctl_api_setup {
 	struct ctl_store *store;
 	const struct ctl_jwt_key *key;
 	struct ctl_passwords *passwords;
+	const struct ctl_nodes *nodes; /* NULL: no node can connect */
 };
 
 struct ctl_api_stats {

@@ -103,6 +103,7 @@ bool api_has(const struct api_call *c, const char *name);
  * next_page_token --- */
 
 struct api_page {
+	const struct api_call *call;
 	const char *after;
 	int64_t limit;
 	json_t *items;

@@ -3,10 +3,10 @@
 #ifndef CONTROL_API_DEVICE_H
 #define CONTROL_API_DEVICE_H
 
-#include <jansson.h>
-
+#include "control/api_call.h"
 #include "control/device.h"
 
-json_t *api_device_json(const struct ctl_device *d);
+/* With the state of its connection, if it has one. */
+json_t *api_device_json(const struct api_call *c, const struct ctl_device *d);
 
 #endif

@@ -2,14 +2,32 @@
 /* RPCs about devices. They come by joining; here they are seen and deleted. */
 #include "control/api_call.h"
 #include "control/api_device.h"
+#include "control/nodes.h"
 
-json_t *api_device_json(const struct ctl_device *d)
+static json_t *state_json(const struct api_call *c, const struct ctl_device *d)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:b,s:o,s:o}", "id", d->id, "tenantId", d->tenant,
-			 "name", d->name, "kind", ctl_kind_name(d->kind), "publicKey",
-			 d->has_key ? api_key_json(d->key) : json_string(""), "ephemeral",
-			 d->ephemeral, "lastSeenAt", api_timestamp(d->last_seen), "createdAt",
-			 api_timestamp(d->created));
+	const struct ctl_nodes *nodes = c->api->setup.nodes;
+	struct ctl_node_state s;
+
+	if (!nodes || !ctl_nodes_find(nodes, d->id, &s))
+		return NULL;
+	return json_pack("{s:o,s:o,s:o,s:s}", "connectedSince", api_timestamp(s.since),
+			 "toldRevision", api_int64(s.told), "acknowledgedRevision",
+			 api_int64(s.acknowledged), "failure", s.failed ? s.reason : "");
+}
+
+json_t *api_device_json(const struct api_call *c, const struct ctl_device *d)
+{
+	json_t *state = state_json(c, d), *j;
+
+	j = json_pack("{s:s,s:s,s:s,s:s,s:o,s:b,s:o,s:o}", "id", d->id, "tenantId", d->tenant,
+		      "name", d->name, "kind", ctl_kind_name(d->kind), "publicKey",
+		      d->has_key ? api_key_json(d->key) : json_string(""), "ephemeral",
+		      d->ephemeral, "lastSeenAt", api_timestamp(d->last_seen), "createdAt",
+		      api_timestamp(d->created));
+	if (state)
+		json_object_set_new(j, "state", state);
+	return j;
 }
 
 static int get(struct api_call *c, json_t **out)
@@ -19,12 +37,14 @@ static int get(struct api_call *c, json_t **out)
 
 	if (api_id(c, "device_id", &id) || ctl_device_get(c->store, c->tenant, id, &d, &c->err))
 		return -1;
-	return api_answer(c, json_pack("{s:o}", "device", api_device_json(&d)), out);
+	return api_answer(c, json_pack("{s:o}", "device", api_device_json(c, &d)), out);
 }
 
 static bool add(void *arg, const struct ctl_device *d)
 {
-	return api_page_add(arg, d->id, api_device_json(d));
+	struct api_page *page = arg;
+
+	return api_page_add(page, d->id, api_device_json(page->call, d));
 }
 
 static int list(struct api_call *c, json_t **out)

@@ -89,7 +89,9 @@ static int remove_member(struct api_call *c, json_t **out)
 
 static bool add_device(void *arg, const struct ctl_device *d)
 {
-	return api_page_add(arg, d->id, api_device_json(d));
+	struct api_page *page = arg;
+
+	return api_page_add(page, d->id, api_device_json(page->call, d));
 }
 
 static int members(struct api_call *c, json_t **out)

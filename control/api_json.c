@@ -206,7 +206,7 @@ int api_object(struct api_call *c, const char *name, const json_t **out)
 
 int api_page_begin(struct api_call *c, struct api_page *page)
 {
-	*page = (struct api_page){0};
+	*page = (struct api_page){.call = c};
 	if (api_number(c, "page_size", 0, INT32_MAX, &page->limit) ||
 	    api_text(c, "page_token", &page->after))
 		return -1;

@@ -155,6 +155,7 @@ static int open_api(struct ctl_daemon *d)
 		.tls = d->tls,
 		.store = d->state.store,
 		.key = &d->state.key,
+		.nodes = d->nodes,
 	};
 	int err = ctl_passwords_new(&d->passwords, d->base);
 
@@ -201,19 +202,19 @@ static int daemon_open(struct ctl_daemon *d)
 	err = err ?: start_signals(d);
 	err = err ?: open_services(d);
 	err = err ?: drop_privileges(d);
-	err = err ?: open_api(d);
-	return err ?: open_nodes(d);
+	err = err ?: open_nodes(d);
+	return err ?: open_api(d);
 }
 
 /* --- closing -------------------------------------------------------------------------------- */
 
 static void daemon_close(struct ctl_daemon *d)
 {
-	ctl_reaper_free(d->reaper);
-	ctl_nodes_free(d->nodes);
 	ctl_api_stop(d->api);
 	ctl_passwords_free(d->passwords);
 	ctl_api_free(d->api);
+	ctl_reaper_free(d->reaper);
+	ctl_nodes_free(d->nodes);
 	tp_metrics_server_free(d->metrics);
 	tp_control_free(d->control);
 	for (unsigned int i = 0; i < 3; i++)

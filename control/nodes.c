@@ -308,6 +308,7 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 			ctl_paths_forget_relay(ctl_path_reports_known(n->nodes->paths),
 					       hello->public_key);
 		n->known = true;
+		n->state.since = ctl_now(n->nodes->store);
 		n->nodes->n_anonymous--;
 		n->nodes->stats.connected++;
 		replace_older(n);

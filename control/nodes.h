@@ -32,6 +32,7 @@ void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out);
 
 /* What is known of a device's connection; false when it has none. */
 struct ctl_node_state {
+	int64_t since;		     /* unix ms */
 	uint64_t told, acknowledged; /* revisions */
 	bool failed;		     /* the latest acknowledgement said so: */
 	char reason[256];

@@ -49,6 +49,17 @@ gone() {
 }
 expect "ends her way to carol" wait_for 20 gone
 refuse "and keeps it closed" reaches alice carol
+device_state() { # KIND
+	ctl device list --json | jq -r --arg k "$1" '[.. | objects | select(.kind? == $k) | .state |
+		if . == null then "none"
+		elif .acknowledgedRevision == .toldRevision and .failure == "" then "in force"
+		else "behind" end] | unique | join(" ")'
+}
+up_to_date() {
+	[ "$(device_state relay)" = "in force" ]
+}
+expect "control knows that the relay has it in force" wait_for 20 up_to_date
+equal "and nothing of stock peers, which have no connection" none "$(device_state stock)"
 expect "explain says why" sh -c "'$B/turnpike' explain pair -s $LAB/relay.sock \
 	\$('$B/turnpike' relay nodes -s $LAB/relay.sock --json | jq -r '[.[].name] | sort | .[0] + \" \" + .[2]') |
 	grep -q 'may not talk'"

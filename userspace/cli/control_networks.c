@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike control network, group and device. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "control_cli.h"
 
@@ -87,11 +88,27 @@ int control_network_enroll(struct control *c, int argc, char **argv)
 
 /* --- devices -------------------------------------------------------------------------------- */
 
+/* Connected or not; whether it has in force what it was told. */
+static void cell_state(struct table *t, const json_t *device)
+{
+	const json_t *state = json_object_get(device, "state");
+	const char *failure = state ? cli_str(state, "failure") : "";
+
+	if (!state)
+		table_cell(t, PLAIN, "%s", strcmp(cli_str(device, "kind"), "stock") ? "away" : "-");
+	else if (*failure)
+		table_cell(t, RED, "failed: %s", failure);
+	else if (strcmp(cli_str(state, "toldRevision"), cli_str(state, "acknowledgedRevision")))
+		table_cell(t, YELLOW, "catching up");
+	else
+		table_cell(t, GREEN, "connected");
+}
+
 static void show_devices(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0},    {"KIND", false, 0}, {"LAST SEEN", false, 1},
-		{"CREATED", false, 2}, {"ID", false, 3},
+		{"NAME", false, 0},	 {"KIND", false, 0},	{"STATE", false, 0},
+		{"LAST SEEN", false, 1}, {"CREATED", false, 2}, {"ID", false, 3},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -101,6 +118,7 @@ static void show_devices(struct control *c, const json_t *rows)
 	{
 		cell_str(t, row, "name");
 		cell_str(t, row, "kind");
+		cell_state(t, row);
 		cell_time(t, row, "lastSeenAt");
 		cell_time(t, row, "createdAt");
 		cell_str(t, row, "id");
