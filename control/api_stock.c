@@ -5,6 +5,7 @@
 #include "control/api_call.h"
 #include "control/api_peer.h"
 #include "control/device.h"
+#include "control/nodes.h"
 #include "control/stock.h"
 
 static int answer_file(struct api_call *c, const char *network, const char *device, json_t **out)
@@ -13,7 +14,8 @@ static int answer_file(struct api_call *c, const char *network, const char *devi
 	char *file;
 	int result;
 
-	if (ctl_stock_export(c->store, c->tenant, network, device, &file, &c->err))
+	if (ctl_stock_export(c->store, ctl_nodes_paths(c->api->setup.nodes), c->tenant, network,
+			     device, &file, &c->err))
 		return -1;
 	result = ctl_peer_get(c->store, c->tenant, network, device, &p, &c->err);
 	if (!result)

@@ -128,7 +128,7 @@ static void tell_changes(struct node *n, struct ctl_views *views)
 static void on_distribute(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_nodes *nodes = arg;
-	struct ctl_views *views = ctl_views_new(nodes->store, ctl_path_reports_known(nodes->paths));
+	struct ctl_views *views = ctl_views_new(nodes->store, ctl_nodes_paths(nodes));
 	struct ctl_error err;
 	struct node *n;
 
@@ -317,7 +317,7 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 		tp_warn("node %s says it is a %s, and is known as a %s", n->device.name,
 			ctl_kind_name(kind_of(hello->kind)), ctl_kind_name(n->device.kind));
 	invite_all(n);
-	views = ctl_views_new(n->nodes->store, ctl_path_reports_known(n->nodes->paths));
+	views = ctl_views_new(n->nodes->store, ctl_nodes_paths(n->nodes));
 	if (views)
 		tell_all(n, views);
 	ctl_views_free(views);
@@ -539,6 +539,11 @@ void ctl_nodes_free(struct ctl_nodes *n)
 void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out)
 {
 	*out = n->stats;
+}
+
+const struct ctl_paths *ctl_nodes_paths(const struct ctl_nodes *n)
+{
+	return n ? ctl_path_reports_known(n->paths) : NULL;
 }
 
 bool ctl_nodes_find(const struct ctl_nodes *n, const char *device, struct ctl_node_state *out)

@@ -14,6 +14,7 @@
 
 struct event_base;
 struct ctl_nodes;
+struct ctl_paths;
 
 struct ctl_nodes_stats {
 	unsigned int connected;
@@ -38,5 +39,8 @@ struct ctl_node_state {
 	char reason[256];
 };
 bool ctl_nodes_find(const struct ctl_nodes *n, const char *device, struct ctl_node_state *out);
+
+/* Round trips that were reported; NULL for no nodes. */
+const struct ctl_paths *ctl_nodes_paths(const struct ctl_nodes *n);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "control/address.h"
 #include "control/device.h"
+#include "control/paths.h"
 #include "control/world.h"
 #include "crypto.h"
 
@@ -19,6 +20,7 @@ struct file {
 	FILE *out;
 	const struct ctl_world *world;
 	const struct ctl_member *self;
+	const char *wish; /* id of the relay to lead through, if it can be; "" */
 	const struct ctl_relay *relays[RELAYS];
 	size_t n_relays;
 	const struct ctl_relay *chosen; /* for the peers that have no endpoint of their own */
@@ -27,25 +29,53 @@ struct file {
 /* --- relays --------------------------------------------------------------------------------- */
 
 /* One that drains is taken only when the peer is pinned to it. */
+static bool usable(const struct file *f, const struct ctl_relay *r)
+{
+	return !r->draining || !strcmp(r->id, f->self->peer.relay);
+}
+
+static const struct ctl_relay *usable_relay(const struct file *f, const char *id)
+{
+	const struct ctl_relay *r = *id ? ctl_world_relay(f->world, id) : NULL;
+
+	return r && usable(f, r) ? r : NULL;
+}
+
+/* The one to lead through, and others to register with, too. */
 static void choose_relays(struct file *f)
 {
-	const char *pinned = f->self->peer.relay;
-
-	for (size_t i = 0; i < f->world->n_relays; i++) {
-		const struct ctl_relay *r = &f->world->relays[i];
-		bool mine = !strcmp(r->id, pinned);
-
-		if (r->draining && !mine)
-			continue;
-		if (mine)
-			f->chosen = r;
-		if (f->n_relays < RELAYS)
-			f->relays[f->n_relays++] = r;
-		else if (mine)
-			f->relays[RELAYS - 1] = r;
-	}
+	f->chosen = usable_relay(f, f->self->peer.relay);
+	if (!f->chosen)
+		f->chosen = usable_relay(f, f->wish);
+	for (size_t i = 0; i < f->world->n_relays && f->n_relays < RELAYS; i++)
+		if (usable(f, &f->world->relays[i]))
+			f->relays[f->n_relays++] = &f->world->relays[i];
 	if (!f->chosen && f->n_relays)
 		f->chosen = f->relays[0];
+	for (size_t i = 0; i < f->n_relays; i++)
+		if (f->relays[i] == f->chosen)
+			return;
+	if (f->n_relays)
+		f->relays[f->n_relays - 1] = f->chosen;
+}
+
+/* By the round trips that the relays have measured; what it has is kept where none is known. */
+static void choose_nearest(const struct ctl_world *w, const struct ctl_member *self,
+			   char relay[CTL_ID_LEN])
+{
+	uint32_t us, least = UINT32_MAX;
+
+	for (size_t i = 0; i < w->n_relays; i++) {
+		const struct ctl_relay *r = &w->relays[i];
+
+		if (r->draining ||
+		    !ctl_paths_get(w->paths, self->peer.device, self->peer.public_key,
+				   r->public_key, &us) ||
+		    us >= least)
+			continue;
+		least = us;
+		strcpy(relay, r->id);
+	}
 }
 
 /* Its first, which is its best. */
@@ -138,9 +168,9 @@ static void print_file(struct file *f)
 }
 
 /* NULL without memory. */
-static char *make_file(const struct ctl_world *w, const struct ctl_member *self)
+static char *make_file(const struct ctl_world *w, const struct ctl_member *self, const char *wish)
 {
-	struct file f = {.world = w, .self = self};
+	struct file f = {.world = w, .self = self, .wish = wish};
 	char *text = NULL;
 	size_t size;
 
@@ -160,33 +190,52 @@ static void digest(const char *text, uint8_t out[32])
 }
 
 static int remember(struct ctl_store *s, const struct ctl_peer *p, const char *text,
-		    struct ctl_error *err)
+		    const char *relay, struct ctl_error *err)
 {
 	uint8_t hash[32];
 	int rc;
 
 	digest(text, hash);
 	rc = ctl_db_run(ctl_store_db(s),
-			"UPDATE peer SET exported_digest = ?2, exported_revision = ?3"
-			" WHERE id = ?1",
-			"tki", p->id, hash, (int64_t)ctl_store_revision(s));
+			"UPDATE peer SET exported_digest = ?2, exported_revision = ?3,"
+			" exported_relay = ?4 WHERE id = ?1",
+			"tkit", p->id, hash, (int64_t)ctl_store_revision(s), relay);
 	return ctl_fail_db(err, rc, "peer");
+}
+
+static int remembered(struct ctl_store *s, const struct ctl_peer *p, char relay[CTL_ID_LEN],
+		      struct ctl_error *err)
+{
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q = ctl_db_query(
+		db, "SELECT ifnull(exported_relay, '') FROM peer WHERE id = ?", "t", p->id);
+	int got = ctl_db_step(db, q);
+
+	if (got == 1)
+		ctl_db_copy(q, 0, relay, CTL_ID_LEN);
+	ctl_db_done(q);
+	return ctl_fail_db(err, got, "peer");
 }
 
 static int export(struct ctl_store *s, const struct ctl_world *w, const char *device, char **file,
 		  struct ctl_error *err)
 {
 	const struct ctl_member *self = ctl_world_member(w, device);
+	char relay[CTL_ID_LEN] = "";
 
 	if (!self || self->peer.device_kind != CTL_STOCK)
 		return ctl_fail(err, CTL_FAILED_PRECONDITION, "the device is no stock peer");
-	*file = make_file(w, self);
-	return *file ? remember(s, &self->peer, *file, err)
+	if (remembered(s, &self->peer, relay, err))
+		return -1;
+	if (w->paths)
+		choose_nearest(w, self, relay);
+	*file = make_file(w, self, relay);
+	return *file ? remember(s, &self->peer, *file, relay, err)
 		     : ctl_fail(err, CTL_INTERNAL, "out of memory");
 }
 
-int ctl_stock_export(struct ctl_store *s, const char *tenant, const char *network,
-		     const char *device, char **file, struct ctl_error *err)
+int ctl_stock_export(struct ctl_store *s, const struct ctl_paths *paths, const char *tenant,
+		     const char *network, const char *device, char **file, struct ctl_error *err)
 {
 	struct ctl_peer p;
 	struct ctl_world w;
@@ -196,6 +245,7 @@ int ctl_stock_export(struct ctl_store *s, const char *tenant, const char *networ
 	if (ctl_peer_get(s, tenant, network, device, &p, err))
 		return -1;
 	result = ctl_world_load(&w, s, network, err);
+	w.paths = paths;
 	if (!result)
 		result = export(s, &w, device, file, err);
 	ctl_world_free(&w);
@@ -212,6 +262,7 @@ struct exported {
 	char network[CTL_ID_LEN], device[CTL_ID_LEN];
 	uint8_t digest[32];
 	uint64_t revision;
+	char relay[CTL_ID_LEN];
 };
 
 /* Collected first: what a file is made from is read with the same statements. */
@@ -222,7 +273,8 @@ static int next_exported(struct ctl_store *s, const char *tenant, const char *ne
 	struct ctl_db *db = ctl_store_db(s);
 	struct sqlite3_stmt *q = ctl_db_query(
 		db,
-		"SELECT peer.network, peer.device, exported_digest, exported_revision"
+		"SELECT peer.network, peer.device, exported_digest, exported_revision,"
+		" ifnull(exported_relay, '')"
 		" FROM peer JOIN network ON network.id = peer.network"
 		" WHERE network.tenant = ?1 AND network.id = ifnull(?2, network.id)"
 		" AND peer.id > ?3 AND exported_digest IS NOT NULL ORDER BY peer.id LIMIT ?4",
@@ -237,6 +289,7 @@ static int next_exported(struct ctl_store *s, const char *tenant, const char *ne
 		ctl_db_copy(q, 1, e->device, sizeof(e->device));
 		memcpy(e->digest, ctl_db_key(q, 2), sizeof(e->digest));
 		e->revision = (uint64_t)ctl_db_int(q, 3);
+		ctl_db_copy(q, 4, e->relay, sizeof(e->relay));
 	}
 	return ctl_fail_db(err, got, "peer");
 }
@@ -268,7 +321,7 @@ static int is_stale(struct search *f, const struct exported *e, const struct ctl
 	if (load(f, e->network, err))
 		return -1;
 	*self = ctl_world_member(&f->world, e->device);
-	text = *self ? make_file(&f->world, *self) : NULL;
+	text = *self ? make_file(&f->world, *self, e->relay) : NULL;
 	if (!text)
 		return ctl_fail(err, CTL_INTERNAL, "no file could be made");
 	digest(text, hash);

@@ -14,8 +14,8 @@ lab_host bob 2
 control_up
 ctl tenant create acme >/dev/null || die "no tenant"
 ctl network create office >/dev/null || die "no network"
-relay_joins
 relay_joins_as relay-far
+relay_joins_as relay wan0 $R4
 agent_joins alice
 agent_joins bob
 
@@ -36,6 +36,19 @@ for node in alice bob; do
 	expect "the near one does not: $(trip relay $node) us" \
 		test "$(trip relay $node)" -gt 0 -a "$(trip relay $node)" -lt "$(trip relay-far $node)"
 done
+
+# A file leads through the first relay, until it is known which is the nearest.
+leads_through() { # ENDPOINT
+	[ "$(sed -n '/^# alice/,/^Endpoint/s/^Endpoint = //p' $LAB/carol.conf)" = "$1" ]
+}
+nearer() {
+	export_again carol && leads_through $R4
+}
+lab_host carol 3
+expect "carol, a stock peer, gets a file" stock carol
+expect "that leads through the relay that was there first" leads_through "198.18.6.2:$RELAY_PORT"
+expect "once she has been seen, the next leads through the near one" wait_for 30 nearer
+equal "and is not stale for what varies" "" "$(stale)"
 
 # --- a policy for nodes themselves --------------------------------------------------------------
 
