@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/api_call.h"
+#include "control/api_watch.h"
 #include "control/password.h"
 
 #define SERVICE	     "turnpike.v1.AdminService"
@@ -16,7 +17,7 @@
 static const struct api_rpc *const tables[] = {
 	api_login_rpcs,	 api_tenant_rpcs,  api_user_rpcs,   api_key_rpcs,   api_group_rpcs,
 	api_device_rpcs, api_network_rpcs, api_peer_rpcs,   api_stock_rpcs, api_auth_key_rpcs,
-	api_policy_rpcs, api_relay_rpcs,   api_status_rpcs,
+	api_policy_rpcs, api_relay_rpcs,   api_status_rpcs, api_watch_rpcs,
 };
 
 static const struct api_rpc *find_rpc(const char *name)
@@ -186,7 +187,8 @@ int ctl_api_new(struct ctl_api **out, const struct ctl_api_setup *setup)
 		return -ENOMEM;
 	api->setup = *setup;
 	api->logins = api_logins_new();
-	if (api->logins)
+	api->watch = api_watch_new(api);
+	if (api->logins && api->watch)
 		err = connect_new(&api->connect, setup->base, setup->listen_fd, setup->tls,
 				  &connect_default_limits, &service, api);
 	if (err) {
@@ -201,6 +203,8 @@ void ctl_api_stop(struct ctl_api *api)
 {
 	if (!api)
 		return;
+	api_watch_free(api->watch);
+	api->watch = NULL;
 	connect_free(api->connect);
 	api->connect = NULL;
 }

@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "control/api_call.h"
-#include "control/jwt.h"
 #include "control/tenant.h"
 #include "control/token.h"
 #include "control/user.h"
@@ -19,12 +18,11 @@ static int strange(struct api_call *c, const char *why)
  * does not go on for an hour. */
 static int by_jwt(struct api_call *c, const char *token)
 {
-	struct ctl_claims claims;
 	struct ctl_user user;
 
-	if (ctl_jwt_verify(c->api->setup.key, token, ctl_now(c->store) / 1000, &claims))
+	if (ctl_jwt_verify(c->api->setup.key, token, ctl_now(c->store) / 1000, &c->claims))
 		return strange(c, "the token is not valid, or has expired");
-	if (ctl_user_get(c->store, NULL, claims.sub, &user, &c->err) || user.disabled)
+	if (ctl_user_get(c->store, NULL, c->claims.sub, &user, &c->err) || user.disabled)
 		return strange(c, "the token's user is not there any more, or disabled");
 	snprintf(c->user, sizeof(c->user), "%s", user.id);
 	snprintf(c->home, sizeof(c->home), "%s", user.tenant);

@@ -11,15 +11,18 @@
 
 #include "control/api.h"
 #include "control/connect.h"
+#include "control/jwt.h"
 #include "control/store.h"
 
 struct api_logins;
+struct api_watch;
 
 struct ctl_api {
 	struct ctl_api_setup setup;
 	struct ctl_api_stats stats;
 	struct connect *connect;
 	struct api_logins *logins; /* api_login.c: who has tried how often */
+	struct api_watch *watch;   /* api_watch.c: who waits for events */
 };
 
 struct api_call {
@@ -34,6 +37,7 @@ struct api_call {
 	char actor[CTL_NAME_LEN + 16]; /* for audit records */
 	char home[CTL_ID_LEN];	       /* its tenant; "": none, a super_admin */
 	enum ctl_role role;
+	struct ctl_claims claims; /* of a token; an API key has none */
 
 	const char *tenant; /* X-Tenant-ID, which the caller may act for; "" without one */
 
@@ -75,7 +79,8 @@ struct api_rpc {
 /* Each ends with a name of NULL. */
 extern const struct api_rpc api_login_rpcs[], api_tenant_rpcs[], api_user_rpcs[], api_key_rpcs[],
 	api_group_rpcs[], api_device_rpcs[], api_network_rpcs[], api_peer_rpcs[], api_stock_rpcs[],
-	api_auth_key_rpcs[], api_policy_rpcs[], api_relay_rpcs[], api_status_rpcs[];
+	api_auth_key_rpcs[], api_policy_rpcs[], api_relay_rpcs[], api_status_rpcs[],
+	api_watch_rpcs[];
 
 /* --- reading: fields by their name in the .proto; in the message they may also be lowerCamelCase.
  * All return 0, or -1 with c->err. A field that is absent or null is "", 0, false or empty. Texts

@@ -61,11 +61,26 @@ static int check_rate(struct api_call *c, const char *name)
 
 /* --- the token ------------------------------------------------------------------------------ */
 
-static int make_token(struct api_call *c, const struct ctl_user *user, struct ctl_claims *claims,
-		      char token[CTL_JWT_STRLEN])
+/* Of a password's hash: another password, or the same one set again, has another. */
+static void password_proof(const struct ctl_user *user, char proof[20])
 {
-	*claims = (struct ctl_claims){.iat = ctl_now(c->store) / 1000};
+	const struct tp_span hash = {user->password, strlen(user->password)};
+	uint8_t digest[WG_HASH_LEN];
+
+	tp_hash(digest, &hash, 1);
+	for (size_t i = 0; i < 8; i++)
+		snprintf(proof + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* `since`: when the password was given. */
+static int make_token(struct api_call *c, const struct ctl_user *user, int64_t since,
+		      struct ctl_claims *claims, char token[CTL_JWT_STRLEN])
+{
+	*claims = (struct ctl_claims){.iat = ctl_now(c->store) / 1000, .auth_time = since};
 	claims->exp = claims->iat + CTL_JWT_SECONDS;
+	if (claims->exp > since + CTL_LOGIN_SECONDS)
+		claims->exp = since + CTL_LOGIN_SECONDS;
+	password_proof(user, claims->password);
 	strcpy(claims->sub, user->id);
 	strcpy(claims->tenant, user->tenant);
 	strcpy(claims->role, ctl_role_name(user->role));
@@ -73,6 +88,20 @@ static int make_token(struct api_call *c, const struct ctl_user *user, struct ct
 	return ctl_jwt_sign(c->api->setup.key, claims, token, CTL_JWT_STRLEN)
 		       ? ctl_fail(&c->err, CTL_INTERNAL, "no token could be made")
 		       : 0;
+}
+
+static int answer_token(struct api_call *c, const struct ctl_user *user, int64_t since,
+			json_t **out)
+{
+	char token[CTL_JWT_STRLEN];
+	struct ctl_claims claims;
+
+	if (make_token(c, user, since, &claims, token))
+		return -1;
+	return api_answer(c,
+			  json_pack("{s:s,s:o,s:o}", "token", token, "expiresAt",
+				    api_timestamp(claims.exp * 1000), "user", api_user_json(user)),
+			  out);
 }
 
 static int refuse(struct api_call *c, const char *name)
@@ -85,8 +114,6 @@ static int refuse(struct api_call *c, const char *name)
 /* The password is right, or not. The user may have gone meanwhile. */
 static int finish(struct api_call *c, json_t **out)
 {
-	char token[CTL_JWT_STRLEN];
-	struct ctl_claims claims;
 	struct ctl_user user;
 	const char *name;
 
@@ -95,15 +122,11 @@ static int finish(struct api_call *c, json_t **out)
 	if (!c->good || ctl_user_by_name(c->store, name, &user, &c->err) || user.disabled ||
 	    strcmp(user.password, c->hash))
 		return refuse(c, name);
-	if (make_token(c, &user, &claims, token) ||
-	    ctl_audit(c->store, *user.tenant ? user.tenant : NULL, "user.login", user.id, NULL,
+	if (ctl_audit(c->store, *user.tenant ? user.tenant : NULL, "user.login", user.id, NULL,
 		      &c->err))
 		return -1;
 	c->api->stats.logins++;
-	return api_answer(c,
-			  json_pack("{s:s,s:o,s:o}", "token", token, "expiresAt",
-				    api_timestamp(claims.exp * 1000), "user", api_user_json(&user)),
-			  out);
+	return answer_token(c, &user, ctl_now(c->store) / 1000, out);
 }
 
 static int login(struct api_call *c, json_t **out)
@@ -124,7 +147,29 @@ static int login(struct api_call *c, json_t **out)
 	return api_await_verify(c, password, user.password, finish);
 }
 
+/* For whoever still has a good token of a login, but not for ever: a stolen one must come to an
+ * end, at the latest when the password is another. */
+static int refresh(struct api_call *c, json_t **out)
+{
+	struct ctl_user user;
+	char proof[20];
+
+	if (!*c->user)
+		return ctl_fail(&c->err, CTL_FAILED_PRECONDITION,
+				"an API key needs no renewal: it is good until it expires");
+	if (ctl_user_get(c->store, NULL, c->user, &user, &c->err))
+		return -1;
+	password_proof(&user, proof);
+	if (strcmp(proof, c->claims.password))
+		return ctl_fail(&c->err, CTL_UNAUTHENTICATED,
+				"the password is another since this login: log in again");
+	if (ctl_now(c->store) / 1000 >= c->claims.auth_time + CTL_LOGIN_SECONDS)
+		return ctl_fail(&c->err, CTL_UNAUTHENTICATED, "this login is over: log in again");
+	return answer_token(c, &user, c->claims.auth_time, out);
+}
+
 const struct api_rpc api_login_rpcs[] = {
+	{"RefreshToken", refresh, CTL_VIEWER, 0},
 	{"Login", login, CTL_NOBODY, 0},
 	{0},
 };

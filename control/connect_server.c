@@ -203,6 +203,11 @@ const struct connect_request *connect_exchange_request(const struct connect_exch
 	return &x->request;
 }
 
+bool connect_exchange_gone(const struct connect_exchange *x)
+{
+	return !x->conn || x->conn->eof;
+}
+
 struct evbuffer *connect_exchange_body(const struct connect_exchange *x)
 {
 	return x->body;

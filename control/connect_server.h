@@ -56,6 +56,8 @@ unsigned int connect_server_connections(const struct connect_server *s);
 const struct connect_request *connect_exchange_request(const struct connect_exchange *x);
 /* The body; empty once the client is gone. */
 struct evbuffer *connect_exchange_body(const struct connect_exchange *x);
+/* The client has closed, or will at least send nothing more. */
+bool connect_exchange_gone(const struct connect_exchange *x);
 /* Whom it is from. */
 const struct tp_endpoint *connect_exchange_peer(const struct connect_exchange *x);
 

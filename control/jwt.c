@@ -59,9 +59,10 @@ int ctl_jwt_key_open(const char *path, struct ctl_jwt_key *out)
 
 static char *claims_text(const struct ctl_claims *c)
 {
-	json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I}", "sub", c->sub, "tenant_id", c->tenant,
-			      "role", c->role, "jti", c->jti, "iat", (json_int_t)c->iat, "exp",
-			      (json_int_t)c->exp);
+	json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:s}", "sub", c->sub, "tenant_id",
+			      c->tenant, "role", c->role, "jti", c->jti, "iat", (json_int_t)c->iat,
+			      "exp", (json_int_t)c->exp, "auth_time", (json_int_t)c->auth_time,
+			      "pwd", c->password);
 	char *text = json_dumps(j, JSON_COMPACT);
 
 	json_decref(j);
@@ -144,15 +145,18 @@ static int copy_claim(const json_t *j, const char *name, char *out, size_t size)
 static int read_claims(const char *part, size_t len, struct ctl_claims *out)
 {
 	json_t *j = part_json(part, len), *iat = json_object_get(j, "iat"),
-	       *exp = json_object_get(j, "exp");
+	       *exp = json_object_get(j, "exp"), *since = json_object_get(j, "auth_time");
 	int err = json_is_integer(iat) && json_is_integer(exp) ? 0 : -EINVAL;
 
 	err = err ?: copy_claim(j, "sub", out->sub, sizeof(out->sub));
 	err = err ?: copy_claim(j, "tenant_id", out->tenant, sizeof(out->tenant));
 	err = err ?: copy_claim(j, "role", out->role, sizeof(out->role));
 	err = err ?: copy_claim(j, "jti", out->jti, sizeof(out->jti));
+	if (json_object_get(j, "pwd"))
+		err = err ?: copy_claim(j, "pwd", out->password, sizeof(out->password));
 	out->iat = json_integer_value(iat);
 	out->exp = json_integer_value(exp);
+	out->auth_time = json_is_integer(since) ? json_integer_value(since) : out->iat;
 	json_decref(j);
 	return err;
 }

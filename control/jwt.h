@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTL_JWT_SECONDS 3600 /* that a token is good for */
-#define CTL_JWT_STRLEN	768
+#define CTL_JWT_SECONDS	  3600	      /* that a token is good for */
+#define CTL_LOGIN_SECONDS (7 * 86400) /* after the password was given, none is renewed */
+#define CTL_JWT_STRLEN	  768
 
 struct ctl_jwt_key {
 	uint8_t secret[64];
@@ -21,6 +22,9 @@ struct ctl_claims {
 	char role[16];
 	char jti[40];
 	int64_t iat, exp; /* unix seconds */
+	/* Of the login that it began with. */
+	int64_t auth_time; /* when the password was given; iat, unless told */
+	char password[20]; /* "pwd": tells whether it is still the same; may be empty */
 };
 
 /* The key whose seed the file holds, in the form of a private key of WireGuard. The file is made

@@ -312,6 +312,8 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 		n->nodes->n_anonymous--;
 		n->nodes->stats.connected++;
 		replace_older(n);
+		ctl_nodes_event(n->nodes->store, &n->device, "node.connect",
+				json_pack("{s:s}", "kind", ctl_kind_name(n->device.kind)));
 	}
 	if ((n->device.kind == CTL_RELAY) != (hello->kind == TP_NCP_RELAY))
 		tp_warn("node %s says it is a %s, and is known as a %s", n->device.name,
@@ -334,6 +336,10 @@ static void acknowledge(struct node *n, const struct tp_ncp_ack *ack)
 	n->state.acknowledged = ack->revision;
 	n->state.failed = ack->status == TP_NCP_FAILED;
 	strcpy(n->state.reason, ack->reason);
+	ctl_nodes_event(n->nodes->store, &n->device,
+			n->state.failed ? "node.failed" : "node.applied",
+			json_pack("{s:I,s:s*}", "revision", (json_int_t)ack->revision, "reason",
+				  n->state.failed ? ack->reason : NULL));
 	if (n->state.failed) {
 		n->nodes->stats.failed++;
 		tp_log_limited(LOG_WARNING, "node %s could not apply revision %llu: %s",
@@ -427,8 +433,11 @@ static void on_closed(void *arg, struct tp_ncp_session *s, enum tp_ncp_end end)
 	struct node *n = arg;
 
 	(void)s;
-	if (n->device.id[0])
+	if (n->device.id[0]) {
 		tp_debug("node %s: %s", n->device.name, tp_ncp_end_name(end));
+		ctl_nodes_event(n->nodes->store, &n->device, "node.disconnect",
+				json_pack("{s:s}", "reason", tp_ncp_end_name(end)));
+	}
 	node_free(n);
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "control/nodes_reports.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/address.h"
+#include "control/events.h"
 #include "control/relay.h"
 
 /* --- a relay --- */
@@ -157,6 +160,23 @@ int ctl_nodes_report(struct ctl_store *s, const struct ctl_device *d,
 		return -1;
 	}
 	return ctl_commit(s, err);
+}
+
+void ctl_nodes_event(struct ctl_store *s, const struct ctl_device *d, const char *action,
+		     json_t *details)
+{
+	char actor[CTL_NAME_LEN + 8], *text = json_dumps(details, JSON_COMPACT);
+	const struct ctl_event event = {.time = ctl_now(s),
+					.tenant = d->tenant,
+					.actor = actor,
+					.action = action,
+					.object = d->id,
+					.details = text ? text : "{}"};
+
+	snprintf(actor, sizeof(actor), "device:%s", d->name);
+	ctl_events_add(ctl_store_events(s), &event);
+	free(text);
+	json_decref(details);
 }
 
 /* --- addresses that wait --- */

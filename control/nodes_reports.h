@@ -15,6 +15,10 @@ int ctl_nodes_hello(struct ctl_store *s, const struct ctl_device *d,
 int ctl_nodes_report(struct ctl_store *s, const struct ctl_device *d,
 		     const struct tp_ncp_message *m, struct ctl_error *err);
 
+/* "node.connect" and the like, for those who watch; `details` is stolen. */
+void ctl_nodes_event(struct ctl_store *s, const struct ctl_device *d, const char *action,
+		     struct json_t *details);
+
 struct ctl_settlement {
 	char network[CTL_ID_LEN];
 	uint64_t revision; /* every gateway of the network has applied it */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/events.h"
 #include "crypto.h"
 #include "log.h"
 
@@ -18,11 +19,13 @@ struct ctl_store {
 	uint64_t epoch, revision;
 	ctl_listener *listener;
 	void *listener_arg;
+	struct ctl_events *events;
 
 	/* of the transaction */
 	char actor[CTL_NAME_LEN + 16];
 	struct ctl_change *changes;
 	size_t n_changes, room;
+	struct json_t *records; /* its audit records, not events yet; NULL: none */
 	bool out_of_memory;
 
 	/* of ids */
@@ -195,7 +198,8 @@ int ctl_store_open(struct ctl_store **out, const char *path)
 	if (!s)
 		return -ENOMEM;
 	s->now = wall_clock;
-	err = ctl_db_open(&s->db, path);
+	s->events = ctl_events_new();
+	err = s->events ? ctl_db_open(&s->db, path) : -ENOMEM;
 	if (!err) {
 		got = read_state(s);
 		err = got == 1 ? 0 : got ?: make_state(s);
@@ -212,6 +216,8 @@ void ctl_store_close(struct ctl_store *s)
 	if (!s)
 		return;
 	ctl_db_close(s->db);
+	ctl_events_free(s->events);
+	json_decref(s->records);
 	free(s->changes);
 	free(s);
 }
@@ -219,6 +225,11 @@ void ctl_store_close(struct ctl_store *s)
 struct ctl_db *ctl_store_db(struct ctl_store *s)
 {
 	return s->db;
+}
+
+struct ctl_events *ctl_store_events(struct ctl_store *s)
+{
+	return s->events;
 }
 
 void ctl_store_listen(struct ctl_store *s, ctl_listener *listener, void *arg)
@@ -266,6 +277,48 @@ int ctl_store_new_epoch(struct ctl_store *s, struct ctl_error *err)
 	return ctl_fail_db(err, rc, "epoch");
 }
 
+/* --- audit records become events --- */
+
+static void drop_records(struct ctl_store *s)
+{
+	json_decref(s->records);
+	s->records = NULL;
+}
+
+/* What watchers do not see for want of memory is in the table. */
+static void keep_record(struct ctl_store *s, const char *tenant, const char *action,
+			const char *object, const char *details)
+{
+	if (!s->records)
+		s->records = json_array();
+	json_array_append_new(s->records,
+			      json_pack("{s:s,s:s,s:s,s:s}", "tenant", tenant ? tenant : "",
+					"action", action, "object", object, "details", details));
+}
+
+static const char *text_of(const json_t *record, const char *key)
+{
+	return json_string_value(json_object_get(record, key));
+}
+
+static void tell_records(struct ctl_store *s)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach(s->records, i, r)
+	{
+		const struct ctl_event event = {.time = ctl_now(s),
+						.tenant = text_of(r, "tenant"),
+						.actor = s->actor,
+						.action = text_of(r, "action"),
+						.object = text_of(r, "object"),
+						.details = text_of(r, "details")};
+		ctl_events_add(s->events, &event);
+	}
+	drop_records(s);
+}
+
 /* --- transactions --- */
 
 int ctl_begin(struct ctl_store *s, const char *actor, struct ctl_error *err)
@@ -287,6 +340,7 @@ void ctl_rollback(struct ctl_store *s)
 {
 	ctl_db_rollback(s->db);
 	s->n_changes = 0;
+	drop_records(s);
 }
 
 static int save_revision(struct ctl_store *s)
@@ -309,6 +363,7 @@ int ctl_commit(struct ctl_store *s, struct ctl_error *err)
 		ctl_rollback(s);
 		return ctl_fail_db(err, rc, "transaction");
 	}
+	tell_records(s);
 	if (!s->n_changes)
 		return 0;
 	s->revision++;
@@ -353,14 +408,17 @@ void ctl_changed(struct ctl_store *s, enum ctl_change_kind kind, const char *id,
 int ctl_audit(struct ctl_store *s, const char *tenant, const char *action, const char *object,
 	      struct json_t *details, struct ctl_error *err)
 {
-	char *text = details ? json_dumps(details, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	char *dumped = details ? json_dumps(details, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	const char *text = dumped ? dumped : "{}";
 	int rc;
 
 	json_decref(details);
 	rc = ctl_db_run(s->db,
 			"INSERT INTO audit (time, tenant, actor, action, object, details)"
 			" VALUES (?, ?, ?, ?, ?, ?)",
-			"ittttt", ctl_now(s), tenant, s->actor, action, object, text ? text : "{}");
-	free(text);
+			"ittttt", ctl_now(s), tenant, s->actor, action, object, text);
+	if (rc >= 0)
+		keep_record(s, tenant, action, object, text);
+	free(dumped);
 	return ctl_fail_db(err, rc, "audit record");
 }

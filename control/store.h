@@ -15,6 +15,7 @@
 
 #include "control/db.h"
 
+struct ctl_events;
 struct json_t;
 
 /* Connect's codes, https://connectrpc.com/docs/protocol#error-codes, those in use. */
@@ -68,6 +69,7 @@ typedef void ctl_listener(void *arg, uint64_t revision, const struct ctl_change 
 int ctl_store_open(struct ctl_store **out, const char *path);
 void ctl_store_close(struct ctl_store *s);
 struct ctl_db *ctl_store_db(struct ctl_store *s);
+struct ctl_events *ctl_store_events(struct ctl_store *s);
 /* One listener; NULL ends it. */
 void ctl_store_listen(struct ctl_store *s, ctl_listener *listener, void *arg);
 
@@ -93,7 +95,7 @@ void ctl_changed(struct ctl_store *s, enum ctl_change_kind kind, const char *id,
 uint64_t ctl_store_next_revision(const struct ctl_store *s);
 
 /* Appends a record: `action` as "network.create", `object` an id, `details` NULL or stolen.
- * `tenant` may be NULL. */
+ * `tenant` may be NULL. It is an event once it is committed. */
 int ctl_audit(struct ctl_store *s, const char *tenant, const char *action, const char *object,
 	      struct json_t *details, struct ctl_error *err);
 

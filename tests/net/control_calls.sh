@@ -60,6 +60,10 @@ good CHIEF "$T" CreateApiKey '{"name":"ci","role":"operator","expires_at":"2100-
 	'(.secret | length) > 40 and .apiKey.expiresAt == "2100-01-01T00:00:00.000Z"'
 CI=$(reply .secret)
 CI_ID=$(reply .apiKey.id)
+good CHIEF - RefreshToken '{}' '.token != "" and .user.username == "chief"'
+RENEWED=$(reply .token)
+good RENEWED - GetStatus '{}' '.role == "tenant_admin"'
+bad failed_precondition CI - RefreshToken '{}'
 good CI - GetStatus '{}' '.role == "operator" and .version != "" and (.revision | tonumber) >= 0'
 good CHIEF "$T" ListApiKeys '{}' '.apiKeys[0].name == "ci"'
 refuse "a list has no secrets" grep -qF "$CI" "$REPLY"
@@ -167,6 +171,14 @@ good CHIEF "$T" ListAudit "{\"pageSize\":1000,\"pageToken\":\"$NEXT\"}" \
 	'[.records[].action] | index("network.create") and index("peer.add")'
 refuse "nothing of another tenant among it" grep -qF "$ACME" "$REPLY"
 refuse "no secret either" grep -qF "$CI" "$REPLY"
+good CI "$T" WatchEvents '{}' '.events == [] and .missed == false and .next != ""'
+good CI "$T" WatchEvents '{"since":"0000000000000001-5"}' \
+	'.missed and ([.events[].action] | index("network.create")) and
+	([.events[].action] | index("user.create") | not) and ([.events[].actor] | index("user:chief") | not)'
+refuse "no event of another tenant among them" grep -qF "$ACME" "$REPLY"
+good CHIEF "$T" WatchEvents '{"since":"0000000000000001-5"}' '[.events[] | select(.actor == "user:chief").action] | index("user.create")'
+bad invalid_argument CI "$T" WatchEvents '{"since":"yesterday"}'
+bad invalid_argument CI "$T" WatchEvents '{"waitSeconds":51}'
 good CHIEF "$T" RevokeApiKey "{\"api_key_id\":\"$CI_ID\"}" '. == {}'
 refused "a revoked API key" "$CI"
 good CHIEF "$T" DeleteDevice "{\"device_id\":\"$PHONE\"}" '. == {}'

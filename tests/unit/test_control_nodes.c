@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "clock.h"
+#include "control/events.h"
 #include "control/network.h"
 #include "control/nodes.h"
 #include "control/nodes_reports.h"
@@ -405,6 +406,44 @@ static void test_policy_reaches_nodes_and_relay(void **state)
 	agent_end(&r);
 }
 
+/* Is the latest event of the action about this device, and does it say so? */
+static bool happened(const char *action, const char *device, const char *details)
+{
+	const struct ctl_events *events = ctl_store_events(s);
+
+	for (uint64_t n = ctl_events_last(events); n; n--) {
+		const struct ctl_event *e = ctl_events_get(events, n);
+
+		if (!strcmp(e->action, action))
+			return !strcmp(e->object, device) && !strcmp(e->tenant, acme.id) &&
+			       strstr(e->details, details);
+	}
+	return false;
+}
+
+static void test_events(void **state)
+{
+	char secret[CTL_SECRET_LEN], id[CTL_ID_LEN];
+	struct agent a;
+
+	(void)state;
+	make_key(CTL_GATEWAY, NULL, secret);
+	agent_init(&a, "gw", TP_NCP_GATEWAY, secret);
+	AWAIT(!strcmp(address_of(&a), "100.64.1.1/24"));
+	snprintf(id, sizeof(id), "%s", device_of(&a));
+	assert_true(happened("device.create", id, "gw"));
+	assert_true(happened("node.connect", id, "gateway"));
+	AWAIT(happened("node.applied", id, "revision"));
+	a.broken = true;
+	DO(ctl_policy_delete(s, acme.id, office.id, "initial", &err));
+	AWAIT(happened("node.failed", id, "no such device"));
+	assert_false(happened("node.disconnect", id, ""));
+	tp_ncp_client_free(a.client);
+	a.client = NULL;
+	AWAIT(happened("node.disconnect", id, ""));
+	agent_end(&a);
+}
+
 static int64_t held(void)
 {
 	struct sqlite3_stmt *q =
@@ -602,6 +641,7 @@ int main(void)
 		CASE(test_coming_again),
 		CASE(test_policy_reaches_nodes_and_relay),
 		CASE(test_addresses_wait_for_the_gateway),
+		CASE(test_events),
 		CASE(test_reports),
 		CASE(test_round_trips),
 		CASE(test_a_removed_device),

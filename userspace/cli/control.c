@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	{"status", NULL, "", 0, 0, control_status, "what the control plane is, and who one is"},
 	{"daemon", NULL, "", 0, 0, control_daemon, "the daemon on this host, by its socket"},
 	{"audit", NULL, "", 0, 0, control_audit, "who did what, the newest first"},
+	{"watch", NULL, "", 0, 0, control_watch, "what happens, as it happens"},
 	{"tenant", "list", "", 0, 0, control_tenant_list, "tenants"},
 	{"tenant", "create", "NAME", 1, 1, control_tenant_create, "a new one, used from then on"},
 	{"tenant", "use", "NAME", 1, 1, control_tenant_use, "the one that commands are about"},

@@ -10,20 +10,36 @@ static bool is_id(const char *s)
 	return strlen(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-';
 }
 
-static void tell(const struct control *c, const struct control_failure *why)
+int control_tell(const struct control *c, const struct control_failure *why)
 {
+	bool out = !strcmp(why->code, "unauthenticated") && c->session.token && !c->session.api_key;
 	json_t *j;
 
-	if (!c->cli.json) {
-		cli_fail("%s (%s)", why->message, why->code);
-		return;
-	}
+	if (!*why->code)
+		return CLI_FAILURE; /* told already */
+	if (!c->cli.json)
+		return cli_fail("%s (%s)%s%s", why->message, why->code,
+				out ? ": log in again, turnpike control login " : "",
+				out && c->session.user ? c->session.user : "");
 	j = json_pack("{s:s,s:s}", "code", why->code, "message", why->message);
 	cli_print_json(j);
 	json_decref(j);
+	return CLI_FAILURE;
 }
 
 /* --- the tenant ----------------------------------------------------------------------------- */
+
+/* An API key is of one tenant, or of none. */
+static void ask_tenant(struct control_session *s)
+{
+	struct control_failure why;
+	json_t *reply = control_post(s, "GetStatus", json_object(), &why);
+	const char *id = json_string_value(json_object_get(reply, "tenantId"));
+
+	if (id && *id)
+		s->tenant = strdup(id);
+	json_decref(reply);
+}
 
 /* -t may be a name, which only who sees all tenants can look up. */
 static int choose_tenant(struct control *c)
@@ -36,6 +52,8 @@ static int choose_tenant(struct control *c)
 		free(s->tenant);
 		s->tenant = NULL;
 		c->platform = false;
+	} else if (!name && s->api_key && !s->tenant) {
+		ask_tenant(s);
 	}
 	if (!name)
 		return 0;
@@ -50,18 +68,23 @@ static int choose_tenant(struct control *c)
 
 /* --- calls ---------------------------------------------------------------------------------- */
 
-json_t *control_call(struct control *c, const char *rpc, json_t *in)
+json_t *control_try(struct control *c, const char *rpc, json_t *in, struct control_failure *why)
 {
-	struct control_failure why;
-	json_t *reply = NULL;
-
-	if (choose_tenant(c)) {
+	*why = (struct control_failure){0};
+	if (choose_tenant(c) || control_session_renew(&c->session, why)) {
 		json_decref(in);
 		return NULL;
 	}
-	reply = control_post(&c->session, rpc, in, &why);
+	return control_post(&c->session, rpc, in, why);
+}
+
+json_t *control_call(struct control *c, const char *rpc, json_t *in)
+{
+	struct control_failure why;
+	json_t *reply = control_try(c, rpc, in, &why);
+
 	if (!reply)
-		tell(c, &why);
+		control_tell(c, &why);
 	return reply;
 }
 

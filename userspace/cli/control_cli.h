@@ -13,7 +13,16 @@ struct control_session {
 	char *server; /* "https://control.example:8443" */
 	char *ca;     /* NULL: the system's */
 	char *token;
-	char *tenant; /* id; NULL: none chosen */
+	char *tenant;	 /* id; NULL: none chosen */
+	char *user;	 /* who logged in */
+	int64_t expires; /* the token, in unix seconds; 0: never, or not known */
+	bool api_key;	 /* the token is one, and not from the file */
+};
+
+/* Why a call failed: a code of Connect's, or "unavailable". */
+struct control_failure {
+	char code[32];
+	char message[256];
 };
 
 struct control {
@@ -37,23 +46,29 @@ struct control {
 int control_session_load(struct control *c, bool needed);
 int control_session_save(const struct control_session *s);
 void control_session_fini(struct control_session *s);
+/* No token, and nobody whose it is. */
+void control_session_forget(struct control_session *s);
+/* What Login and RefreshToken answer. */
+void control_session_take(struct control_session *s, const json_t *reply);
+/* A token that is past its half is exchanged for a new one. -1 with *why when the login is over. */
+int control_session_renew(struct control_session *s, struct control_failure *why);
 /* A password: from the terminal without echo, else the first line of stdin. 0 or -1. */
 int control_read_password(const char *prompt, char *buf, size_t size);
 
 /* --- control_http.c --- */
 
 /* Calls the RPC; takes over `in` (NULL: out of memory). The answer, a new reference, or NULL with
- * *code and *message: Connect's, or "unavailable". */
-struct control_failure {
-	char code[32];
-	char message[256];
-};
+ * *why. */
 json_t *control_post(const struct control_session *s, const char *rpc, json_t *in,
 		     struct control_failure *why);
 
-/* --- control.c --- */
+/* --- control_call.c --- */
 
-/* The same; a failure is told on stderr, with --json on stdout. */
+/* The same, with the tenant and the token as they should be. */
+json_t *control_try(struct control *c, const char *rpc, json_t *in, struct control_failure *why);
+/* Tells a failure on stderr, with --json on stdout; returns CLI_FAILURE. */
+int control_tell(const struct control *c, const struct control_failure *why);
+/* Both. */
 json_t *control_call(struct control *c, const char *rpc, json_t *in);
 /* Calls, and prints the answer: as JSON, or through `show` (NULL: nothing). An enum cli_exit. */
 int control_show(struct control *c, const char *rpc, json_t *in,
@@ -82,18 +97,19 @@ void cell_time(struct table *t, const json_t *row, const char *key);
 typedef int control_command(struct control *c, int argc, char **argv);
 
 control_command control_login, control_logout, control_status, control_daemon, control_audit,
-	control_tenant_list, control_tenant_create, control_tenant_show, control_tenant_set,
-	control_tenant_use, control_tenant_delete, control_user_list, control_user_create,
-	control_user_password, control_user_disable, control_user_enable, control_user_delete,
-	control_api_key_list, control_api_key_create, control_api_key_revoke, control_group_list,
-	control_group_create, control_group_delete, control_group_add, control_group_remove,
-	control_group_members, control_device_list, control_device_delete, control_network_list,
-	control_network_create, control_network_delete, control_network_enroll, control_node_list,
-	control_node_add, control_node_remove, control_node_tag, control_node_endpoint,
-	control_egress_set, control_auth_key_list, control_auth_key_create, control_auth_key_revoke,
-	control_policy_list, control_policy_apply, control_policy_test, control_policy_delete,
-	control_relay_list, control_relay_create, control_relay_delete, control_relay_drain,
-	control_relay_undrain, control_relay_assign, control_relay_unassign, control_relay_serve,
-	control_relay_unserve, control_peer_add, control_peer_export, control_peer_stale;
+	control_watch, control_tenant_list, control_tenant_create, control_tenant_show,
+	control_tenant_set, control_tenant_use, control_tenant_delete, control_user_list,
+	control_user_create, control_user_password, control_user_disable, control_user_enable,
+	control_user_delete, control_api_key_list, control_api_key_create, control_api_key_revoke,
+	control_group_list, control_group_create, control_group_delete, control_group_add,
+	control_group_remove, control_group_members, control_device_list, control_device_delete,
+	control_network_list, control_network_create, control_network_delete,
+	control_network_enroll, control_node_list, control_node_add, control_node_remove,
+	control_node_tag, control_node_endpoint, control_egress_set, control_auth_key_list,
+	control_auth_key_create, control_auth_key_revoke, control_policy_list, control_policy_apply,
+	control_policy_test, control_policy_delete, control_relay_list, control_relay_create,
+	control_relay_delete, control_relay_drain, control_relay_undrain, control_relay_assign,
+	control_relay_unassign, control_relay_serve, control_relay_unserve, control_peer_add,
+	control_peer_export, control_peer_stale;
 
 #endif

@@ -41,39 +41,21 @@ static json_t *ask_credentials(const char *user)
 	return j;
 }
 
-static char *copy(const char *text)
-{
-	return *text ? strdup(text) : NULL;
-}
-
-/* A tenant's user is in that tenant; a super_admin stays in the one that was in use. */
-static void take(struct control_session *s, const json_t *reply)
-{
-	const json_t *user = json_object_get(reply, "user");
-	const char *tenant = json_string_value(json_object_get(user, "tenantId"));
-
-	free(s->token);
-	s->token = strdup(cli_str(reply, "token"));
-	if (tenant && *tenant) {
-		free(s->tenant);
-		s->tenant = copy(tenant);
-	}
-}
-
 static int finish_login(struct control *c, const json_t *reply)
 {
 	const json_t *user = json_object_get(reply, "user");
 	int status;
 
-	take(&c->session, reply);
+	control_session_take(&c->session, reply);
 	status = control_session_save(&c->session);
 	if (status)
 		return status;
 	if (c->cli.json)
 		cli_print_json(user);
 	else
-		printf("logged in as %s, %s, until %.16s UTC\n", cli_str(user, "username"),
-		       cli_str(user, "role"), cli_str(reply, "expiresAt"));
+		printf("logged in as %s, %s, until %.16s UTC unless it is renewed by use\n",
+		       cli_str(user, "username"), cli_str(user, "role"),
+		       cli_str(reply, "expiresAt"));
 	return CLI_OK;
 }
 
@@ -86,8 +68,7 @@ int control_login(struct control *c, int argc, char **argv)
 
 	if (!in)
 		return CLI_FAILURE;
-	free(c->session.token);
-	c->session.token = NULL;
+	control_session_forget(&c->session);
 	reply = control_call(c, "Login", in);
 	status = reply ? finish_login(c, reply) : CLI_FAILURE;
 	json_decref(reply);
@@ -98,8 +79,7 @@ int control_logout(struct control *c, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	free(c->session.token);
-	c->session.token = NULL;
+	control_session_forget(&c->session);
 	return control_session_save(&c->session);
 }
 

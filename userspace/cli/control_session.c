@@ -6,12 +6,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control_cli.h"
 #include "crypto.h"
 
-#define SERVER "http://127.0.0.1:8443"
+#define SERVER	"http://127.0.0.1:8443"
+#define RENEW_S 1800 /* before a token ends: half its life */
 
 /* $TURNPIKE_SESSION, or below the home directory. */
 static char *default_path(void)
@@ -46,28 +48,43 @@ static int check_mode(const char *path)
 	return cli_fail("%s: others can read it; chmod 600", path);
 }
 
+/* Instead of the login that the file has, for this command. */
+static void use_api_key(struct control_session *s, const char *key)
+{
+	control_session_forget(s);
+	free(s->tenant);
+	s->tenant = NULL;
+	s->token = strdup(key);
+	s->api_key = true;
+}
+
 int control_session_load(struct control *c, bool needed)
 {
 	struct control_session *s = &c->session;
+	const char *key = getenv("TURNPIKE_API_KEY");
 	json_t *j;
 
 	s->path = c->session_path ? strdup(c->session_path) : default_path();
 	if (!s->path)
 		return cli_fail("out of memory");
 	if (access(s->path, F_OK)) {
-		if (needed)
+		if (needed && !key)
 			return cli_fail("not logged in: turnpike control login");
 	} else if (check_mode(s->path)) {
 		return CLI_FAILURE;
 	}
 	j = json_load_file(s->path, 0, NULL);
-	if (!j && needed)
+	if (!j && needed && access(s->path, F_OK) == 0)
 		return cli_fail("%s: cannot be read", s->path);
 	s->server = c->server ? strdup(c->server) : member(j, "server");
 	s->ca = c->ca ? strdup(c->ca) : member(j, "ca");
 	s->token = member(j, "token");
 	s->tenant = member(j, "tenant");
+	s->user = member(j, "user");
+	s->expires = json_integer_value(json_object_get(j, "expires"));
 	json_decref(j);
+	if (key && *key && needed)
+		use_api_key(s, key);
 	if (!s->server)
 		s->server = strdup(SERVER);
 	return s->server ? CLI_OK : cli_fail("out of memory");
@@ -108,8 +125,9 @@ static int write_file(const char *path, const char *text)
 
 int control_session_save(const struct control_session *s)
 {
-	json_t *j = json_pack("{s:s,s:s*,s:s*,s:s*}", "server", s->server, "ca", s->ca, "token",
-			      s->token, "tenant", s->tenant);
+	json_t *j = json_pack("{s:s,s:s*,s:s*,s:s*,s:s*,s:I}", "server", s->server, "ca", s->ca,
+			      "token", s->token, "tenant", s->tenant, "user", s->user, "expires",
+			      (json_int_t)s->expires);
 	char *text = json_dumps(j, JSON_INDENT(2));
 	int err = text ? 0 : -ENOMEM;
 
@@ -122,15 +140,103 @@ int control_session_save(const struct control_session *s)
 	return err ? cli_fail("%s: %s", s->path, strerror(-err)) : CLI_OK;
 }
 
-void control_session_fini(struct control_session *s)
+void control_session_forget(struct control_session *s)
 {
 	if (s->token)
 		tp_wipe(s->token, strlen(s->token));
+	free(s->token);
+	free(s->user);
+	s->token = s->user = NULL;
+	s->expires = 0;
+}
+
+void control_session_fini(struct control_session *s)
+{
+	control_session_forget(s);
 	free(s->path);
 	free(s->server);
 	free(s->ca);
-	free(s->token);
 	free(s->tenant);
+}
+
+/* --- tokens --------------------------------------------------------------------------------- */
+
+static int64_t parse_expiry(const char *text)
+{
+	struct tm tm = {0};
+
+	return strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? timegm(&tm) : 0;
+}
+
+/* A tenant's user is in that tenant; a super_admin stays in the one that was in use. */
+void control_session_take(struct control_session *s, const json_t *reply)
+{
+	const json_t *user = json_object_get(reply, "user");
+	const char *tenant = json_string_value(json_object_get(user, "tenantId"));
+
+	control_session_forget(s);
+	s->token = strdup(cli_str(reply, "token"));
+	s->user = strdup(cli_str(user, "username"));
+	s->expires = parse_expiry(cli_str(reply, "expiresAt"));
+	if (tenant && *tenant) {
+		free(s->tenant);
+		s->tenant = strdup(tenant);
+	}
+}
+
+static int tell_over(const struct control_session *s, struct control_failure *why)
+{
+	const time_t when = (time_t)s->expires;
+	char text[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&when, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &tm);
+	strcpy(why->code, "unauthenticated");
+	snprintf(why->message, sizeof(why->message), "the login ended at %s", text);
+	return -1;
+}
+
+/* The tenant of -t or --platform is this command's only: not one for the file. */
+static void save_renewed(const struct control_session *s)
+{
+	struct control_session kept = *s;
+	json_t *j = json_load_file(s->path, 0, NULL);
+
+	kept.server = member(j, "server");
+	kept.ca = member(j, "ca");
+	kept.tenant = member(j, "tenant");
+	json_decref(j);
+	if (kept.server)
+		control_session_save(&kept);
+	free(kept.server);
+	free(kept.ca);
+	free(kept.tenant);
+}
+
+int control_session_renew(struct control_session *s, struct control_failure *why)
+{
+	const int64_t now = time(NULL);
+	struct control_session asking = *s;
+	struct control_failure refused;
+	json_t *reply;
+
+	if (!s->token || !s->expires || s->expires - now > RENEW_S)
+		return 0;
+	if (s->expires <= now)
+		return tell_over(s, why);
+	asking.tenant = NULL;
+	reply = control_post(&asking, "RefreshToken", json_object(), &refused);
+	if (reply) {
+		char *tenant = s->tenant ? strdup(s->tenant) : NULL;
+
+		control_session_take(s, reply);
+		free(s->tenant);
+		s->tenant = tenant;
+		save_renewed(s);
+	}
+	json_decref(reply);
+	return 0; /* what is not renewed is good for now */
 }
 
 int control_read_password(const char *prompt, char *buf, size_t size)

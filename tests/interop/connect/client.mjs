@@ -91,7 +91,8 @@ await call(admin, "listUsers", {}, (r) => r.users[0].username === "ops");
 await call(admin, "updateUser", { userId: user.id, role: "viewer" }, (r) => r.user.role === "viewer" && !r.user.disabled);
 await call(admin, "setPassword", { userId: user.id, password: "another one" });
 const { token } = await call(stranger, "login", { username: "ops", password: "another one" }, (r) => r.user.tenantId === tenant.id);
-const viewer = clientOf(token, tenant.id);
+const renewed = await call(clientOf(token), "refreshToken", {}, (r) => r.user.username === "ops" && r.expiresAt.seconds > 0n);
+const viewer = clientOf(renewed.token, tenant.id);
 await fails(Code.PermissionDenied, viewer, "createGroup", { name: "x" });
 await fails(Code.PermissionDenied, clientOf(token, other.id), "listDevices", {});
 await fails(Code.InvalidArgument, clientOf(token), "listDevices", {});
@@ -161,6 +162,11 @@ await fails(Code.PermissionDenied, viewer, "listPlatformRelays", {});
 // --- what happened, and the end ---
 
 await call(admin, "listAudit", { pageSize: 5 }, (r) => r.records.length === 5 && r.records[0].time.seconds > 0n);
+const { next } = await call(viewer, "watchEvents", {}, (r) => r.events.length === 0 && !r.missed);
+const coming = viewer.watchEvents({ since: next, waitSeconds: 20 });
+const later = await call(operator, "createGroup", { name: "watched" });
+const seen = await coming;
+result(seen.events.length === 1 && seen.events[0].object === later.group.id, "an event comes while a call waits", seen.next);
 await call(admin, "revokeApiKey", { apiKeyId: made.apiKey.id });
 await fails(Code.Unauthenticated, operator, "listDevices", {});
 await call(admin, "deleteDevice", { deviceId: a });
