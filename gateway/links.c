@@ -59,14 +59,15 @@ static void sender_addresses(const struct gw_snapshot *s, int ifindex, __be32 *v
 
 /* --- overlays ------------------------------------------------------------------------------- */
 
-static int write_overlay(struct gw_links *l, const struct gw_snapshot *s, const char *name)
+static int write_overlay(struct gw_links *l, const struct gw_snapshot *s,
+			 const struct gw_config_overlay *c)
 {
-	const struct gw_snapshot_link *link = gw_snapshot_link(s, name);
-	uint32_t id = (uint32_t)gw_state_overlay(l->setup.state, name);
+	const struct gw_snapshot_link *link = gw_snapshot_link(s, c->name);
+	uint32_t id = (uint32_t)gw_state_overlay(l->setup.state, c->name);
 	struct gw_overlay *o = &l->overlays[id];
-	int l2_len = gw_device_l2_len(name);
+	int l2_len = gw_device_l2_len(c->name);
 
-	memset(o, 0, sizeof(*o));
+	*o = (struct gw_overlay){.mtu = c->mtu};
 	if (link && link->link.up && l2_len >= 0) {
 		o->ifindex = (uint32_t)link->ifindex;
 		o->l2_len = (uint32_t)l2_len;
@@ -74,7 +75,7 @@ static int write_overlay(struct gw_links *l, const struct gw_snapshot *s, const 
 		memcpy(o->mac, link->mac, sizeof(o->mac));
 		sender_addresses(s, link->ifindex, &o->addr4, o->addr6);
 	}
-	return failed(gw_datapath_overlay_put(l->setup.dp, id, o), name);
+	return failed(gw_datapath_overlay_put(l->setup.dp, id, o), c->name);
 }
 
 /* --- uplinks -------------------------------------------------------------------------------- */
@@ -253,7 +254,7 @@ static int write_all(struct gw_links *l, const struct gw_snapshot *s)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < l->config->n_overlays; i++)
-		err = write_overlay(l, s, l->config->overlays[i].name);
+		err = write_overlay(l, s, &l->config->overlays[i]);
 	for (size_t i = 0; !err && i < l->config->egress.n_uplinks; i++)
 		err = write_uplink(l, s, l->config->egress.uplinks[i]);
 	return err ?: write_locals(l, s) ?: write_subnets(l);

@@ -37,7 +37,7 @@ struct gw_self {
 struct gw_overlay {
 	__u32 ifindex;
 	__u32 l2_len;
-	__u32 mtu; /* IP bytes */
+	__u32 mtu; /* IP bytes; 0: no overlay has this number */
 	__u32 pad;
 	__u8 addr6[16]; /* of the device, for ICMP errors that it sends; zero: none */
 	__be32 addr4;

@@ -145,7 +145,7 @@ void lab_external(struct lab *lab, uint32_t i, const char *addr)
 
 void lab_down(struct lab *lab, enum gw_role role)
 {
-	static const struct gw_overlay no_overlay;
+	static const struct gw_overlay no_overlay = {.mtu = LAB_MTU};
 	static const struct gw_uplink no_uplink;
 	uint32_t zero = 0;
 

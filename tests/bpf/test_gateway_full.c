@@ -177,6 +177,11 @@ static void test_overlay_down(void **state)
 	lab_expect(*state, FROM_UPLINK, &back, NULL, REDIRECT, GW_FORWARD_to_overlay);
 	lab_down(*state, GW_OVERLAY);
 	lab_expect(*state, FROM_UPLINK, &back, NULL, SHOT, GW_DROP_overlay_down);
+	/* to a node by its own address: the host, which would forward it, never gets it */
+	p = lab_udp(ROUTED, 53, ALICE, 5001);
+	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_overlay_down);
+	p = lab_udp(ROUTED, 53, "100.64.1.77", 5001);
+	lab_expect(*state, FROM_UPLINK, &p, NULL, PASS, GW_PASS_not_ours);
 }
 
 /* The flow ends between a datagram's first fragment and its next. */

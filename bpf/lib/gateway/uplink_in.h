@@ -12,25 +12,29 @@
 #include "icmp.h"
 #include "overlay_out.h"
 
-/* The overlay that has this node. False: none. */
-static __noinline bool gw_overlay_of(const struct gw_packet *p, __u32 set, __u32 *overlay)
+/* The overlay that has this node: the first one that is there, else one that is not. CARRY_ON, or
+ * why the packet goes to none. */
+static __noinline int gw_overlay_of(const struct gw_packet *p, __u32 set, __u32 *overlay)
 {
 	struct policy_node_key GW_WORDS key;
+	int why = GW_PASS_not_ours;
 
 	gw_end(&key, p->dst, 0);
 	for (__u32 i = 0; i < TP_GW_OVERLAYS; i++) {
 		__u32 id = i;
 		const struct gw_overlay *at = bpf_map_lookup_elem(&gw_overlays, &id);
 
-		if (!at || !at->ifindex)
+		if (!at || !at->mtu)
 			continue;
 		key.overlay = i;
-		if (gw_is_node(&key, set)) {
-			*overlay = i;
-			return true;
-		}
+		if (!gw_is_node(&key, set))
+			continue;
+		*overlay = i;
+		if (at->ifindex)
+			return CARRY_ON;
+		why = GW_DROP_overlay_down; /* the host would send it back where it came from */
 	}
-	return false;
+	return why;
 }
 
 /* May the remote of a known flow be beyond an uplink, and speak to the node by mapping *m or (NULL)
@@ -153,11 +157,14 @@ static __noinline int gw_to_address(struct __sk_buff *skb, const struct gw_packe
 /* Not to a masquerade address: to a node, or to this host or by it. */
 TP_INLINE int gw_to_other(struct __sk_buff *skb, const struct gw_packet *p, __u64 policy)
 {
-	__u32 overlay;
+	__u32 overlay = 0;
+	int why;
 
-	if (gw_is_local(p->dst, GW_LOCAL_ELSEWHERE) ||
-	    !gw_overlay_of(p, gw_policy_set(policy), &overlay))
+	if (gw_is_local(p->dst, GW_LOCAL_ELSEWHERE))
 		return gw_leave(skb, GW_PASS_not_ours);
+	why = gw_overlay_of(p, gw_policy_set(policy), &overlay);
+	if (why != CARRY_ON)
+		return gw_leave(skb, why);
 	return p->icmp_error ? gw_icmp_to_node(skb, p, overlay, gw_ticks())
 			     : gw_to_address(skb, p, overlay, policy);
 }
