@@ -229,6 +229,7 @@ install: all
 	install -Dm644 configs/relay.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/relay.conf.example
 	install -Dm644 configs/control.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/control.conf.example
 	install -Dm644 configs/gateway.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/gateway.conf.example
+	install -Dm644 configs/node.conf $(DESTDIR)$(SYSCONFDIR)/turnpike/node.conf.example
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/man/*.1)
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 $(wildcard docs/man/*.5)
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(wildcard docs/man/*.8)

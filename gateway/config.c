@@ -180,7 +180,9 @@ static const struct tp_config_field egress_fields[] = {
 	 .max = TP_GW_UPLINKS,
 	 .frozen = true,
 	 .check = tp_config_check_interface,
-	 .help = "Network interfaces that lead to the subnets. Required."},
+	 .help = "Network interfaces that lead to the subnets, and required for these. Without any "
+		 "the "
+		 "gateway is a plain member of its overlays, and takes no ports."},
 	{.name = "addresses",
 	 .type = TP_CONFIG_LIST,
 	 .element = TP_CONFIG_ADDR,

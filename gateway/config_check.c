@@ -264,8 +264,9 @@ static void check_uplinks(const struct gw_config *c, struct tp_config_report *re
 	const struct gw_config_egress *e = &c->egress;
 	int line = tp_config_line(report, "egress.uplinks");
 
-	if (!e->n_uplinks)
-		tp_config_error(report, line, "egress.uplinks: is required");
+	if (!e->n_uplinks && e->n_subnets)
+		tp_config_error(report, tp_config_line(report, "egress.subnets"),
+				"egress.uplinks: is required for egress.subnets");
 	for (size_t i = 0; i < e->n_uplinks; i++) {
 		const char *name = e->uplinks[i];
 

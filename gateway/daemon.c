@@ -286,14 +286,22 @@ static int check_sockets(const struct gw_daemon *d, uint16_t first, uint16_t n)
 	return running ? 0 : err;
 }
 
+static int give_ports_back(struct gw_daemon *d)
+{
+	gw_ports_release(d->state.reserved);
+	free(d->state.reserved);
+	d->state.reserved = NULL;
+	return gw_state_save(&d->state);
+}
+
 static int open_ports(struct gw_daemon *d)
 {
 	uint16_t first, n;
 	char *ours = NULL;
 	int err;
 
-	if (!d->config->egress.masquerade)
-		return 0;
+	if (!d->config->egress.masquerade || !d->config->egress.n_uplinks)
+		return give_ports_back(d);
 	err = gw_config_ports(&d->config->egress, &first, &n);
 	err = err ?: check_sockets(d, first, n);
 	err = err ?: gw_ports_reserve(first, n, d->state.reserved, &ours);
@@ -415,11 +423,8 @@ static int daemon_open(struct gw_daemon *d)
 static void detach(struct gw_daemon *d)
 {
 	gw_datapath_detach(d->dp);
-	gw_ports_release(d->state.reserved);
-	free(d->state.reserved);
-	d->state.reserved = NULL;
 	d->state.nat_first = d->state.nat_ports = d->state.nat_block = 0;
-	gw_state_save(&d->state);
+	give_ports_back(d);
 }
 
 static void daemon_close(struct gw_daemon *d)

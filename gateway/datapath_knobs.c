@@ -69,7 +69,8 @@ static uint32_t room_for_nodes(const struct gw_config *config, uint32_t uplinks)
 int gw_sizes_set(struct gateway_bpf *skel, const struct gw_config *config,
 		 const struct gw_knobs *knobs, uint32_t uplinks)
 {
-	uint32_t flows = config->egress.flows, slots = uplinks * TP_GW_ADDRS;
+	/* a map has an entry at least */
+	uint32_t flows = config->egress.flows, slots = uplinks ? uplinks * TP_GW_ADDRS : 1;
 	uint32_t words = slots * GW_NAT_PROTOS * knobs->nat_range;
 	const struct {
 		struct bpf_map *map;

@@ -119,12 +119,12 @@ agent_joins() { # NAME [UPLINK]
 }
 
 agent_conf() { # NAME [UPLINK]
-	local role=node
-	[ -z "${2:-}" ] || role=gateway
+	local role=node egress=
+	[ -z "${2:-}" ] || role=gateway egress="egress = { uplinks = [ \"$2\" ]; };"
 	auth_key "$1" --role $role || die "no auth key for $1"
 	cat >"$LAB/$1.conf" <<-CONF
 		$(control_block "$1")
-		egress = { uplinks = [ "${2:-eth0}" ]; };
+		$egress
 		metrics_listen = "off";
 		control_socket = "$LAB/$1.sock";
 		pin_path = "$LAB/pins/$1";

@@ -93,6 +93,20 @@ static void the_example(void **state)
 	gw_config_free(c);
 }
 
+/* Neither uplinks nor subnets: a plain member, configured here or by a control plane. */
+static void plain_members(void **state)
+{
+	struct gw_config *c = parse_ok(OVERLAY(ALICE));
+
+	(void)state;
+	assert_int_equal(c->egress.n_uplinks, 0);
+	gw_config_free(c);
+	assert_int_equal(gw_config_load("configs/node.conf", &c, NULL, stderr), 0);
+	assert_non_null(c->control.server);
+	assert_int_equal(c->egress.n_uplinks, 0);
+	gw_config_free(c);
+}
+
 static void rules(void **state)
 {
 	struct gw_config *c = parse_ok(
@@ -172,7 +186,8 @@ static void what_is_missing(void **state)
 {
 	(void)state;
 	refuses("", "overlays: is required");
-	refuses("", "egress.uplinks: is required");
+	refuses(OVERLAY("") "egress = { subnets = [\"192.168.10.0/24\"]; };",
+		"t:2: egress.uplinks: is required for egress.subnets");
 	refuses("overlays = ( { name = \"wg0\"; } );" EGRESS, "private_key_file: is required");
 	refuses("overlays = ( { name = \"wg0\"; } );" EGRESS, "overlays.address: is required");
 	gw_config_free(parse_ok("overlays = ( { name = \"v0\"; backend = \"none\"; } );" EGRESS));
@@ -245,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_and_defaults),
 		cmocka_unit_test(the_example),
+		cmocka_unit_test(plain_members),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(whole_blocks_of_ports),
 		cmocka_unit_test(wrong_ports),
