@@ -37,11 +37,17 @@ static json_t *overlay_json(const struct gw_daemon *d, const struct gw_config_ov
 	const struct gw_overlay *o =
 		gw_links_overlay(d->links, (uint32_t)gw_state_overlay(&d->state, c->name));
 
-	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b,s:o}", "name", c->name, "backend",
-			 gw_overlays_backend(d->overlays, (size_t)(c - d->config->overlays)), "up",
-			 o->ifindex != 0, "mtu", o->mtu, "peers", (int)c->n_peers, "tc",
-			 gw_datapath_tc(d->dp, c->name), "attached",
-			 gw_datapath_attached(d->dp, c->name), "names", names_json(d, c));
+	json_t *relays = gw_relays_report(d->relays, c->name), *out;
+
+	out = json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b,s:o}", "name", c->name, "backend",
+			gw_overlays_backend(d->overlays, (size_t)(c - d->config->overlays)), "up",
+			o->ifindex != 0, "mtu", o->mtu, "peers", (int)c->n_peers, "tc",
+			gw_datapath_tc(d->dp, c->name), "attached",
+			gw_datapath_attached(d->dp, c->name), "names", names_json(d, c));
+	if (relays)
+		json_object_update(out, relays);
+	json_decref(relays);
+	return out;
 }
 
 static json_t *addresses_json(const struct gw_uplink *u)

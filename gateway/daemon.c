@@ -410,7 +410,8 @@ static int daemon_open(struct gw_daemon *d)
 	d->base = event_base_new();
 	err = d->base ? 0 : -ENOMEM;
 	err = err ?: open_state(d);
-	err = err ?: gw_overlays_open(&d->overlays, d->config, &d->state, d->base);
+	err = err ?: gw_membership_relays(&d->relays, d);
+	err = err ?: gw_overlays_open(&d->overlays, d->config, &d->state, d->base, d->relays);
 	err = err ?: open_kernel_side(d);
 	err = err ?: start_events(d);
 	err = err ?: open_services(d);
@@ -449,6 +450,7 @@ static void daemon_close(struct gw_daemon *d)
 	gw_blocks_free(d->blocks);
 	gw_datapath_close(d->dp);
 	gw_overlays_free(d->overlays);
+	gw_relays_free(d->relays);
 	if (d->base)
 		event_base_free(d->base);
 	gw_state_fini(&d->state);

@@ -12,6 +12,7 @@
 #include "gateway/overlay.h"
 #include "gateway/policy.h"
 #include "gateway/punt.h"
+#include "gateway/relays.h"
 #include "gateway/state.h"
 #include "gateway/sweep.h"
 
@@ -36,6 +37,7 @@ struct gw_daemon {
 	struct gw_datapath_policy *published;
 	double compile_ms; /* that the policy took, publishing included */
 	struct tp_control *control;
+	struct gw_relays *relays; /* NULL: the config is all its own */
 	struct tp_member *member; /* NULL: the config is all its own */
 	struct json_t *settings;  /* the control plane's, in force; NULL likewise */
 	bool restart;		  /* is what the end is for */

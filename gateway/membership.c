@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "gateway/daemon.h"
+#include "gateway/relays.h"
 #include "log.h"
 
 #define AGENT		"turnpike-gateway/" TP_VERSION
@@ -96,7 +97,7 @@ static json_t *peer_json(const struct source *s, const struct tp_ncp_peer *p)
 /* --- overlays --- */
 
 /* The same whatever other networks there are. */
-static void device_name(const struct tp_ncp_network *n, char out[16])
+void gw_membership_device(const struct tp_ncp_network *n, char out[16])
 {
 	snprintf(out, 16, "tp-%.8s", n->network_id + strlen(n->network_id) - 8);
 }
@@ -122,7 +123,7 @@ static json_t *overlay_json(const struct tp_ncp_view *view, size_t at, const cha
 			json_array_append_new(peers, relay_json(&s, &n->relays[i]));
 	for (size_t i = 0; i < n->n_peers; i++)
 		json_array_append_new(peers, peer_json(&s, &n->peers[i]));
-	device_name(n, name);
+	gw_membership_device(n, name);
 	if (key_file)
 		overlay = json_pack("{s:s,s:o,s:i,s:s,s:O}", "name", name, "address",
 				    prefix_json(&n->address), "listen_port", port_of(view, at),
@@ -357,7 +358,7 @@ static bool same_overlays(const struct gw_config *config, const struct tp_ncp_vi
 	size_t i = 0;
 
 	for (; i < view->n_networks && i < config->n_overlays; i++) {
-		device_name(&view->networks[i], name);
+		gw_membership_device(&view->networks[i], name);
 		if (strcmp(config->overlays[i].name, name))
 			return false;
 	}
@@ -369,7 +370,7 @@ static bool in_view(const struct tp_ncp_view *view, const char *device)
 	char name[16];
 
 	for (size_t i = 0; i < view->n_networks; i++) {
-		device_name(&view->networks[i], name);
+		gw_membership_device(&view->networks[i], name);
 		if (!strcmp(name, device))
 			return true;
 	}
@@ -395,18 +396,30 @@ static void end_for_others(struct gw_daemon *d, const struct tp_ncp_view *view)
 	gw_daemon_stop(d, gone);
 }
 
+/* Round trips come all the time, and are no settings. */
+static int take_settings(struct gw_daemon *d, json_t *settings)
+{
+	if (!settings)
+		return -ENOMEM;
+	if (!json_equal(settings, d->settings))
+		return gw_daemon_take_settings(d, settings);
+	json_decref(settings);
+	return 0;
+}
+
 static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
 {
 	struct gw_daemon *d = arg;
-	json_t *settings;
 	int err;
 
 	if (!same_overlays(d->config, view)) {
 		end_for_others(d, view);
 		return TP_MEMBER_LATER;
 	}
-	settings = gw_membership_settings(view, d->config->state_dir);
-	err = settings ? gw_daemon_take_settings(d, settings) : -ENOMEM;
+	err = gw_relays_take(d->relays, view);
+	err = err ?: take_settings(d, gw_membership_settings(view, d->config->state_dir));
+	if (!err)
+		gw_relays_settle(d->relays);
 	if (err)
 		snprintf(why, TP_MEMBER_WHY, "%s; the gateway's log has more", strerror(-err));
 	return err;
@@ -419,23 +432,54 @@ static uint16_t port_in_use(void *arg, const char *network_id)
 	char name[16];
 
 	snprintf(n.network_id, sizeof(n.network_id), "%s", network_id);
-	device_name(&n, name);
+	gw_membership_device(&n, name);
 	return gw_overlays_port(d->overlays, name);
+}
+
+static void say_again(void *arg, struct tp_ncp_hello *hello)
+{
+	const struct gw_daemon *d = arg;
+
+	(void)hello;
+	gw_relays_say_again(d->relays);
 }
 
 static const struct tp_member_ops ops = {
 	.agent = AGENT,
+	.hello = say_again,
 	.apply = put_in_force,
 	.port = port_in_use,
 };
 
-int gw_membership_start(struct tp_member **out, struct gw_daemon *d)
+int gw_membership_relays(struct gw_relays **out, struct gw_daemon *d)
 {
+	struct tp_ncp_view view;
+	int err;
+
 	*out = NULL;
 	if (!d->config->control.server)
 		return 0;
-	return tp_member_new(out, d->base, &d->config->control, d->config->state_dir,
-			     d->options->saved, TP_NCP_GATEWAY, &ops, d);
+	err = gw_relays_new(out, d->base, &d->state);
+	err = err ?: tp_member_saved_view(d->options->saved, &view);
+	if (err)
+		return err;
+	err = gw_relays_take(*out, &view);
+	tp_ncp_free_lists(&tp_ncp_view_table, &view);
+	return err;
+}
+
+int gw_membership_start(struct tp_member **out, struct gw_daemon *d)
+{
+	int err;
+
+	*out = NULL;
+	if (!d->config->control.server)
+		return 0;
+	err = tp_member_new(out, d->base, &d->config->control, d->config->state_dir,
+			    d->options->saved, TP_NCP_GATEWAY, &ops, d);
+	if (!err)
+		gw_relays_start(d->relays, d->overlays, *out);
+	return err;
 }
 
 /* --- handshakes --- */

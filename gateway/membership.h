@@ -19,6 +19,7 @@
 #define GW_RESTART 75 /* exit status: EX_TEMPFAIL of sysexits.h */
 
 struct gw_daemon;
+struct gw_relays;
 
 /* The settings that a view stands for: overlays, egress.subnets, acl.rules. Makes the networks'
  * WireGuard keys in state_dir. A new reference, NULL without memory or a key. */
@@ -30,6 +31,12 @@ int gw_membership_load(const char *path, struct gw_config **out, json_t **saved,
 /* Joins, and waits until there is a network to be in, or for SIGTERM (-ECANCELED). */
 int gw_membership_join(const struct gw_config *config);
 
+/* What the device of a network is called. */
+void gw_membership_device(const struct tp_ncp_network *n, char out[16]);
+
+/* The relays of what the control plane said last, before the overlays are opened. Without a control
+ * block *out is NULL. 0 or -errno. */
+int gw_membership_relays(struct gw_relays **out, struct gw_daemon *d);
 /* Before privileges are dropped. Without a control block *out is NULL. */
 int gw_membership_start(struct tp_member **out, struct gw_daemon *d);
 /* Reports handshakes that came since the last call. To be called now and then. */

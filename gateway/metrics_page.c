@@ -261,6 +261,7 @@ static void collect(void *arg, struct tp_metrics *m)
 	write_nat(m, d);
 	write_policy(m, d);
 	write_peers(m, d);
+	gw_relays_metrics(d->relays, m);
 	write_state(m, d);
 }
 

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "gateway/overlay_host.h"
+#include "gateway/relays.h"
 #include "log.h"
 #include "netlink_change.h"
 
@@ -27,6 +28,7 @@ struct gw_overlays {
 	struct gw_state *state;
 	struct tp_netlink *nl;
 	struct gw_endpoints *endpoints;
+	const struct gw_relays *relays;
 };
 
 /* --- applying ------------------------------------------------------------------------------- */
@@ -39,6 +41,7 @@ static int apply_wireguard(const struct gw_overlays *all, const struct overlay *
 	int err = gw_peers_make(&peers, c, all->endpoints);
 
 	if (!err) {
+		gw_relays_shape(all->relays, c->name, &peers);
 		memcpy(wanted.private_key, o->private_key, sizeof(wanted.private_key));
 		wanted.peers = peers.peers;
 		wanted.n_peers = peers.n;
@@ -97,6 +100,34 @@ int gw_overlays_apply(struct gw_overlays *all, const struct gw_config *config)
 	return err;
 }
 
+static struct overlay *named(const struct gw_overlays *all, const char *device)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->overlays[i].device && !strcmp(all->overlays[i].name, device))
+			return &all->overlays[i];
+	return NULL;
+}
+
+int gw_overlays_refresh(struct gw_overlays *all, const char *device)
+{
+	struct overlay *o = named(all, device);
+	int err = o ? apply_wireguard(all, o, &all->config->overlays[o - all->overlays]) : 0;
+
+	if (o && !err) {
+		remember(all, o);
+		gw_state_save(all->state);
+	}
+	return err;
+}
+
+int gw_overlays_peers(struct gw_overlays *all, const char *device, tp_wireguard_stats_fn *fn,
+		      void *ctx)
+{
+	struct overlay *o = named(all, device);
+
+	return o ? tp_wireguard_stats(o->device, NULL, fn, ctx) : 0;
+}
+
 static void ignore_peer(void *ctx, const struct tp_wireguard_stats *peer)
 {
 	(void)ctx;
@@ -134,12 +165,11 @@ void gw_overlays_delete(struct gw_overlays *all, const char *device)
 
 uint16_t gw_overlays_port(struct gw_overlays *all, const char *device)
 {
+	struct overlay *o = named(all, device);
 	uint16_t port = 0;
 
-	for (size_t i = 0; i < all->n; i++)
-		if (all->overlays[i].device && !strcmp(all->overlays[i].name, device) &&
-		    tp_wireguard_stats(all->overlays[i].device, &port, ignore_peer, NULL))
-			port = 0;
+	if (o && tp_wireguard_stats(o->device, &port, ignore_peer, NULL))
+		port = 0;
 	return port;
 }
 
@@ -234,7 +264,8 @@ static int open_all(struct gw_overlays *all, const struct gw_config *config,
 }
 
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
-		     struct gw_state *state, struct event_base *base)
+		     struct gw_state *state, struct event_base *base,
+		     const struct gw_relays *relays)
 {
 	struct gw_overlays *all = calloc(1, sizeof(*all));
 	int err;
@@ -243,6 +274,7 @@ int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
 	if (!all)
 		return -ENOMEM;
 	all->state = state;
+	all->relays = relays;
 	err = open_all(all, config, base);
 	if (err)
 		gw_overlays_free(all);

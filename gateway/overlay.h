@@ -12,13 +12,16 @@
 #include "wireguard.h"
 
 struct gw_overlays;
+struct gw_relays;
 
 /* Opens every device of the configuration and applies it. What was applied by an earlier run is in
  * state->wireguard and state->endpoints, where it is kept up to date; the caller saves it, but for
  * host names that got another address, which `base` finds out. Key files are read here, so before
- * privileges are dropped. 0 or -errno, logged. */
+ * privileges are dropped. `relays` (may be NULL) says where relayed peers are. 0 or -errno, logged.
+ */
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
-		     struct gw_state *state, struct event_base *base);
+		     struct gw_state *state, struct event_base *base,
+		     const struct gw_relays *relays);
 void gw_overlays_free(struct gw_overlays *o);
 
 /* Another configuration with the same devices. 0; or -errno, logged, and then what had been changed
@@ -27,6 +30,12 @@ int gw_overlays_apply(struct gw_overlays *o, const struct gw_config *config);
 /* Gives a device that was made anew, by a wireguard-go that was started again, all that it had. To
  * be called now and then: it may not be ready as soon as it is there. */
 void gw_overlays_restore(struct gw_overlays *o);
+/* Gives the device of this name its peers anew, as gw_relays_shape() has them now. 0 or -errno,
+ * logged. */
+int gw_overlays_refresh(struct gw_overlays *o, const char *device);
+/* As tp_wireguard_stats, of the device of this name; none, if there is none. */
+int gw_overlays_peers(struct gw_overlays *o, const char *device, tp_wireguard_stats_fn *fn,
+		      void *ctx);
 /* Looks up again the host names of endpoints from which nothing is heard. To be called now and
  * then. */
 void gw_overlays_doubt(struct gw_overlays *o);

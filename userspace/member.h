@@ -69,6 +69,8 @@ json_t *tp_member_report(const struct tp_member *m);
 /* What its peers have done. `h` is borrowed. 0, also with none; or an error as
  * tp_ncp_session_send(): to be said again later. */
 int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h);
+/* Its counters and round trips; the same. */
+int tp_member_stats(struct tp_member *m, const struct tp_ncp_stats *stats);
 /* Round trips, a node's to all of its relays that answer or a relay's to its nodes that have
  * changed; see docs/ncp.md. `paths` are borrowed. The same. */
 int tp_member_paths(struct tp_member *m, const struct tp_ncp_path *paths, size_t n);

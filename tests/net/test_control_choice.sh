@@ -2,10 +2,50 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # limit: 240
 #
-# Two relays at different distances, two plain members, one control plane.
+# Two relays at different distances, two plain members, one control plane:
+#
+#	alice ──┬── relay         0 ms
+#	        ├── relay-far    30 ms each way
+#	bob ────┴── control
 
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/control_lab.sh"
+
+other() { # NAME
+	[ "$1" = alice ] && echo bob || echo alice
+}
+
+via() { # NAME: the relay through which that member reaches the other
+	member_get "$1" gateway "[.overlays[].via[]? | select(.peer == \"$(other "$1")\").relay] | first"
+}
+
+both_via() { # RELAY
+	[ "$(via alice)" = "$1" ] && [ "$(via bob)" = "$1" ]
+}
+
+relay_of() { # NAME RELAY JQ-FILTER: what that member knows of a relay
+	member_get "$1" gateway "[.overlays[].relays[]? | select(.name == \"$2\")][0] | $3"
+}
+
+meet() {
+	in_ns alice ping -n -q -c 1 -W 1 "$(member_ip bob)"
+}
+
+# Of the peer in a member's WireGuard device, by wg(8): where it is, when it had its last handshake.
+peer_at() { # NAME WHAT
+	member_wg "$1" show all "$2" | awk -v key="$(member_key "$(other "$1")")" '$(NF - 1) == key { print $NF }'
+}
+
+member_key() { # NAME
+	member_wg "$1" show all public-key | awk '{ print $NF }'
+}
+
+unplug() { # DEVICE: of the middle of the network; the box behind it is as good as dead
+	ip -n inet link set "$1" down
+}
+plug() { # DEVICE
+	ip -n inet link set "$1" up
+}
 
 lab_up
 lab_host relay-far 6 30
@@ -14,50 +54,81 @@ lab_host bob 2
 control_up
 ctl tenant create acme >/dev/null || die "no tenant"
 ctl network create office >/dev/null || die "no network"
-relay_joins_as relay-far
+relay_joins_as relay-far # which control names first, as long as nobody knows better
 relay_joins_as relay wan0 $R4
 agent_joins alice
 agent_joins bob
-
-meet() {
-	in_ns alice ping -n -q -c 1 -W 2 "$(member_ip bob)"
-}
 expect "they meet" wait_for 60 meet
 
-# --- how far relays find their nodes ------------------------------------------------------------
+# --- the nearer one ------------------------------------------------------------------------------
 
-trip() { # RELAY NODE
-	member_at "$1" relay nodes --json |
-		jq --arg n "$2." '.[] | select(.name | startswith($n)) | .round_trip_us // 0'
+measured() { # NAME
+	[ "$(relay_of "$1" relay .state)" = alive ] && [ "$(relay_of "$1" relay-far .state)" = alive ]
 }
-for node in alice bob; do
-	expect "relay-far finds $node 60 ms away: $(trip relay-far $node) us" \
-		test "$(trip relay-far $node)" -ge 60000
-	expect "the near one does not: $(trip relay $node) us" \
-		test "$(trip relay $node)" -gt 0 -a "$(trip relay $node)" -lt "$(trip relay-far $node)"
-done
+expect "alice has measured both" wait_for 15 measured alice
+expect "bob has measured both" wait_for 15 measured bob
+expect "the far one is 60 ms away" test "$(relay_of alice relay-far '.rtt_ms > 59 and .rtt_ms < 90')" = true
+expect "both go through the nearer one" wait_for 10 both_via relay
 
-# A file leads through the first relay, until it is known which is the nearest.
-leads_through() { # ENDPOINT
-	[ "$(sed -n '/^# alice/,/^Endpoint/s/^Endpoint = //p' $LAB/carol.conf)" = "$1" ]
-}
-nearer() {
-	export_again carol && leads_through $R4
-}
-lab_host carol 3
-expect "carol, a stock peer, gets a file" stock carol
-expect "that leads through the relay that was there first" leads_through "198.18.6.2:$RELAY_PORT"
-expect "once she has been seen, the next leads through the near one" wait_for 30 nearer
-equal "and is not stale for what varies" "" "$(stale)"
+# --- the death of a relay ------------------------------------------------------------------------
 
-# --- a policy for nodes themselves --------------------------------------------------------------
-
-cat >$LAB/policy.json <<-RULES
-	[ { "name": "to-bob", "from": ["alice"], "to": ["bob"], "protocol": "icmp" } ]
-RULES
-expect "a rule that leads to bob" ctl policy apply $LAB/policy.json --name initial
-back() {
-	in_ns bob ping -n -q -c 1 -W 2 "$(member_ip alice)"
+at_relay() { # NAME ADDRESS
+	[ "$(peer_at "$1" endpoints)" = "$2:$RELAY_PORT" ]
 }
-expect "bob does not reach alice any more" wait_for 30 not back
-expect "alice reaches bob" wait_for 10 meet
+
+ping_start pair alice "$(member_ip bob)" 0.1
+unplug relay0
+expect "both leave a relay that is dead" wait_for 20 both_via relay-far
+expect "they meet through the other" wait_for 5 meet
+ping_more pair 10
+read -r _ _ gap < <(ping_stop pair)
+expect "it took $gap ms" test "$gap" -gt 500 -a "$gap" -lt 12000
+expect "alice's device has bob there" at_relay alice 198.18.6.2
+expect "bob's device has alice there" at_relay bob 198.18.6.2
+expect "alice knows that it is dead" test "$(relay_of alice relay .state)" = dead
+expect "and why bob is where he is" \
+	test "$(member_get alice gateway '[.overlays[].via[].why] | first')" = "the only one that works"
+
+# --- what is not about relays moves nobody -------------------------------------------------------
+
+shaken=$(peer_at alice latest-handshakes)
+has_peers() { # N: peers of alice's overlay
+	[ "$(member_get alice gateway '.overlays[0].peers')" = "$1" ]
+}
+ctl peer add phone >/dev/null || die "no phone"
+expect "alice hears of another peer" wait_for 10 has_peers 4
+expect "which leaves bob where he is" at_relay alice 198.18.6.2
+stop alice
+agent_start alice
+expect "a restart" wait_for 30 member_joined alice gateway
+expect "does, too" at_relay alice 198.18.6.2
+expect "and the session goes on" test "$(peer_at alice latest-handshakes)" = "$shaken"
+expect "they meet" wait_for 5 meet
+
+# --- it comes back -------------------------------------------------------------------------------
+
+is_returning() { # NAME
+	[ "$(relay_of "$1" relay .state)" = returning ]
+}
+ping_start pair alice "$(member_ip bob)" 0.1
+plug relay0
+expect "bob does not trust it at once" wait_for 20 is_returning bob
+expect "and stays" test "$(via bob)" = relay-far
+expect "then both are back" wait_for 40 both_via relay
+ping_more pair 10
+read -r sent received gap < <(ping_stop pair)
+expect "with $((sent - received)) of $sent pings lost (longest gap $gap ms)" test "$gap" -lt 2000
+expect "at the nearer one" at_relay alice $RELAY4
+
+# --- what operators want -------------------------------------------------------------------------
+
+ctl relay drain relay || die "no drain"
+expect "a relay that drains is left" wait_for 10 both_via relay-far
+expect "they meet" wait_for 5 meet
+ctl relay undrain relay || die "no undrain"
+expect "and taken again" wait_for 10 both_via relay
+ctl relay assign bob relay-far || die "not assigned"
+expect "who is assigned to a relay is reached there" wait_for 10 both_via relay-far
+expect "they meet there" wait_for 5 meet
+expect "alice says why" \
+	test "$(member_get alice gateway '[.overlays[].via[] | select(.peer == "bob").why] | first')" = assigned

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Moving peers from a relay to another. */
+#include <string.h>
+
+#include "clock.h"
+#include "gateway/relays_internal.h"
+#include "log.h"
+
+#define SESSION_S 180 /* a keypair's life: REJECT_AFTER_TIME */
+
+/* Two handshakes that cross each other end both, and WireGuard waits for five seconds then. So one
+ * end of a pair moves at once, and the other gives it this time before it does so itself: news of
+ * a relay that only one of them misses travel through control. */
+#define FOLLOW_MS 1500
+
+/* --- who moves ------------------------------------------------------------------------------ */
+
+static void log_move(const struct network *n, const struct relayed *p, int from)
+{
+	tp_info("%s: %s through relay %s instead of %s: %s", n->device,
+		p->name[0] ? p->name : "a peer", n->relays[p->choice.relay].name,
+		from < 0 ? "one that is gone" : n->relays[from].name, gw_choice_why_name(p->why));
+}
+
+static void choose_all(struct gw_relays *r, struct network *n, uint64_t now)
+{
+	struct gw_choice_relay known[GW_RELAYS_MAX];
+
+	relays_known(n, known);
+	for (size_t i = 0; i < n->n_peers; i++) {
+		struct relayed *p = &n->peers[i];
+		int from = p->choice.relay;
+		int to = gw_relay_choose(known, n->n_relays, &p->choice, &p->why);
+
+		if (to < 0 || to == from)
+			continue;
+		p->choice.relay = to;
+		p->due = now + (p->leads ? 0 : TP_MS(FOLLOW_MS));
+		p->moved = now;
+		r->moves++;
+		log_move(n, p, from);
+	}
+}
+
+/* Marks those whose time has come; *next comes down to when that is so for others. */
+static bool mark_due(struct network *n, uint64_t now, uint64_t *next)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n->n_peers; i++) {
+		struct relayed *p = &n->peers[i];
+
+		p->moving = p->due && p->due <= now;
+		p->kick = false;
+		if (p->moving) {
+			p->due = 0;
+			p->endpoint = n->relays[p->choice.relay].endpoints[0];
+			any = true;
+		} else if (p->due && p->due < *next) {
+			*next = p->due;
+		}
+	}
+	return any;
+}
+
+/* --- what their devices say ----------------------------------------------------------------- */
+
+struct looking {
+	struct network *n;
+	uint64_t now; /* of CLOCK_REALTIME */
+	size_t renewed;
+};
+
+/* Where the other side was faster the session is at the new relay already. */
+static void look(void *ctx, const struct tp_wireguard_stats *seen)
+{
+	struct looking *l = ctx;
+	struct relayed *p = relays_peer(l->n, seen->public_key);
+
+	if (!p || !p->moving)
+		return;
+	if (relays_at(l->n, &seen->endpoint) == p->choice.relay) {
+		p->endpoint = seen->endpoint;
+		p->moving = false;
+		return;
+	}
+	p->kick = seen->last_handshake && l->now < seen->last_handshake + TP_SEC(SESSION_S);
+	l->renewed++;
+}
+
+/* --- moving --------------------------------------------------------------------------------- */
+
+/* Out, in again at the other relay, and with a keepalive that makes WireGuard begin a handshake,
+ * which is then taken away. */
+static void move(struct gw_relays *r, struct network *n)
+{
+	struct looking l = {n, tp_clock(CLOCK_REALTIME), 0};
+
+	gw_overlays_peers(r->overlays, n->device, look, &l);
+	if (l.renewed) {
+		r->step = STEP_OUT;
+		gw_overlays_refresh(r->overlays, n->device);
+		r->step = STEP_KICK;
+		gw_overlays_refresh(r->overlays, n->device);
+		r->step = STEP_NONE;
+	}
+	gw_overlays_refresh(r->overlays, n->device);
+}
+
+uint64_t relays_decide(struct gw_relays *r, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; r->overlays && i < r->n_networks; i++) {
+		struct network *n = &r->networks[i];
+
+		choose_all(r, n, now);
+		if (mark_due(n, now, &next))
+			move(r, n);
+	}
+	return next;
+}

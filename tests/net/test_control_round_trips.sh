@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# limit: 240
+#
+# Two relays at different distances, two plain members, one control plane.
+
+. "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/control_lab.sh"
+
+lab_up
+lab_host relay-far 6 30
+lab_host alice 1
+lab_host bob 2
+control_up
+ctl tenant create acme >/dev/null || die "no tenant"
+ctl network create office >/dev/null || die "no network"
+relay_joins_as relay-far
+relay_joins_as relay wan0 $R4
+agent_joins alice
+agent_joins bob
+
+meet() {
+	in_ns alice ping -n -q -c 1 -W 2 "$(member_ip bob)"
+}
+expect "they meet" wait_for 60 meet
+
+# --- how far relays find their nodes ------------------------------------------------------------
+
+trip() { # RELAY NODE
+	member_at "$1" relay nodes --json |
+		jq --arg n "$2." '.[] | select(.name | startswith($n)) | .round_trip_us // 0'
+}
+for node in alice bob; do
+	expect "relay-far finds $node 60 ms away: $(trip relay-far $node) us" \
+		test "$(trip relay-far $node)" -ge 60000
+	expect "the near one does not: $(trip relay $node) us" \
+		test "$(trip relay $node)" -gt 0 -a "$(trip relay $node)" -lt "$(trip relay-far $node)"
+done
+
+# A file leads through the first relay, until it is known which is the nearest.
+leads_through() { # ENDPOINT
+	[ "$(sed -n '/^# alice/,/^Endpoint/s/^Endpoint = //p' $LAB/carol.conf)" = "$1" ]
+}
+nearer() {
+	export_again carol && leads_through $R4
+}
+lab_host carol 3
+expect "carol, a stock peer, gets a file" stock carol
+expect "that leads through the relay that was there first" leads_through "198.18.6.2:$RELAY_PORT"
+expect "once she has been seen, the next leads through the near one" wait_for 30 nearer
+equal "and is not stale for what varies" "" "$(stale)"
+
+# --- a policy for nodes themselves --------------------------------------------------------------
+
+cat >$LAB/policy.json <<-RULES
+	[ { "name": "to-bob", "from": ["alice"], "to": ["bob"], "protocol": "icmp" } ]
+RULES
+expect "a rule that leads to bob" ctl policy apply $LAB/policy.json --name initial
+back() {
+	in_ns bob ping -n -q -c 1 -W 2 "$(member_ip alice)"
+}
+expect "bob does not reach alice any more" wait_for 30 not back
+expect "alice reaches bob" wait_for 10 meet
