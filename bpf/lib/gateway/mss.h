@@ -39,11 +39,14 @@ static __noinline int gw_clamp_mss(struct __sk_buff *skb, __u32 l4, __u32 l3_len
 {
 	__u32 at = gw_find_mss(skb, l4);
 	__u16 most = mtu - l3_len - sizeof(struct tcphdr);
-	__be16 mss, lower = bpf_htons(most);
+	__be16 mss, lower = bpf_htons(most), was, is;
 
 	if (!at || bpf_skb_load_bytes(skb, at, &mss, sizeof(mss)) || bpf_ntohs(mss) <= most)
 		return 0;
-	if (bpf_l4_csum_replace(skb, l4 + offsetof(struct tcphdr, check), mss, lower, sizeof(mss)))
+	/* In the sum, what stands at an odd place counts with its bytes swapped (RFC 1071, 2). */
+	was = at - l4 & 1 ? __builtin_bswap16(mss) : mss;
+	is = at - l4 & 1 ? __builtin_bswap16(lower) : lower;
+	if (bpf_l4_csum_replace(skb, l4 + offsetof(struct tcphdr, check), was, is, sizeof(mss)))
 		return -1;
 	return bpf_skb_store_bytes(skb, at, &lower, sizeof(lower), 0);
 }
