@@ -138,7 +138,8 @@ static __noinline int gw_classify(const struct gw_packet *p, const struct gw_flo
 	return CARRY_ON;
 }
 
-/* Is it for one of our own mappings? Sets the flow to a hairpin and asks about the node behind. */
+/* Is it for one of our own mappings? Sets the flow to a hairpin and asks about the node behind.
+ * ICMP's identifiers are no ports: queries to our address are for this host. */
 static __noinline int gw_classify_hairpin(const struct gw_packet *p, struct gw_flow *flow,
 					  struct gw_question *q, __u32 now)
 {
@@ -147,7 +148,7 @@ static __noinline int gw_classify_hairpin(const struct gw_packet *p, struct gw_f
 	const struct gw_uplink *uplink;
 	int why;
 
-	if (p->v6)
+	if (p->v6 || p->proto == IPPROTO_ICMP)
 		return GW_PASS_not_ours;
 	for (__u32 id = 0; id < TP_GW_UPLINKS; id++) {
 		__u32 at = id;
