@@ -83,7 +83,8 @@ TP_INLINE int gw_out_hairpin(struct __sk_buff *skb, const struct gw_packet *p,
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	if (!uplink)
 		return gw_leave(skb, GW_DROP_uplink_down);
-	why = gw_behind(uplink, id, to.dst, p->dst_port, p->proto, now, &peer, &m);
+	/* By the key: a later fragment has no ports of its own. */
+	why = gw_behind(uplink, id, to.dst, key->remote_port, p->proto, now, &peer, &m);
 	if (why != CARRY_ON)
 		return gw_leave(skb, GW_DROP_no_mapping);
 	if (!gw_way_overlay(&way, peer.overlay))
