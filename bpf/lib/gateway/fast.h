@@ -43,9 +43,10 @@ TP_INLINE bool gw_fast_transport(struct gw_fast *f, const void *end)
 	f->udp = (void *)(f->ip + 1);
 	f->sum = &f->udp->check;
 	if (f->ip->protocol == IPPROTO_UDP)
-		return (void *)(f->udp + 1) <= end;
+		return (void *)(f->udp + 1) <= end && f->ip_len >= IPV4_LEN + sizeof(*f->udp);
 	f->sum = &f->tcp->check;
 	return f->ip->protocol == IPPROTO_TCP && (void *)(f->tcp + 1) <= end &&
+	       f->ip_len >= IPV4_LEN + sizeof(*f->tcp) &&
 	       !(((__u8 *)f->tcp)[GW_TCP_FLAGS] & FAST_ENDS);
 }
 
@@ -60,7 +61,7 @@ TP_INLINE bool gw_fast_parse(struct __sk_buff *skb, struct gw_fast *f)
 	    f->ip->ttl <= 1 || skb->gso_size)
 		return false;
 	f->ip_len = bpf_ntohs(f->ip->tot_len);
-	return f->ip_len >= IPV4_LEN && f->ip_len <= skb->len - GW_L3 && gw_fast_transport(f, end);
+	return f->ip_len <= skb->len - GW_L3 && gw_fast_transport(f, end);
 }
 
 /* May the flow's packet go without another look: a masqueraded flow under this policy, seen both

@@ -47,7 +47,8 @@ static __noinline int gw_quote_read(struct __sk_buff *skb, const struct gw_packe
 	struct gw_quote_ipv6 v6;
 
 	if (p->v6) {
-		if (bpf_skb_load_bytes(skb, GW_L4_V6 + 8, &v6, sizeof(v6)))
+		if (gw_l4_room(p) < 8 + sizeof(v6) ||
+		    bpf_skb_load_bytes(skb, GW_L4_V6 + 8, &v6, sizeof(v6)))
 			return GW_DROP_icmp_stray;
 		tp_copy16(q->src, &v6.ip.saddr);
 		tp_copy16(q->dst, &v6.ip.daddr);
@@ -55,7 +56,8 @@ static __noinline int gw_quote_read(struct __sk_buff *skb, const struct gw_packe
 		gw_quote_ports(q, v6.l4);
 		return CARRY_ON;
 	}
-	if (bpf_skb_load_bytes(skb, GW_L4_V4 + 8, &v4, sizeof(v4)) || *(__u8 *)&v4 != IPV4_PLAIN ||
+	if (gw_l4_room(p) < 8 + sizeof(v4) ||
+	    bpf_skb_load_bytes(skb, GW_L4_V4 + 8, &v4, sizeof(v4)) || *(__u8 *)&v4 != IPV4_PLAIN ||
 	    v4.ip.frag_off & bpf_htons(IPV4_OFFSET))
 		return GW_DROP_icmp_stray;
 	tp_map_v4(q->src, v4.ip.saddr);

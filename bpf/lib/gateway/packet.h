@@ -97,11 +97,17 @@ TP_INLINE bool gw_pull(struct __sk_buff *skb, __u32 len)
 	return !bpf_skb_pull_data(skb, len < skb->len ? len : skb->len);
 }
 
+/* Bytes behind the IP header that are the packet's, not what a device has padded it with. */
+TP_INLINE __u32 gw_l4_room(const struct gw_packet *p)
+{
+	return p->ip_len - (p->v6 ? IPV6_LEN : IPV4_LEN);
+}
+
 TP_INLINE int gw_parse_tcp(struct gw_packet *p, const void *l4, const void *end)
 {
 	const struct tcphdr *tcp = l4;
 
-	if ((void *)(tcp + 1) > end)
+	if ((void *)(tcp + 1) > end || gw_l4_room(p) < sizeof(*tcp))
 		return p->part == GW_FIRST_FRAGMENT ? GW_DROP_fragment_bad : GW_DROP_malformed;
 	p->tcp_flags = ((const __u8 *)tcp)[GW_TCP_FLAGS];
 	p->l4_len = (((const __u8 *)tcp)[GW_TCP_OFFSET] >> 4) * 4;
@@ -152,14 +158,14 @@ TP_INLINE int gw_parse_l4(struct gw_packet *p, const void *l4, const void *end)
 	switch (p->proto) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
-		if (l4 + GW_L4_MIN > end)
+		if (l4 + GW_L4_MIN > end || gw_l4_room(p) < GW_L4_MIN)
 			return GW_DROP_malformed;
 		p->src_port = tp_get16(l4);
 		p->dst_port = tp_get16(l4 + 2);
 		return p->proto == IPPROTO_TCP ? gw_parse_tcp(p, l4, end) : CARRY_ON;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		if (l4 + GW_L4_MIN > end)
+		if (l4 + GW_L4_MIN > end || gw_l4_room(p) < GW_L4_MIN)
 			return GW_DROP_malformed;
 		if (p->v6)
 			gw_parse_icmp6(p, l4);
