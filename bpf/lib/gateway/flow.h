@@ -82,8 +82,7 @@ static __noinline void gw_port_unhold(const struct gw_flow *flow)
 {
 	struct gw_reverse *reverse = bpf_map_lookup_elem(&nat_reverse, &flow->mapping);
 	__u64 *at = bpf_map_lookup_elem(&nat_words, &flow->mapping), word;
-	__u32 until =
-		(bpf_ktime_get_ns() >> TP_GW_TICK_SHIFT) + gw_ticks_of(knobs.timeout.tcp_closing);
+	__u32 until = gw_ticks() + gw_ticks_of(knobs.timeout.tcp_closing);
 
 	if (!reverse || !at || reverse->claim != flow->claim ||
 	    __sync_fetch_and_add(&reverse->holders, -1) != 1)
