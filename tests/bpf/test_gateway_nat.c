@@ -312,6 +312,10 @@ static void test_mss(void **state)
 	p.mss = 600;
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_int_equal(lab_get16(lab_l4(&out) + 22), 600);
+	p.mss = 1460;
+	p.nops = 1; /* the value stands at an odd place */
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_int_equal(lab_get16(lab_l4(&out) + 23), LAB_MTU - 40);
 }
 
 /* --- limits --------------------------------------------------------------------------------- */
@@ -399,7 +403,7 @@ static void test_hairpin(void **state)
 	struct lab *lab;
 	struct gw_knobs knobs = lab_knobs();
 	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), to;
-	struct lab_frame out;
+	struct lab_frame in, out;
 	uint16_t alice, bob;
 
 	(void)state;
@@ -419,6 +423,12 @@ static void test_hairpin(void **state)
 	assert_true(lab_is_to(&out, BOB));
 	assert_int_equal(lab_sport(&out), alice);
 	assert_int_equal(lab_dport(&out), 6000);
+	lab_build(&in, &to);
+	lab_fragment(&in, 0, true);
+	lab_expect_frame(lab, FROM_NODE, &in, NULL, REDIRECT, GW_FORWARD_hairpin);
+	lab_fragment(&in, 64, false); /* which has no ports */
+	lab_expect_frame(lab, FROM_NODE, &in, &out, REDIRECT, GW_FORWARD_hairpin);
+	assert_true(lab_is_to(&out, BOB));
 	to = lab_udp(ALICE, 5000, EXTERNAL, (uint16_t)(bob ^ 1));
 	lab_expect(lab, FROM_NODE, &to, NULL, SHOT, GW_DROP_no_mapping);
 	lab_close(lab);

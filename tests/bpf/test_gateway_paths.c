@@ -127,6 +127,8 @@ static void test_to_gateway(void **state)
 	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
 	back = lab_opener(IPPROTO_ICMP, GATEWAY, 0, ALICE, 9);
 	lab_expect(*state, FROM_HOST, &back, NULL, PASS, GW_PASS_local);
+	p = lab_opener(IPPROTO_ICMP, ALICE, 0x0800, EXTERNAL, LAB_BASE + 9); /* no port of ours */
+	lab_expect(*state, FROM_NODE, &p, NULL, PASS, GW_PASS_local);
 	p = lab_opener(IPPROTO_TCP, ALICE, 5000, GATEWAY, 22);
 	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_ANSWER_refused);
 }
@@ -171,6 +173,8 @@ static void test_bad_packets(void **state)
 	f.data[14 + 3]++; /* one byte more than there is */
 	assert_int_equal(lab_run(*state, FROM_NODE, &f, &out), SHOT);
 	assert_int_equal(lab_reason(*state, NULL), GW_DROP_malformed);
+	f.data[14 + 3] = 20 + 7; /* a header cut short, and padded by the device */
+	lab_expect_frame(*state, FROM_NODE, &f, NULL, SHOT, GW_DROP_malformed);
 	p = lab_opener(IPPROTO_TCP, ALICE, 5000, SERVER, 53);
 	p.flags = TCP_A;
 	lab_expect(*state, FROM_NODE, &p, NULL, SHOT, GW_DROP_no_flow);
