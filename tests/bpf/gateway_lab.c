@@ -23,6 +23,9 @@ struct lab {
 	struct gw_count reasons[GW_REASON_MAX]; /* at the last lab_reason() */
 	int cpus;
 	uint32_t mark;
+	bool masquerade;
+	struct ring_buffer *punts;
+	struct gw_punt punt; /* the last one */
 };
 
 struct gw_knobs lab_knobs(void)
@@ -137,7 +140,7 @@ void lab_external(struct lab *lab, uint32_t i, const char *addr)
 	bpf_map_lookup_elem(lab_map(lab, "gw_uplinks"), &zero, &u);
 	u.ifindex = LOOPBACK;
 	u.mtu = 1500;
-	u.addr[i] = addr ? inet_addr(addr) : 0;
+	u.addr[i] = addr && lab->masquerade ? inet_addr(addr) : 0;
 	u.addr4 = inet_addr(EXTERNAL);
 	u.n_addrs = TP_GW_ADDRS;
 	put(lab, "gw_uplinks", &zero, &u);
@@ -166,7 +169,7 @@ static void devices(struct lab *lab)
 	lab_external(lab, 0, EXTERNAL);
 	local(lab, GATEWAY, 0);
 	local(lab, EXTERNAL, GW_LOCAL_ELSEWHERE);
-	subnet(lab, "192.168.10.0", 96 + 24, true);
+	subnet(lab, "192.168.10.0", 96 + 24, lab->masquerade);
 	subnet(lab, "172.16.0.0", 96 + 16, false);
 	subnet(lab, "2001:db8::", 32, false);
 }
@@ -245,6 +248,7 @@ struct lab *lab_open(const struct gw_knobs *knobs)
 
 	assert_non_null(lab);
 	lab->cpus = libbpf_num_possible_cpus();
+	lab->masquerade = knobs->masquerade;
 	lab->overlay = instance(knobs, GW_OVERLAY, NULL);
 	lab->uplink = instance(knobs, GW_UPLINK, lab->overlay);
 	maps = (struct gw_policy_maps){
@@ -263,6 +267,7 @@ struct lab *lab_open(const struct gw_knobs *knobs)
 
 void lab_close(struct lab *lab)
 {
+	ring_buffer__free(lab->punts);
 	gw_datapath_policy_close(lab->policy);
 	gateway_bpf__destroy(lab->uplink);
 	gateway_bpf__destroy(lab->overlay);
@@ -373,6 +378,25 @@ int lab_run_xdp(struct lab *lab, const struct lab_frame *in)
 		bpf_prog_test_run_opts(bpf_program__fd(lab->uplink->progs.gw_uplink_xdp), &opts),
 		0);
 	return (int)opts.retval;
+}
+
+static int take_punt(void *lab, void *data, size_t size)
+{
+	assert_int_equal(size, sizeof(struct gw_punt));
+	memcpy(&((struct lab *)lab)->punt, data, size);
+	return 0;
+}
+
+int lab_punted(struct lab *lab, struct gw_punt *last)
+{
+	int n;
+
+	if (!lab->punts)
+		lab->punts = ring_buffer__new(lab_map(lab, "gw_punted"), take_punt, lab, NULL);
+	assert_non_null(lab->punts);
+	n = ring_buffer__consume(lab->punts);
+	*last = lab->punt;
+	return n;
 }
 
 void lab_sweep(struct lab *lab)

@@ -75,6 +75,8 @@ int lab_run_gso(struct lab *lab, enum lab_side side, uint32_t gso_size, const st
 uint32_t lab_mark(const struct lab *lab);
 /* XDP's verdict. */
 int lab_run_xdp(struct lab *lab, const struct lab_frame *in);
+/* How many packets were handed to the daemon since the last call, and the last of them. */
+int lab_punted(struct lab *lab, struct gw_punt *last);
 /* Only what is in gw_sweep_list. */
 void lab_sweep(struct lab *lab);
 
@@ -103,5 +105,14 @@ void lab_word_put(struct lab *lab, uint32_t index, uint64_t word);
 /* Quotas used by a node. */
 struct gw_node lab_node(struct lab *lab, const char *addr, uint16_t uplink);
 uint32_t lab_ticks(void);
+
+/* --- time that stands still (gateway_clock.c) --- */
+
+#define LAB_FROZEN (1u << 30)
+
+/* To be opened with these knobs, where it is always LAB_FROZEN. */
+void lab_freeze(struct gw_knobs *knobs);
+/* All that is remembered is so much older. */
+void lab_age(struct lab *lab, uint32_t ticks);
 
 #endif

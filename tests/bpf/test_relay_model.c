@@ -7,37 +7,14 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "random.h"
 #include "relay_model.h"
 
 #define PACKETS	   200000
 #define UNLIMITED  1000000000 /* a budget of this many a second never runs out here */
 #define FIRST_PORT 40000
-
-static uint64_t random_state;
-
-/* Vigna's splitmix64. */
-static uint64_t random64(void)
-{
-	uint64_t z = random_state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-static uint32_t below(uint32_t n)
-{
-	return random64() % n;
-}
-
-static bool one_in(uint32_t n)
-{
-	return !below(n);
-}
 
 static const char *const locals[] = {"203.0.113.99", "2001:db8:9::99"};
 static const char *const foreign[] = {"203.0.113.1", "2001:db8:9::1"};
@@ -243,16 +220,13 @@ static void check_tally(struct harness *h, const struct tally *t, long packets)
 
 static void test_random_packets(void **state)
 {
-	const char *seed = getenv("TP_SEED"), *packets = getenv("TP_PACKETS");
-	long n = packets ? atol(packets) : PACKETS;
+	long n = random_begin(PACKETS);
 	static struct frame in;
 	struct tally tally = {0};
 	struct model m;
 	struct harness *h = prepare(&m);
 
 	(void)state;
-	random_state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-	printf("# TP_SEED=%#llx TP_PACKETS=%ld\n", (unsigned long long)random_state, n);
 	for (long i = 0; i < n; i++) {
 		random_packet(&in);
 		if (one_in(2))
