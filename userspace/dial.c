@@ -14,6 +14,7 @@
 #include <event2/util.h>
 
 #define ADDRESSES_MAX 8
+#define STAGGER_MS    250 /* between addresses, RFC 8305, 5: a dead one holds no other up */
 
 /* A question to the resolver, which answers even when nobody wants to know any more. */
 struct lookup {
@@ -22,10 +23,15 @@ struct lookup {
 	struct evdns_base *dns;
 };
 
+struct attempt {
+	struct tp_dial *dial;
+	struct bufferevent *bev; /* NULL: not begun, or failed */
+};
+
 struct tp_dial {
 	struct event_base *base;
-	struct event *timer; /* of the lookup or of an address; fires at once to begin */
-	struct bufferevent *bev;
+	struct event *timer; /* of the lookup, the next address, the end; fires at once to begin */
+	struct attempt attempts[ADDRESSES_MAX];
 	struct lookup *lookup; /* under way */
 	struct evdns_getaddrinfo_request *request;
 	struct sockaddr_storage addresses[ADDRESSES_MAX];
@@ -43,6 +49,13 @@ struct tp_dial {
 /* --- the end -----------------------------------------------------------------------------------
  */
 
+static void drop(struct attempt *a)
+{
+	if (a->bev)
+		bufferevent_free(a->bev);
+	a->bev = NULL;
+}
+
 void tp_dial_free(struct tp_dial *d)
 {
 	if (!d)
@@ -51,8 +64,8 @@ void tp_dial_free(struct tp_dial *d)
 		d->lookup->dial = NULL;
 	if (d->request)
 		evdns_getaddrinfo_cancel(d->request);
-	if (d->bev)
-		bufferevent_free(d->bev);
+	for (size_t i = 0; i < d->tried; i++)
+		drop(&d->attempts[i]);
 	event_free(d->timer);
 	free(d);
 }
@@ -68,10 +81,9 @@ static void finish(struct tp_dial *d, struct bufferevent *bev)
 	done(arg, bev, bev ? NULL : why);
 }
 
-static void set_timer(struct tp_dial *d)
+static void set_timer(struct tp_dial *d, unsigned int ms)
 {
-	struct timeval tv = {.tv_sec = d->timeout_ms / 1000,
-			     .tv_usec = d->timeout_ms % 1000 * 1000};
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
 	event_add(d->timer, &tv);
 }
@@ -81,54 +93,74 @@ static void set_timer(struct tp_dial *d)
 
 static void try_next(struct tp_dial *d);
 
-static void hand_over(struct tp_dial *d)
+static void hand_over(struct attempt *a)
 {
-	struct bufferevent *bev = d->bev;
+	struct bufferevent *bev = a->bev;
 
 	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
 	bufferevent_disable(bev, EV_READ | EV_WRITE);
-	d->bev = NULL;
-	finish(d, bev);
+	a->bev = NULL;
+	finish(a->dial, bev);
+}
+
+static void failed(struct attempt *a)
+{
+	snprintf(a->dial->why, sizeof(a->dial->why), "cannot connect: %s",
+		 evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	drop(a);
 }
 
 static void on_connect(struct bufferevent *bev, short what, void *arg)
 {
-	struct tp_dial *d = arg;
+	struct attempt *a = arg;
 
 	(void)bev;
 	if (what & BEV_EVENT_CONNECTED) {
-		hand_over(d);
+		hand_over(a);
 		return;
 	}
-	snprintf(d->why, sizeof(d->why), "cannot connect: %s",
-		 evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-	try_next(d);
+	failed(a);
+	try_next(a->dial);
 }
 
 /* False when not even that can be begun. */
 static bool try_address(struct tp_dial *d, size_t i)
 {
-	d->bev = bufferevent_socket_new(d->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (!d->bev)
+	struct attempt *a = &d->attempts[i];
+
+	a->dial = d;
+	a->bev = bufferevent_socket_new(d->base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (!a->bev)
 		return false;
-	if (bufferevent_socket_connect(d->bev, (struct sockaddr *)&d->addresses[i], d->lengths[i]))
+	if (bufferevent_socket_connect(a->bev, (struct sockaddr *)&d->addresses[i], d->lengths[i]))
 		return false;
-	bufferevent_setcb(d->bev, NULL, NULL, on_connect, d); /* not before: it may call */
-	set_timer(d);
+	bufferevent_setcb(a->bev, NULL, NULL, on_connect, a); /* not before: it may call */
 	return true;
 }
 
+static bool any_under_way(const struct tp_dial *d)
+{
+	for (size_t i = 0; i < d->tried; i++)
+		if (d->attempts[i].bev)
+			return true;
+	return false;
+}
+
+/* One more address, beside those under way; when there is none left, these have their time. */
 static void try_next(struct tp_dial *d)
 {
 	while (d->tried < d->n) {
-		if (d->bev)
-			bufferevent_free(d->bev);
-		if (try_address(d, d->tried++))
+		size_t i = d->tried++;
+
+		if (try_address(d, i)) {
+			set_timer(d, d->tried < d->n && d->timeout_ms > STAGGER_MS ? STAGGER_MS
+										   : d->timeout_ms);
 			return;
-		snprintf(d->why, sizeof(d->why), "cannot connect: %s",
-			 evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+		}
+		failed(&d->attempts[i]);
 	}
-	finish(d, NULL);
+	if (!any_under_way(d))
+		finish(d, NULL);
 }
 
 /* --- looking up --------------------------------------------------------------------------------
@@ -202,7 +234,7 @@ static void look_up(struct tp_dial *d, const struct evutil_addrinfo *hints)
 	l->base = d->base;
 	l->dial = d;
 	d->lookup = l;
-	set_timer(d);
+	set_timer(d, d->timeout_ms);
 	request = evdns_getaddrinfo(l->dns, d->host, d->port, hints, on_answer, l);
 	if (request) /* else the answer has been taken, and `d` may be gone */
 		d->request = request;
@@ -237,8 +269,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		begin(d);
 		return;
 	}
+	if (d->tried < d->n) {
+		try_next(d);
+		return;
+	}
 	snprintf(d->why, sizeof(d->why), "%s", d->lookup ? "no answer for the name" : "no answer");
-	try_next(d);
+	finish(d, NULL);
 }
 
 int tp_dial_new(struct tp_dial **out, struct event_base *base, const char *host, uint16_t port,
