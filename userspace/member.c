@@ -131,6 +131,16 @@ char *tp_member_key_file(const char *state_dir, const char *network_id)
 }
 
 /* One line, of a file that is nobody else's to read. */
+static const char *auth_key_fault(int err)
+{
+	switch (err) {
+	case -EPERM: return "others may read it; chmod 600";
+	case -ENODATA: return "is empty";
+	case -EMSGSIZE: return "its first line is too long for an auth key";
+	default: return strerror(-err);
+	}
+}
+
 static int read_auth_key(const char *path, char key[AUTH_KEY_MAX + 1])
 {
 	FILE *f = fopen(path, "re");
@@ -145,6 +155,8 @@ static int read_auth_key(const char *path, char key[AUTH_KEY_MAX + 1])
 		err = -EPERM;
 	else if (!fgets(key, AUTH_KEY_MAX + 1, f))
 		err = -ENODATA;
+	else if (strlen(key) == AUTH_KEY_MAX && getc(f) > ' ')
+		err = -EMSGSIZE; /* part of a key would be refused as a wrong one */
 	fclose(f);
 	key[err ? 0 : strcspn(key, " \t\r\n")] = '\0';
 	return err;
@@ -401,8 +413,7 @@ static int open_client(struct tp_member *m, struct event_base *base,
 	if (err == -ENOENT)
 		err = 0;
 	if (err)
-		tp_err("%s: %s", s->auth_key_file,
-		       err == -EPERM ? "others may read it; chmod 600" : strerror(-err));
+		tp_err("%s: %s", s->auth_key_file, auth_key_fault(err));
 	err = err ?: tp_member_server(s->server, &host, &c.port);
 	key_file = path_of(m->state_dir, DEVICE_KEY);
 	c.host = host;

@@ -258,12 +258,12 @@ static void restart(void)
 	connect_member();
 }
 
-static void write_auth_key(mode_t mode)
+static void write_auth_key(mode_t mode, const char *key)
 {
 	FILE *file = fopen(f.auth_key_file, "we");
 
 	assert_non_null(file);
-	fputs("tpk-secret\n", file);
+	fputs(key, file);
 	fclose(file);
 	assert_int_equal(chmod(f.auth_key_file, mode), 0);
 	f.settings.auth_key_file = f.auth_key_file;
@@ -299,7 +299,7 @@ static void assert_reported(const char *format, ...)
 static void joins_by_its_auth_key(void **state)
 {
 	(void)state;
-	write_auth_key(0600);
+	write_auth_key(0600, "tpk-secret\n");
 	connect_member();
 	assert_string_equal(f.auth_key, "tpk-secret");
 	assert_int_equal(f.hello.kind, TP_NCP_GATEWAY);
@@ -312,9 +312,25 @@ static void joins_by_its_auth_key(void **state)
 static void auth_key_that_others_may_read(void **state)
 {
 	(void)state;
-	write_auth_key(0640);
+	write_auth_key(0640, "tpk-secret\n");
 	assert_int_equal(start(), -EPERM);
 	assert_null(f.member);
+}
+
+static void auth_key_that_is_too_long(void **state)
+{
+	char key[140];
+
+	(void)state;
+	memset(key, 'k', sizeof(key));
+	strcpy(key + 129, "\n");
+	write_auth_key(0600, key);
+	assert_int_equal(start(), -EMSGSIZE);
+	assert_null(f.member);
+	strcpy(key + 128, "\n");
+	write_auth_key(0600, key);
+	connect_member();
+	assert_int_equal(strlen(f.auth_key), 128);
 }
 
 static void auth_key_file_may_be_gone(void **state)
@@ -497,6 +513,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(joins_by_its_auth_key),
 		TEST(auth_key_that_others_may_read),
+		TEST(auth_key_that_is_too_long),
 		TEST(auth_key_file_may_be_gone),
 		TEST(reports_the_key_it_makes),
 		TEST(acknowledges_what_is_in_force),
