@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/classes.h"
 #include "control/peer.h"
 
 #define COLUMNS                                                \
@@ -67,7 +68,8 @@ int ctl_group_list(struct ctl_store *s, const char *tenant, const char *after, u
 /* --- what rules may have meant --- */
 
 /* Every network where a member (or the one device) is a peer is told. */
-static int tell_networks(struct ctl_store *s, const char *group, const char *device)
+static int tell_networks(struct ctl_store *s, const char *group, const char *device,
+			 struct ctl_error *err)
 {
 	struct ctl_db *db = ctl_store_db(s);
 	struct sqlite3_stmt *q =
@@ -75,11 +77,16 @@ static int tell_networks(struct ctl_store *s, const char *group, const char *dev
 			     "SELECT DISTINCT network FROM peer WHERE device = ?2 OR device IN"
 			     " (SELECT device FROM group_member WHERE device_group = ?1)",
 			     "tt", group, device);
-	int got;
+	char network[CTL_ID_LEN];
+	int got, rc = 0;
 
-	while ((got = ctl_db_step(db, q)) == 1)
-		ctl_changed(s, CTL_CHANGE_NETWORK, ctl_db_text(q, 0), ctl_db_text(q, 0));
-	return got;
+	while (!rc && (got = ctl_db_step(db, q)) == 1) {
+		ctl_db_copy(q, 0, network, sizeof(network));
+		ctl_changed(s, CTL_CHANGE_NETWORK, network, network);
+		rc = ctl_classes_check(s, network, err);
+	}
+	ctl_db_done(q);
+	return rc ?: ctl_fail_db(err, got, "network");
 }
 
 /* --- changing --- */
@@ -114,10 +121,10 @@ int ctl_group_rename(struct ctl_store *s, const char *tenant, const char *id, co
 		return -1;
 	rc = ctl_db_run(ctl_store_db(s), "UPDATE device_group SET name = ? WHERE id = ?", "tt",
 			name, g.id);
-	if (rc >= 0)
-		rc = tell_networks(s, g.id, NULL);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "a group of this name");
+	if (tell_networks(s, g.id, NULL, err))
+		return -1;
 	return ctl_audit(s, g.tenant, "group.rename", g.id,
 			 json_pack("{s:s,s:s}", "from", g.name, "to", name), err);
 }
@@ -127,12 +134,9 @@ int ctl_group_delete(struct ctl_store *s, const char *tenant, const char *id, st
 	struct ctl_group g;
 	int rc;
 
-	if (ctl_group_get(s, tenant, id, &g, err))
+	if (ctl_group_get(s, tenant, id, &g, err) || tell_networks(s, g.id, NULL, err))
 		return -1;
-	rc = tell_networks(s, g.id, NULL);
-	if (rc >= 0)
-		rc = ctl_db_run(ctl_store_db(s), "DELETE FROM device_group WHERE id = ?", "t",
-				g.id);
+	rc = ctl_db_run(ctl_store_db(s), "DELETE FROM device_group WHERE id = ?", "t", g.id);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "group");
 	return ctl_audit(s, g.tenant, "group.delete", g.id, json_pack("{s:s}", "name", g.name),
@@ -158,10 +162,10 @@ static int change_member(struct ctl_store *s, const char *tenant, const char *id
 				"tt", g.id, d.id);
 	if (!rc)
 		return 0;
-	if (rc > 0)
-		rc = tell_networks(s, NULL, d.id);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "group");
+	if (tell_networks(s, NULL, d.id, err))
+		return -1;
 	return ctl_audit(s, g.tenant, action, g.id, json_pack("{s:s}", "device", d.name), err);
 }
 

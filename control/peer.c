@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/address.h"
+#include "control/classes.h"
 #include "addr.h"
 
 #define COLUMNS                                                                             \
@@ -256,6 +257,8 @@ int ctl_peer_key(struct ctl_store *s, const char *network, const char *device,
 		return ctl_fail_db(err, rc, "the public key");
 	memcpy(out->public_key, key, CTL_KEY_LEN);
 	out->listen_port = listen_port;
+	if (ctl_classes_check(s, network, err))
+		return -1;
 	ctl_ip_format(out->ip, ip);
 	return changed(s, out, "peer.key", json_pack("{s:s}", "address", ip), err);
 }
@@ -424,6 +427,8 @@ int ctl_peer_set_role(struct ctl_store *s, const char *tenant, const char *netwo
 		rc = unassign(s, out);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "role");
+	if (ctl_classes_check(s, network, err))
+		return -1;
 	out->is_relay = role->is_relay;
 	out->is_egress = role->is_egress;
 	snprintf(out->egress_subnets, sizeof(out->egress_subnets), "%s", subnets);
@@ -446,6 +451,8 @@ int ctl_peer_set_tags(struct ctl_store *s, const char *tenant, const char *netwo
 	rc = ctl_db_run(ctl_store_db(s), "UPDATE peer SET tags = ? WHERE id = ?", "tt", list, p.id);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "tags");
+	if (ctl_classes_check(s, network, err))
+		return -1;
 	return changed(s, &p, "peer.tags", json_pack("{s:s}", "tags", list), err);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/classes.h"
 #include "control/network.h"
 #include "control/peer.h"
 
@@ -55,7 +56,7 @@ int ctl_policy_apply(struct ctl_store *s, const char *tenant, const char *networ
 	snprintf(p.name, sizeof(p.name), "%s", name);
 	rc = insert(s, &p, text, err);
 	free(text);
-	if (rc)
+	if (rc || ctl_classes_check(s, n.id, err))
 		return -1;
 	ctl_changed(s, CTL_CHANGE_NETWORK, n.id, n.id);
 	return ctl_audit(
