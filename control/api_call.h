@@ -104,6 +104,12 @@ int api_key(struct api_call *c, const char *name, uint8_t key[32]);
 int api_object(struct api_call *c, const char *name, const json_t **out);
 bool api_has(const struct api_call *c, const char *name);
 
+/* Settings that stay as they are when the field is absent. A list is kept as JSON text. */
+int api_set_text(struct api_call *c, const char *name, char *to, size_t size);
+int api_set_u16(struct api_call *c, const char *name, int64_t min, uint16_t *to);
+int api_set_bool(struct api_call *c, const char *name, bool *to);
+int api_set_texts(struct api_call *c, const char *name, size_t max, char *to, size_t size);
+
 /* --- pages of a list: page_size (100 of at most 1000) and page_token, answered with
  * next_page_token --- */
 

@@ -202,6 +202,55 @@ int api_object(struct api_call *c, const char *name, const json_t **out)
 	return !*out || json_is_object(*out) ? 0 : wrong(c, name, "must be an object");
 }
 
+/* --- settings: only what is there is changed ------------------------------------------------- */
+
+int api_set_text(struct api_call *c, const char *name, char *to, size_t size)
+{
+	const char *text;
+
+	if (!api_has(c, name))
+		return 0;
+	if (api_text(c, name, &text))
+		return -1;
+	if (strlen(text) >= size)
+		return wrong(c, name, "too long");
+	strcpy(to, text);
+	return 0;
+}
+
+int api_set_u16(struct api_call *c, const char *name, int64_t min, uint16_t *to)
+{
+	int64_t value;
+
+	if (!api_has(c, name))
+		return 0;
+	if (api_number(c, name, min, UINT16_MAX, &value))
+		return -1;
+	*to = (uint16_t)value;
+	return 0;
+}
+
+int api_set_bool(struct api_call *c, const char *name, bool *to)
+{
+	return api_has(c, name) ? api_bool(c, name, to) : 0;
+}
+
+int api_set_texts(struct api_call *c, const char *name, size_t max, char *to, size_t size)
+{
+	const json_t *list;
+	size_t n;
+
+	if (!api_has(c, name))
+		return 0;
+	if (api_texts(c, name, max, &list))
+		return -1;
+	n = json_dumpb(list, to, size - 1, JSON_COMPACT);
+	if (n >= size)
+		return wrong(c, name, "too long");
+	to[n] = '\0';
+	return 0;
+}
+
 /* --- pages ---------------------------------------------------------------------------------- */
 
 int api_page_begin(struct api_call *c, struct api_page *page)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* RPCs about networks. */
+#include <string.h>
+
 #include "control/api_call.h"
 #include "control/group.h"
 
@@ -47,6 +49,40 @@ static int get(struct api_call *c, json_t **out)
 	const char *id;
 
 	if (api_id(c, "network_id", &id) || ctl_network_get(c->store, c->tenant, id, &n, &c->err))
+		return -1;
+	return answer_network(c, &n, out);
+}
+
+/* What addresses, files and names were given out by stays as it is. */
+static int refuse_fixed(struct api_call *c, const struct ctl_network *n)
+{
+	const char *name, *subnet;
+
+	if (api_text(c, "name", &name) || api_text(c, "subnet_cidr", &subnet))
+		return -1;
+	if (*subnet && strcmp(subnet, n->subnet))
+		return ctl_fail(&c->err, CTL_FAILED_PRECONDITION,
+				"subnet_cidr: cannot be changed, peers have their addresses of %s;"
+				" make another network",
+				n->subnet);
+	if (*name && strcmp(name, n->name))
+		return ctl_fail(&c->err, CTL_FAILED_PRECONDITION,
+				"name: cannot be changed, nodes and relays know the network by it");
+	return 0;
+}
+
+static int update(struct api_call *c, json_t **out)
+{
+	struct ctl_network n;
+	const char *id;
+
+	if (api_id(c, "network_id", &id) || ctl_network_get(c->store, c->tenant, id, &n, &c->err) ||
+	    refuse_fixed(c, &n) || api_set_u16(c, "listen_port", 1, &n.listen_port) ||
+	    api_set_u16(c, "keepalive", 0, &n.keepalive) ||
+	    api_set_text(c, "dns", n.dns, sizeof(n.dns)) ||
+	    api_set_texts(c, "stun_servers", CTL_SERVERS_MAX, n.stun_servers,
+			  sizeof(n.stun_servers)) ||
+	    ctl_network_update(c->store, &n, &c->err))
 		return -1;
 	return answer_network(c, &n, out);
 }
@@ -99,6 +135,7 @@ const struct api_rpc api_network_rpcs[] = {
 	{"CreateWireGuardNetwork", create, CTL_TENANT_ADMIN, API_TENANT | API_WRITE},
 	{"GetWireGuardNetwork", get, CTL_VIEWER, API_TENANT},
 	{"ListWireGuardNetworks", list, CTL_VIEWER, API_TENANT},
+	{"UpdateWireGuardNetwork", update, CTL_TENANT_ADMIN, API_TENANT | API_WRITE},
 	{"DeleteWireGuardNetwork", delete, CTL_TENANT_ADMIN, API_TENANT | API_WRITE},
 	{"EnrollGroupInNetwork", enroll, CTL_TENANT_ADMIN, API_TENANT | API_WRITE},
 	{0},

@@ -39,13 +39,13 @@ static bool add(void *arg, const struct ctl_audit_record *r)
 static int audit(struct api_call *c, json_t **out)
 {
 	struct api_page page;
-	int64_t before = INT64_MAX;
+	int64_t before = INT64_MAX, since;
 
-	if (api_page_begin(c, &page) ||
+	if (api_time(c, "since", &since) || api_page_begin(c, &page) ||
 	    (*page.after && api_number(c, "page_token", 1, INT64_MAX, &before)))
 		return -1;
 	return api_page_end(&page, "records",
-			    ctl_audit_list(c->store, *c->tenant ? c->tenant : NULL, before,
+			    ctl_audit_list(c->store, *c->tenant ? c->tenant : NULL, before, since,
 					   (unsigned int)page.limit, add, &page, &c->err),
 			    out);
 }

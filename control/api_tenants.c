@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* RPCs about tenants. */
-#include <stdio.h>
-#include <string.h>
-
 #include "control/api_call.h"
 #include "control/tenant.h"
-
-#define SERVERS_MAX 16
 
 /* --- as messages ---------------------------------------------------------------------------- */
 
@@ -34,64 +29,17 @@ static int answer_tenant(struct api_call *c, const struct ctl_tenant *t, json_t 
 
 /* --- changing the settings: only those that are there ---------------------------------------- */
 
-static int read_text(struct api_call *c, const char *name, char *to, size_t size)
-{
-	const char *text;
-
-	if (!api_has(c, name))
-		return 0;
-	if (api_text(c, name, &text))
-		return -1;
-	if (strlen(text) >= size)
-		return ctl_fail(&c->err, CTL_INVALID_ARGUMENT, "%s: too long", name);
-	strcpy(to, text);
-	return 0;
-}
-
-static int read_u16(struct api_call *c, const char *name, int64_t min, uint16_t *to)
-{
-	int64_t value;
-
-	if (!api_has(c, name))
-		return 0;
-	if (api_number(c, name, min, UINT16_MAX, &value))
-		return -1;
-	*to = (uint16_t)value;
-	return 0;
-}
-
-static int read_bool(struct api_call *c, const char *name, bool *to)
-{
-	return api_has(c, name) ? api_bool(c, name, to) : 0;
-}
-
-/* An empty list leaves none, as an absent one does not. */
-static int read_servers(struct api_call *c, char servers[CTL_SERVERS_LEN])
-{
-	const json_t *list;
-	size_t n;
-
-	if (!api_has(c, "stun_servers"))
-		return 0;
-	if (api_texts(c, "stun_servers", SERVERS_MAX, &list))
-		return -1;
-	n = json_dumpb(list, servers, CTL_SERVERS_LEN - 1, JSON_COMPACT);
-	if (n >= CTL_SERVERS_LEN)
-		return ctl_fail(&c->err, CTL_INVALID_ARGUMENT, "stun_servers: too long");
-	servers[n] = '\0';
-	return 0;
-}
-
 /* c->in is the TenantWireGuardConfig here. */
 static int read_settings(struct api_call *c, struct ctl_tenant *t)
 {
-	if (read_bool(c, "mesh_enabled", &t->mesh_enabled) ||
-	    read_text(c, "ip_range", t->ip_range, sizeof(t->ip_range)) ||
-	    read_u16(c, "default_listen_port", 1, &t->default_listen_port) ||
-	    read_text(c, "default_dns", t->default_dns, sizeof(t->default_dns)) ||
-	    read_u16(c, "default_keepalive", 0, &t->default_keepalive) ||
-	    read_bool(c, "nat_traversal_enabled", &t->nat_traversal_enabled) ||
-	    read_servers(c, t->stun_servers))
+	if (api_set_bool(c, "mesh_enabled", &t->mesh_enabled) ||
+	    api_set_text(c, "ip_range", t->ip_range, sizeof(t->ip_range)) ||
+	    api_set_u16(c, "default_listen_port", 1, &t->default_listen_port) ||
+	    api_set_text(c, "default_dns", t->default_dns, sizeof(t->default_dns)) ||
+	    api_set_u16(c, "default_keepalive", 0, &t->default_keepalive) ||
+	    api_set_bool(c, "nat_traversal_enabled", &t->nat_traversal_enabled) ||
+	    api_set_texts(c, "stun_servers", CTL_SERVERS_MAX, t->stun_servers,
+			  sizeof(t->stun_servers)))
 		return -1;
 	return 0;
 }

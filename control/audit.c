@@ -3,16 +3,17 @@
 
 #include <jansson.h>
 
-int ctl_audit_list(struct ctl_store *s, const char *tenant, int64_t before, unsigned int limit,
-		   bool (*fn)(void *arg, const struct ctl_audit_record *record), void *arg,
-		   struct ctl_error *err)
+int ctl_audit_list(struct ctl_store *s, const char *tenant, int64_t before, int64_t since,
+		   unsigned int limit, bool (*fn)(void *arg, const struct ctl_audit_record *record),
+		   void *arg, struct ctl_error *err)
 {
 	struct ctl_db *db = ctl_store_db(s);
-	struct sqlite3_stmt *q = ctl_db_query(
-		db,
-		"SELECT id, time, tenant, actor, action, object, details FROM audit"
-		" WHERE (?1 IS NULL OR tenant = ?1) AND id < ?2 ORDER BY id DESC LIMIT ?3",
-		"tii", tenant, before, (int64_t)limit);
+	struct sqlite3_stmt *q =
+		ctl_db_query(db,
+			     "SELECT id, time, tenant, actor, action, object, details FROM audit"
+			     " WHERE (?1 IS NULL OR tenant = ?1) AND id < ?2 AND time >= ?3"
+			     " ORDER BY id DESC LIMIT ?4",
+			     "tiii", tenant, before, since, (int64_t)limit);
 	bool more = true;
 	int got;
 

@@ -12,10 +12,10 @@ struct ctl_audit_record {
 	struct json_t *details; /* borrowed */
 };
 
-/* The newest first, those before `before` (INT64_MAX for all), at most `limit`. `tenant` NULL: of
- * all, and those of none. */
-int ctl_audit_list(struct ctl_store *s, const char *tenant, int64_t before, unsigned int limit,
-		   bool (*fn)(void *arg, const struct ctl_audit_record *record), void *arg,
-		   struct ctl_error *err);
+/* The newest first, those before `before` (INT64_MAX for all) and not older than `since` (unix ms),
+ * at most `limit`. `tenant` NULL: of all, and those of none. */
+int ctl_audit_list(struct ctl_store *s, const char *tenant, int64_t before, int64_t since,
+		   unsigned int limit, bool (*fn)(void *arg, const struct ctl_audit_record *record),
+		   void *arg, struct ctl_error *err);
 
 #endif

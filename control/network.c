@@ -251,6 +251,30 @@ int ctl_network_create(struct ctl_store *s, const struct ctl_network_new *in,
 			 json_pack("{s:s,s:s}", "name", out->name, "subnet", out->subnet), err);
 }
 
+static json_t *settings_json(const struct ctl_network *n)
+{
+	return json_pack("{s:s,s:i,s:i,s:s,s:o}", "name", n->name, "listen_port", n->listen_port,
+			 "keepalive", n->keepalive, "dns", n->dns, "stun_servers",
+			 json_loads(n->stun_servers, 0, NULL));
+}
+
+int ctl_network_update(struct ctl_store *s, const struct ctl_network *n, struct ctl_error *err)
+{
+	int rc;
+
+	if (ctl_dns_check(n->dns, "dns", err) || ctl_servers_check(n->stun_servers, err))
+		return -1;
+	rc = ctl_db_run(ctl_store_db(s),
+			"UPDATE network SET listen_port = ?, keepalive = ?, dns = ?,"
+			" stun_servers = ? WHERE id = ?",
+			"iittt", (int64_t)n->listen_port, (int64_t)n->keepalive,
+			n->dns[0] ? n->dns : NULL, n->stun_servers, n->id);
+	if (rc < 0)
+		return ctl_fail_db(err, rc, "a setting");
+	ctl_changed(s, CTL_CHANGE_NETWORK, n->id, n->id);
+	return ctl_audit(s, n->tenant, "network.update", n->id, settings_json(n), err);
+}
+
 int ctl_network_delete(struct ctl_store *s, const char *tenant, const char *id,
 		       struct ctl_error *err)
 {

@@ -35,6 +35,9 @@ int ctl_network_get(struct ctl_store *s, const char *tenant, const char *id,
 int ctl_network_list(struct ctl_store *s, const char *tenant, const char *after, unsigned int limit,
 		     bool (*fn)(void *arg, const struct ctl_network *network), void *arg,
 		     struct ctl_error *err);
+/* Takes listen_port, keepalive, dns and stun_servers of *network. */
+int ctl_network_update(struct ctl_store *s, const struct ctl_network *network,
+		       struct ctl_error *err);
 /* With all its peers. */
 int ctl_network_delete(struct ctl_store *s, const char *tenant, const char *id,
 		       struct ctl_error *err);

@@ -9,7 +9,6 @@
 
 #include "control/address.h"
 
-#define SERVERS_MAX 16
 #define COLUMNS                                                                         \
 	"id, name, created, mesh_enabled, ip_range, default_listen_port, default_dns, " \
 	"default_keepalive, nat_traversal_enabled, stun_servers"
@@ -101,14 +100,14 @@ static bool is_server(const char *text)
 	return end != colon + 1 && !*end && port >= 1 && port <= 65535;
 }
 
-static int check_servers(struct ctl_tenant *t, struct ctl_error *err)
+int ctl_servers_check(const char *servers, struct ctl_error *err)
 {
-	json_t *list = json_loads(t->stun_servers, 0, NULL);
+	json_t *list = json_loads(servers, 0, NULL);
 	int rc = 0;
 
-	if (!json_is_array(list) || json_array_size(list) > SERVERS_MAX)
+	if (!json_is_array(list) || json_array_size(list) > CTL_SERVERS_MAX)
 		rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "stun_servers: a list of at most %d",
-			      SERVERS_MAX);
+			      CTL_SERVERS_MAX);
 	for (size_t i = 0; !rc && i < json_array_size(list); i++)
 		if (!is_server(json_string_value(json_array_get(list, i))))
 			rc = ctl_fail(err, CTL_INVALID_ARGUMENT,
@@ -117,9 +116,17 @@ static int check_servers(struct ctl_tenant *t, struct ctl_error *err)
 	return rc;
 }
 
+int ctl_dns_check(const char *dns, const char *what, struct ctl_error *err)
+{
+	struct in_addr address;
+
+	return !dns[0] || inet_pton(AF_INET, dns, &address) == 1
+		       ? 0
+		       : ctl_fail(err, CTL_INVALID_ARGUMENT, "%s: no IPv4 address", what);
+}
+
 static int check(struct ctl_tenant *t, struct ctl_error *err)
 {
-	struct in_addr dns;
 	uint32_t first;
 	unsigned int bits;
 
@@ -128,9 +135,10 @@ static int check(struct ctl_tenant *t, struct ctl_error *err)
 	if (bits < 8 || bits > 23)
 		return ctl_fail(err, CTL_INVALID_ARGUMENT,
 				"ip_range: a /8 to /23, of which networks get /24s");
-	if (t->default_dns[0] && inet_pton(AF_INET, t->default_dns, &dns) != 1)
-		return ctl_fail(err, CTL_INVALID_ARGUMENT, "default_dns: no IPv4 address");
-	return check_servers(t, err);
+	return ctl_dns_check(t->default_dns, "default_dns", err) ||
+			       ctl_servers_check(t->stun_servers, err)
+		       ? -1
+		       : 0;
 }
 
 int ctl_tenant_update(struct ctl_store *s, const struct ctl_tenant *tenant, struct ctl_error *err)

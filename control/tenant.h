@@ -6,6 +6,7 @@
 #include "control/store.h"
 
 #define CTL_SERVERS_LEN 512 /* of a JSON list of host:port */
+#define CTL_SERVERS_MAX 16  /* of them */
 
 struct ctl_tenant {
 	char id[CTL_ID_LEN];
@@ -31,6 +32,9 @@ int ctl_tenant_list(struct ctl_store *s, const char *after, unsigned int limit,
 		    struct ctl_error *err);
 /* Takes the settings of *tenant, not its name. Networks that are there keep what they took. */
 int ctl_tenant_update(struct ctl_store *s, const struct ctl_tenant *tenant, struct ctl_error *err);
+/* Settings that networks have, too: an IPv4 address or "", a JSON list of host:port. */
+int ctl_dns_check(const char *dns, const char *what, struct ctl_error *err);
+int ctl_servers_check(const char *servers, struct ctl_error *err);
 /* With all that is its own. */
 int ctl_tenant_delete(struct ctl_store *s, const char *id, struct ctl_error *err);
 

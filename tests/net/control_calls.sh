@@ -78,6 +78,18 @@ bad invalid_argument CHIEF "$T" CreateWireGuardNetwork '{"name":"x","subnet_cidr
 bad invalid_argument CHIEF "$T" CreateWireGuardNetwork '{"name":"x","subnet_cidr":"fd00::/64"}'
 bad invalid_argument CHIEF "$T" CreateWireGuardNetwork '{"name":"x","subnet_cidr":"100.127.255.0/24"}'
 good CI "$T" GetWireGuardNetwork "{\"network_id\":\"$N\"}" '.network.name == "office"'
+good CHIEF "$T" UpdateWireGuardNetwork "{\"network_id\":\"$N\",\"listen_port\":4501,\"dns\":\"\",\"stun_servers\":[\"stun.example:3478\"],
+	\"subnet_cidr\":\"100.64.1.0/24\"}" \
+	'.network | .listenPort == 4501 and .dns == "" and .stunServers == ["stun.example:3478"] and .keepalive == 0'
+good CHIEF "$T" UpdateWireGuardNetwork "{\"network_id\":\"$N\",\"keepalive\":21}" \
+	'.network | .keepalive == 21 and .listenPort == 4501 and .stunServers == ["stun.example:3478"]'
+good CHIEF "$T" UpdateWireGuardNetwork "{\"network_id\":\"$N\",\"keepalive\":0}" '.network.keepalive == 0'
+for fixed in '"subnet_cidr":"100.64.9.0/24"' '"name":"another"'; do
+	bad failed_precondition CHIEF "$T" UpdateWireGuardNetwork "{\"network_id\":\"$N\",$fixed}"
+done
+for wrong in '"dns":"dns.example"' '"listen_port":0' '"listen_port":65536' '"keepalive":-1' '"stun_servers":["nowhere"]'; do
+	bad invalid_argument CHIEF "$T" UpdateWireGuardNetwork "{\"network_id\":\"$N\",$wrong}"
+done
 good CI "$T" ListWireGuardNetworks '{}' '(.networks | length) == 1'
 bad not_found VIEWER "$ACME" GetWireGuardNetwork "{\"network_id\":\"$N\"}"
 
@@ -169,6 +181,9 @@ good CHIEF "$T" ListAudit '{"pageSize":3}' '(.records | length) == 3 and .nextPa
 NEXT=$(reply .nextPageToken)
 good CHIEF "$T" ListAudit "{\"pageSize\":1000,\"pageToken\":\"$NEXT\"}" \
 	'[.records[].action] | index("network.create") and index("peer.add")'
+good CHIEF "$T" ListAudit '{"since":"2100-01-01T00:00:00Z"}' '.records == []'
+bad invalid_argument CHIEF "$T" ListAudit '{"since":"yesterday"}'
+good CHIEF "$T" ListAudit "{\"pageSize\":1000,\"since\":\"2020-01-01T00:00:00Z\"}" '(.records | length) > 3'
 refuse "nothing of another tenant among it" grep -qF "$ACME" "$REPLY"
 refuse "no secret either" grep -qF "$CI" "$REPLY"
 good CI "$T" WatchEvents '{}' '.events == [] and .missed == false and .next != ""'

@@ -35,6 +35,12 @@ equal "both are set" '4500 stun.example:3478' "$(got '.tenant.config.wireGuardCo
 	"\(.defaultListenPort) \(.stunServers[0])"' tenant show)"
 expect "network create" cli network create office 100.64.1.0/24
 equal "with the tenant's port" 4500 "$(got '.[0].listenPort' network list)"
+expect "network set" cli network set office dns=100.64.1.9 listenPort=4501 'stunServers=[]'
+equal "these and no others" '4501 100.64.1.9 [] 100.64.1.0/24' \
+	"$(got '.[0] | "\(.listenPort) \(.dns) \(.stunServers) \(.subnetCidr)"' network list)"
+equal "but not its subnet" 1 \
+	"$(cli network set office subnetCidr=100.64.2.0/24 2>&1 | grep -c 'cannot be changed, peers have their addresses of 100.64.1.0/24')"
+cli network set office dns= listenPort=4500 >/dev/null
 expect "auth-key create" cli auth-key create --role gateway --tag lan --expires 24h
 KEY=$(cli auth-key create robots --role node --reusable)
 equal "its secret is all that is printed" 1 "$(grep -cE '^tpk_[A-Za-z0-9_-]{43}$' <<<"$KEY")"
@@ -90,6 +96,16 @@ equal "it stands in the others' files" "100.64.1.2/32, 192.168.10.0/24" \
 	"$(cli peer export phone | grep -o '100.64.1.2/32.*')"
 expect "relay assign" cli relay assign phone r1
 expect "node endpoint" cli node endpoint laptop 198.51.100.7:51820
+expect "node relay yes" cli node relay laptop yes
+equal "it is a relay, and a gateway as before" 'true ["192.168.10.0/24"]' \
+	"$(got '.[] | select(.deviceName == "laptop") | "\(.isRelay) \(.egressSubnets | tojson)"' node list)"
+expect "egress set" cli egress set laptop 192.168.10.0/24 192.168.11.0/24
+equal "still a relay" true \
+	"$(got '.[] | select(.deviceName == "laptop").isRelay' node list)"
+cli egress set laptop 192.168.10.0/24 >/dev/null
+expect "node relay no" cli node relay laptop no
+refuse "neither yes nor no" cli node relay laptop perhaps
+refuse "a relay without a declared endpoint" cli node relay phone yes
 equal "a declared endpoint is used" 1 "$(cli peer export phone | grep -c 'Endpoint = 198.51.100.7:51820')"
 
 # --- policy -----------------------------------------------------------------------------------
@@ -115,6 +131,9 @@ expect "and is in her tenant" cli -f $LAB/olga.json node list
 refuse "but may not delete it" cli -f $LAB/olga.json network delete office
 refuse "a wrong password" cli -f $LAB/x.json -s http://$CONTROL_LISTEN login olga <<<"another"
 expect "group" cli group create people
+expect "group rename" cli group rename people folk
+equal "it is" folk "$(got '.[].name' group list)"
+cli group rename folk people
 expect "group add" cli group add people phone
 expect "network enroll" cli network enroll field people 100.64.9.0/24
 equal "with two networks one must be named" 1 "$(cli node list 2>&1 | grep -c 'say which with -n')"
@@ -123,6 +142,12 @@ expect "platform relay" cli relay create big "" 203.0.113.98:443 --platform
 expect "for a network" cli -n office relay serve big --platform
 expect "status" cli status
 expect "audit" grep -q peer.add <(cli audit)
+ALL=$(got length audit --all)
+expect "audit --all has all ($ALL)" test "$ALL" -gt 30
+equal "--limit" 7 "$(got length audit --limit 7)"
+equal "--since, a span" "$ALL" "$(got length audit --since 1h)"
+equal "a time" 0 "$(got length audit --since 2100-01-01T00:00:00Z)"
+refuse "neither" cli audit --since yesterday
 refuse "an unknown command" cli frobnicate
 
 # --- backup and restore -----------------------------------------------------------------------

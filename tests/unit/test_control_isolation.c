@@ -263,7 +263,7 @@ static void test_lists(void **state)
 			   &err));
 	MUST(ctl_peer_list(s, evil.tenant.id, NULL, acme.device.id, "", 100, count_peer, &n, &err));
 	assert_int_equal(n, 0);
-	MUST(ctl_audit_list(s, evil.tenant.id, INT64_MAX, 100, is_own, &n, &err));
+	MUST(ctl_audit_list(s, evil.tenant.id, INT64_MAX, 0, 100, is_own, &n, &err));
 	assert_true(n > 5);
 }
 

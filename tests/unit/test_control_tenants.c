@@ -387,19 +387,27 @@ static bool read_record(void *arg, const struct ctl_audit_record *r)
 
 static void test_audit(void **state)
 {
-	struct reading all = {0}, own = {0}, first = {0};
+	struct reading all = {0}, own = {0}, first = {0}, recent = {0};
 	struct ctl_group g;
 
 	(void)state;
 	assert_int_equal(ctl_group_create(s, acme.id, "ops", &g, &err), 0);
-	assert_int_equal(ctl_audit_list(s, NULL, INT64_MAX, 100, read_record, &all, &err), 0);
+	assert_int_equal(ctl_audit_list(s, NULL, INT64_MAX, 0, 100, read_record, &all, &err), 0);
 	assert_int_equal(all.n, 3);
 	assert_string_equal(all.actions[0], "group.create");
-	assert_int_equal(ctl_audit_list(s, evil.id, INT64_MAX, 100, read_record, &own, &err), 0);
+	assert_int_equal(ctl_audit_list(s, evil.id, INT64_MAX, 0, 100, read_record, &own, &err), 0);
 	assert_int_equal(own.n, 1);
-	assert_int_equal(ctl_audit_list(s, NULL, 3, 1, read_record, &first, &err), 0);
+	assert_int_equal(ctl_audit_list(s, NULL, 3, 0, 1, read_record, &first, &err), 0);
 	assert_int_equal(first.n, 1);
 	assert_string_equal(first.actions[0], "tenant.create");
+	assert_int_equal(
+		ctl_audit_list(s, NULL, INT64_MAX, clock_ms, 100, read_record, &recent, &err), 0);
+	assert_int_equal(recent.n, 3);
+	recent.n = 0;
+	assert_int_equal(
+		ctl_audit_list(s, NULL, INT64_MAX, clock_ms + 1, 100, read_record, &recent, &err),
+		0);
+	assert_int_equal(recent.n, 0);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, begin, end)

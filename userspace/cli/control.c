@@ -26,7 +26,8 @@ static const struct command commands[] = {
 	{"logout", NULL, "", 0, 0, control_logout, "forget it"},
 	{"status", NULL, "", 0, 0, control_status, "what the control plane is, and who one is"},
 	{"daemon", NULL, "", 0, 0, control_daemon, "the daemon on this host, by its socket"},
-	{"audit", NULL, "", 0, 0, control_audit, "who did what, the newest first"},
+	{"audit", NULL, "", 0, 0, control_audit,
+	 "who did what, the newest first; --since, --limit, --all"},
 	{"watch", NULL, "", 0, 0, control_watch, "what happens, as it happens"},
 	{"tenant", "list", "", 0, 0, control_tenant_list, "tenants"},
 	{"tenant", "create", "NAME", 1, 1, control_tenant_create, "a new one, used from then on"},
@@ -46,6 +47,7 @@ static const struct command commands[] = {
 	{"api-key", "revoke", "NAME", 1, 1, control_api_key_revoke, ""},
 	{"group", "list", "", 0, 0, control_group_list, "groups of devices"},
 	{"group", "create", "NAME", 1, 1, control_group_create, ""},
+	{"group", "rename", "NAME NEW", 2, 2, control_group_rename, ""},
 	{"group", "delete", "NAME", 1, 1, control_group_delete, ""},
 	{"group", "members", "NAME", 1, 1, control_group_members, ""},
 	{"group", "add", "GROUP DEVICE", 2, 2, control_group_add, ""},
@@ -57,6 +59,8 @@ static const struct command commands[] = {
 	 "without CIDR: a free /24"},
 	{"network", "enroll", "NAME GROUP [CIDR]", 2, 3, control_network_enroll,
 	 "a new one with the group's devices"},
+	{"network", "set", "NAME KEY=VALUE...", 2, ANY, control_network_set,
+	 "listenPort, keepalive, dns, stunServers"},
 	{"network", "delete", "NAME", 1, 1, control_network_delete, "with all its peers"},
 	{"node", "list", "", 0, 0, control_node_list, "who is in the network"},
 	{"node", "add", "DEVICE", 1, 1, control_node_add, "invite a device"},
@@ -64,6 +68,8 @@ static const struct command commands[] = {
 	{"node", "tag", "NODE [TAG...]", 1, ANY, control_node_tag, "these tags and no others"},
 	{"node", "endpoint", "NODE [ADDR:PORT]", 1, 2, control_node_endpoint,
 	 "declare it public; without: not any more"},
+	{"node", "relay", "NODE yes|no", 2, 2, control_node_relay,
+	 "others may be pinned to it; wants a declared endpoint"},
 	{"egress", "set", "NODE [CIDR...]", 1, ANY, control_egress_set,
 	 "a gateway to these subnets; without: none"},
 	{"auth-key", "list", "", 0, 0, control_auth_key_list, "keys that devices join by"},
@@ -105,6 +111,9 @@ enum {
 	OPT_PORT,
 	OPT_PLATFORM,
 	OPT_QR,
+	OPT_SINCE,
+	OPT_LIMIT,
+	OPT_ALL,
 };
 
 static const struct option long_options[] = {
@@ -127,6 +136,9 @@ static const struct option long_options[] = {
 	{"port", required_argument, NULL, OPT_PORT},
 	{"platform", no_argument, NULL, OPT_PLATFORM},
 	{"qr", no_argument, NULL, OPT_QR},
+	{"since", required_argument, NULL, OPT_SINCE},
+	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"all", no_argument, NULL, OPT_ALL},
 	{0},
 };
 
@@ -202,6 +214,9 @@ static int parse_option(struct control *c, int opt, bool *help)
 	case OPT_PORT: return parse_number(optarg, &c->port);
 	case OPT_PLATFORM: c->platform = true; return CLI_OK;
 	case OPT_QR: c->qr = true; return CLI_OK;
+	case OPT_SINCE: c->since = optarg; return CLI_OK;
+	case OPT_LIMIT: return parse_number(optarg, &c->limit);
+	case OPT_ALL: c->all = true; return CLI_OK;
 	default: fputs("see turnpike control --help\n", stderr); return CLI_USAGE;
 	}
 }

@@ -5,6 +5,8 @@
 
 #include "control_cli.h"
 
+#define PAGE_MAX 1000 /* of the API */
+
 static bool is_id(const char *s)
 {
 	return strlen(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-';
@@ -120,20 +122,29 @@ static int add_page(struct control *c, const char *rpc, json_t *in, const char *
 	return more;
 }
 
-json_t *control_list(struct control *c, const char *rpc, json_t *in, const char *items)
+json_t *control_list_some(struct control *c, const char *rpc, json_t *in, const char *items,
+			  size_t limit)
 {
 	json_t *all = json_array();
 	int more;
 
-	json_object_set_new(in, "pageSize", json_integer(1000));
 	do {
+		size_t left = limit - json_array_size(all);
+
+		json_object_set_new(in, "pageSize",
+				    json_integer(limit && left < PAGE_MAX ? (int)left : PAGE_MAX));
 		more = add_page(c, rpc, in, items, all);
-	} while (more > 0);
+	} while (more > 0 && (!limit || json_array_size(all) < limit));
 	json_decref(in);
-	if (!more)
+	if (more >= 0)
 		return all;
 	json_decref(all);
 	return NULL;
+}
+
+json_t *control_list(struct control *c, const char *rpc, json_t *in, const char *items)
+{
+	return control_list_some(c, rpc, in, items, 0);
 }
 
 int control_show_list(struct control *c, const char *rpc, json_t *in, const char *items,

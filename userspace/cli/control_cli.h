@@ -35,8 +35,9 @@ struct control {
 	const char *role, *expires, *name, *subnet; /* of what is made */
 	const char *tags[CONTROL_TAGS];
 	size_t n_tags;
-	unsigned int uses, position, port;
-	bool reusable, ephemeral, platform, qr;
+	unsigned int uses, position, port, limit;
+	const char *since;
+	bool reusable, ephemeral, platform, qr, all;
 };
 
 /* --- control_session.c --- */
@@ -75,6 +76,9 @@ int control_show(struct control *c, const char *rpc, json_t *in,
 		 void (*show)(struct control *c, const json_t *reply));
 /* All pages of a list, its items in one array under `items`. */
 json_t *control_list(struct control *c, const char *rpc, json_t *in, const char *items);
+/* The first `limit` items of it; 0: all. */
+json_t *control_list_some(struct control *c, const char *rpc, json_t *in, const char *items,
+			  size_t limit);
 int control_show_list(struct control *c, const char *rpc, json_t *in, const char *items,
 		      void (*show)(struct control *c, const json_t *rows));
 
@@ -88,6 +92,8 @@ char *control_network(struct control *c);
 json_t *control_in_network(struct control *c);
 json_t *control_peer(struct control *c, const char *name);
 json_t *control_tags(const struct control *c);
+/* KEY=VALUE words as members. 0 or -1, told. */
+int control_add_settings(json_t *to, int argc, char **argv);
 
 /* A time of the API as people see it: "2026-01-31 12:00", "-". */
 void cell_time(struct table *t, const json_t *row, const char *key);
@@ -102,14 +108,14 @@ control_command control_login, control_logout, control_status, control_daemon, c
 	control_user_create, control_user_password, control_user_disable, control_user_enable,
 	control_user_delete, control_api_key_list, control_api_key_create, control_api_key_revoke,
 	control_group_list, control_group_create, control_group_delete, control_group_add,
-	control_group_remove, control_group_members, control_device_list, control_device_delete,
-	control_network_list, control_network_create, control_network_delete,
-	control_network_enroll, control_node_list, control_node_add, control_node_remove,
-	control_node_tag, control_node_endpoint, control_egress_set, control_auth_key_list,
-	control_auth_key_create, control_auth_key_revoke, control_policy_list, control_policy_apply,
-	control_policy_test, control_policy_delete, control_relay_list, control_relay_create,
-	control_relay_delete, control_relay_drain, control_relay_undrain, control_relay_assign,
-	control_relay_unassign, control_relay_serve, control_relay_unserve, control_peer_add,
-	control_peer_export, control_peer_stale;
+	control_group_remove, control_group_members, control_group_rename, control_network_set,
+	control_node_relay, control_device_list, control_device_delete, control_network_list,
+	control_network_create, control_network_delete, control_network_enroll, control_node_list,
+	control_node_add, control_node_remove, control_node_tag, control_node_endpoint,
+	control_egress_set, control_auth_key_list, control_auth_key_create, control_auth_key_revoke,
+	control_policy_list, control_policy_apply, control_policy_test, control_policy_delete,
+	control_relay_list, control_relay_create, control_relay_delete, control_relay_drain,
+	control_relay_undrain, control_relay_assign, control_relay_unassign, control_relay_serve,
+	control_relay_unserve, control_peer_add, control_peer_export, control_peer_stale;
 
 #endif

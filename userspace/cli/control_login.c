@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include "control_cli.h"
+#include "control_time.h"
 #include "crypto.h"
 
-#define SOCKET "/run/turnpike/control.sock"
+#define SOCKET	     "/run/turnpike/control.sock"
+#define AUDIT_PRESET 100 /* records */
 
 /* --- login ---------------------------------------------------------------------------------- */
 
@@ -128,7 +130,7 @@ int control_daemon(struct control *c, int argc, char **argv)
 
 /* --- the audit log -------------------------------------------------------------------------- */
 
-static void show_audit(struct control *c, const json_t *reply)
+static void show_audit(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
 		{"TIME", false, 0},   {"ACTOR", false, 0},   {"ACTION", false, 0},
@@ -138,7 +140,7 @@ static void show_audit(struct control *c, const json_t *reply)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "records"), i, row)
+	json_array_foreach(rows, i, row)
 	{
 		cell_time(t, row, "time");
 		cell_str(t, row, "actor");
@@ -149,10 +151,21 @@ static void show_audit(struct control *c, const json_t *reply)
 	table_finish(&c->cli, t);
 }
 
-/* The latest page: who wants more has the API. */
 int control_audit(struct control *c, int argc, char **argv)
 {
+	size_t limit = c->all ? 0 : c->limit ? c->limit : c->since ? 0 : AUDIT_PRESET;
+	json_t *in = json_object(), *rows;
+
 	(void)argc;
 	(void)argv;
-	return control_show(c, "ListAudit", json_pack("{s:i}", "pageSize", 100), show_audit);
+	control_add_since(in, c->since);
+	rows = control_list_some(c, "ListAudit", in, "records", limit);
+	if (!rows)
+		return CLI_FAILURE;
+	if (c->cli.json)
+		cli_print_json(rows);
+	else
+		show_audit(c, rows);
+	json_decref(rows);
+	return CLI_OK;
 }

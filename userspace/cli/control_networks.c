@@ -40,7 +40,8 @@ static void show_network(struct control *c, const json_t *reply)
 {
 	const json_t *n = json_object_get(reply, "network");
 
-	printf("%s %s\n", cli_str(n, "name"), cli_str(n, "subnetCidr"));
+	printf("%s %s, port %llu\n", cli_str(n, "name"), cli_str(n, "subnetCidr"),
+	       (unsigned long long)cli_num(n, "listenPort"));
 	if (cli_has(reply, "enrolledCount"))
 		cli_line(&c->cli, "invited", "%llu devices",
 			 (unsigned long long)cli_num(reply, "enrolledCount"));
@@ -56,6 +57,21 @@ int control_network_create(struct control *c, int argc, char **argv)
 {
 	return control_show(c, "CreateWireGuardNetwork",
 			    new_network(c, argv[0], argc > 1 ? argv[1] : NULL), show_network);
+}
+
+int control_network_set(struct control *c, int argc, char **argv)
+{
+	json_t *in;
+
+	c->network = argv[0];
+	in = control_in_network(c);
+	if (!in)
+		return CLI_FAILURE;
+	if (control_add_settings(in, argc - 1, argv + 1)) {
+		json_decref(in);
+		return CLI_FAILURE;
+	}
+	return control_show(c, "UpdateWireGuardNetwork", in, show_network);
 }
 
 int control_network_delete(struct control *c, int argc, char **argv)
@@ -202,6 +218,17 @@ int control_group_delete(struct control *c, int argc, char **argv)
 
 	(void)argc;
 	return in ? control_show(c, "DeleteGroup", in, NULL) : CLI_FAILURE;
+}
+
+int control_group_rename(struct control *c, int argc, char **argv)
+{
+	json_t *in = member(c, argv[0], NULL);
+
+	(void)argc;
+	if (!in)
+		return CLI_FAILURE;
+	json_object_set_new(in, "name", json_string(argv[1]));
+	return control_show(c, "RenameGroup", in, NULL);
 }
 
 int control_group_members(struct control *c, int argc, char **argv)

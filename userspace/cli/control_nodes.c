@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike control node and egress: devices in a network. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "control_cli.h"
 
 static void show_nodes(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0},	 {"KIND", false, 1},	   {"ADDRESS", false, 0},
-		{"ENDPOINT", false, 3},	 {"EGRESS", false, 2},	   {"TAGS", false, 4},
-		{"HANDSHAKE", false, 5}, {"PUBLIC KEY", false, 6},
+		{"NAME", false, 0},	{"KIND", false, 1},	 {"ADDRESS", false, 0},
+		{"ENDPOINT", false, 3}, {"EGRESS", false, 2},	 {"TAGS", false, 4},
+		{"RELAY", false, 6},	{"HANDSHAKE", false, 5}, {"PUBLIC KEY", false, 7},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -25,6 +26,7 @@ static void show_nodes(struct control *c, const json_t *rows)
 		cell_str(t, row, "endpoint");
 		cell_list(t, row, "egressSubnets");
 		cell_list(t, row, "tags");
+		cell_yes(t, row, "isRelay");
 		cell_time(t, row, "lastHandshakeAt");
 		cell_str(t, row, "publicKey");
 	}
@@ -96,24 +98,49 @@ int control_node_endpoint(struct control *c, int argc, char **argv)
 	return control_show(c, "SetPeerEndpoint", in, NULL);
 }
 
-/* What it is besides a gateway stays so. */
-int control_egress_set(struct control *c, int argc, char **argv)
+/* --- roles: SetPeerRole sets all at once, a command here only one ----------------------------- */
+
+/* A SetPeerRole that changes nothing; NULL, told. */
+static json_t *present_role(struct control *c, const char *name)
 {
-	json_t *in = control_peer(c, argv[0]), *rows, *row;
-	bool relay;
+	static const char *const roles[] = {"isRelay", "isEgressGateway", "egressSubnets"};
+	json_t *in = control_peer(c, name), *rows;
 
 	if (!in)
-		return CLI_FAILURE;
+		return NULL;
 	rows = control_list(c, "ListWireGuardPeers", json_deep_copy(in), "peers");
 	if (!rows) {
 		json_decref(in);
-		return CLI_FAILURE;
+		return NULL;
 	}
-	row = json_array_get(rows, 0);
-	relay = json_is_true(json_object_get(row, "isRelay"));
+	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
+		json_object_set(in, roles[i], json_object_get(json_array_get(rows, 0), roles[i]));
 	json_decref(rows);
-	json_object_set_new(in, "isRelay", json_boolean(relay));
+	return in;
+}
+
+int control_egress_set(struct control *c, int argc, char **argv)
+{
+	json_t *in = present_role(c, argv[0]);
+
+	if (!in)
+		return CLI_FAILURE;
 	json_object_set_new(in, "isEgressGateway", json_boolean(argc > 1));
 	json_object_set_new(in, "egressSubnets", words(argc - 1, argv + 1));
+	return control_show(c, "SetPeerRole", in, NULL);
+}
+
+int control_node_relay(struct control *c, int argc, char **argv)
+{
+	bool yes = !strcmp(argv[1], "yes");
+	json_t *in;
+
+	(void)argc;
+	if (!yes && strcmp(argv[1], "no") != 0)
+		return cli_fail("\"%s\" is neither yes nor no", argv[1]);
+	in = present_role(c, argv[0]);
+	if (!in)
+		return CLI_FAILURE;
+	json_object_set_new(in, "isRelay", json_boolean(yes));
 	return control_show(c, "SetPeerRole", in, NULL);
 }

@@ -132,19 +132,26 @@ static json_t *value_json(const char *text)
 	return j ? j : json_string(text);
 }
 
+int control_add_settings(json_t *to, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		char *equals = strchr(argv[i], '=');
+
+		if (!equals)
+			return cli_fail("\"%s\" is no KEY=VALUE", argv[i]), -1;
+		*equals = '\0';
+		json_object_set_new(to, argv[i], value_json(equals + 1));
+	}
+	return 0;
+}
+
 int control_tenant_set(struct control *c, int argc, char **argv)
 {
 	json_t *wg = json_object();
 
-	for (int i = 0; i < argc; i++) {
-		char *equals = strchr(argv[i], '=');
-
-		if (!equals) {
-			json_decref(wg);
-			return cli_fail("\"%s\" is no KEY=VALUE", argv[i]);
-		}
-		*equals = '\0';
-		json_object_set_new(wg, argv[i], value_json(equals + 1));
+	if (control_add_settings(wg, argc, argv)) {
+		json_decref(wg);
+		return CLI_FAILURE;
 	}
 	return control_show(c, "UpdateTenantConfig",
 			    json_pack("{s:{s:o}}", "config", "wireGuardConfig", wg), show_settings);

@@ -21,18 +21,33 @@ static long parse_span(const char *text)
 	return n * seconds[unit - units];
 }
 
+static void add_time(json_t *in, const char *key, time_t when)
+{
+	char text[32];
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
+	json_object_set_new(in, key, json_string(text));
+}
+
+void control_add_since(json_t *in, const char *when)
+{
+	long span = when ? parse_span(when) : 0;
+
+	if (span)
+		add_time(in, "since", time(NULL) - span);
+	else if (when)
+		json_object_set_new(in, "since", json_string(when));
+}
+
 int control_add_expiry(json_t *in, const char *after)
 {
 	long span = after ? parse_span(after) : 0;
-	time_t when = time(NULL) + span;
-	char text[32];
-	struct tm tm;
 
 	if (!after)
 		return 0;
 	if (!span)
 		return cli_fail("--expires: \"%s\" is no time such as 90m, 24h or 30d", after), -1;
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
-	json_object_set_new(in, "expiresAt", json_string(text));
+	add_time(in, "expiresAt", time(NULL) + span);
 	return 0;
 }

@@ -106,6 +106,8 @@ await call(operator, "getStatus", {}, (r) => r.epoch > 0n && r.role === "operato
 const { network } = await call(admin, "createWireGuardNetwork", { name: "office", subnetCidr: "100.64.1.0/24" }, (r) => r.network.keepalive === 7);
 const networkId = network.id;
 await call(viewer, "getWireGuardNetwork", { networkId }, (r) => r.network.name === "office");
+await call(admin, "updateWireGuardNetwork", { networkId, listenPort: 51999, dns: "9.9.9.9" }, (r) => r.network.listenPort === 51999 && r.network.dns === "9.9.9.9" && r.network.keepalive === 7);
+await fails(Code.FailedPrecondition, admin, "updateWireGuardNetwork", { networkId, subnetCidr: "100.64.77.0/24" });
 await call(viewer, "listWireGuardNetworks", {}, (r) => r.networks.length === 1);
 await fails(Code.NotFound, clientOf(login.token, other.id), "getWireGuardNetwork", { networkId });
 await fails(Code.InvalidArgument, admin, "createWireGuardNetwork", { name: "v6", subnetCidr: "fd00::/64" });
