@@ -303,7 +303,8 @@ static void test_revoked_from_above(void **state)
 	assert_int_equal(ctl_token_create(s, &token_in, &token, secret, &err), 0);
 	assert_int_equal(ctl_auth_key_revoke(s, NULL, key.id, &err), 0);
 	assert_int_equal(ctl_token_revoke(s, NULL, token.id, &err), 0);
-	assert_int_equal(ctl_audit_list(s, acme.id, INT64_MAX, 100, find_revoke, &found, &err), 0);
+	assert_int_equal(ctl_audit_list(s, acme.id, INT64_MAX, 0, 100, find_revoke, &found, &err),
+			 0);
 	assert_int_equal(found, 2);
 }
 
