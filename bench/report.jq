@@ -64,6 +64,20 @@ def e2e_report:
 		direct_mbit: (map(select(.way == "direct").mbit) | median)
 	} | . + {ratio: ratio(.relayed_mbit; .direct_mbit)} end;
 
+# Each run with what a member, or a push, costs.
+def control_report:
+	if . == null then null else map(. as $run | (.phases | map({(.phase): .}) | add) as $p | {
+		run, nodes,
+		joins_per_second: ($p.join | .done * 1000 / .ms | fixed(1)),
+		join: {seconds: ($p.join.ms / 1000 | fixed(2)), cpu_ms_each: ($p.join | .cpu_ms / .done | fixed(2)),
+			bytes_each: ($p.join | .bytes / .done | round)},
+		change: ($p.change | {touched: .done, first_ms, last_ms, cpu_ms, bytes, bytes_each: (.bytes / .done | round)}),
+		report: ($p.report | {cpu_us_each: (.cpu_ms * 1000 / 1000 | fixed(1)), deltas}),
+		resync: ($p.resync | {seconds: ((.last_ms - .first_ms) / 1000 | fixed(2)), cpu_ms_each: (.cpu_ms / .done | fixed(2)),
+			bytes_each: (.bytes / .done | round)}),
+		kib_each: ($p.join.kib / $run.nodes | fixed(1))
+	}) end;
+
 ($live | live_report) as $l | ($turn | turn_report) as $t | {
 	date: $date, machine: $machine, kernel: $kernel, command: $command,
 	load_before: ($load | tonumber),
@@ -76,5 +90,6 @@ def e2e_report:
 		ratio_to_whole_path: (.ns / $l.variants["relay-1000"].ns | fixed(1))} else . end),
 	end_to_end: ($e2e | e2e_report),
 	scale: $scale,
+	control: ($control | control_report),
 	samples: {live: $live, gateway_live: $gateway_live, gateway_tcp: $gateway_tcp, coturn: $turn, end_to_end: $e2e}
 }

@@ -26,7 +26,8 @@ report_json() {
 		--argjson testrun "$(report_lines $LAB/testrun)" \
 		--argjson gateway "$(report_lines $LAB/gateway_testrun)" \
 		--argjson gateway_live "$(report_lines $LAB/gateway_live)" \
-		--argjson gateway_tcp "$(report_lines $LAB/gateway_tcp)" -f "$BENCH_DIR/report.jq"
+		--argjson gateway_tcp "$(report_lines $LAB/gateway_tcp)" \
+		--argjson control "$(report_lines $LAB/control-runs)" -f "$BENCH_DIR/report.jq"
 }
 
 report_tables() { # RESULTS.json

@@ -4,7 +4,7 @@
 # All benchmarks, side by side in one run; BENCH_QUICK=1 for a short one. Variants take turns, and
 # what is reported is the median. Results go to bench/results/ as JSON and as tables.
 #
-#	bench/run.sh [testrun] [gateway_testrun] [gateway_live] [gateway_tcp] [live] [turn] [e2e] [scale]	only these parts, and no files
+#	bench/run.sh [testrun] [gateway_testrun] [gateway_live] [gateway_tcp] [live] [turn] [e2e] [scale] [control]	only these parts, and no files
 # but with BENCH_NAME, which names them
 
 BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,6 +17,7 @@ BENCH_COMMAND="${BENCH_QUICK:+BENCH_QUICK=1 }${*:+bench/run.sh }${*:-make bench}
 . "$BENCH_DIR/gateway_live.sh"
 . "$BENCH_DIR/gateway_tcp.sh"
 . "$BENCH_DIR/scale.sh"
+. "$BENCH_DIR/control.sh"
 . "$BENCH_DIR/report.sh"
 
 lab_summary() {
@@ -47,7 +48,7 @@ part() { # NAME COMMAND...
 	"$@"
 }
 
-PARTS=${*:-testrun gateway_testrun gateway_live gateway_tcp live turn e2e scale}
+PARTS=${*:-testrun gateway_testrun gateway_live gateway_tcp live turn e2e scale control}
 bench_begin
 bench_keys
 part testrun bench_testrun
@@ -66,6 +67,7 @@ else
 	part e2e bench_end_to_end 5 5
 fi
 part scale bench_scale
+part control bench_control
 
 report_json >$LAB/results.json || die "no results"
 report_tables $LAB/results.json | tee $LAB/results.md

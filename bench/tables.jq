@@ -76,6 +76,16 @@ def scale:
 	([.[] | .run as $r | .phases[] | select(.phase == "roam") |
 		"", "Roaming (\($r)): all \(.flows) flows of one node work \(.all_ms) ms after it moved, the first after \(.first_ms) ms; a round of one packet each takes \(.unmoved_round_ms) ms when nothing moves."] | .[]);
 
+def control:
+	.control | select(.) |
+	"", "## The control plane", "",
+	table(["run", "joins a second", "CPU a join, ms", "bytes pushed a join", "an API call reaches the first, ms", "the last, ms", "nodes touched", "bytes each", "CPU, ms"];
+		[.[] | [.run, .joins_per_second, .join.cpu_ms_each, .join.bytes_each, .change.first_ms, .change.last_ms,
+			.change.touched, .change.bytes_each, .change.cpu_ms]]),
+	"",
+	table(["run", "all back after a restart, s", "CPU each, ms", "bytes each", "memory each, KiB", "CPU a handshake report, us", "deltas for 1,000 of them"];
+		[.[] | [.run, .resync.seconds, .resync.cpu_ms_each, .resync.bytes_each, .kib_each, .report.cpu_us_each, .report.deltas]]);
+
 "# Benchmark results", "",
 "\(.date), \(.machine), Linux \(.kernel), by `\(.command)`; load average before the run: \(.load_before).",
-gateway, gateway_live, gateway_tcp, live, coturn, end_to_end, scale
+gateway, gateway_live, gateway_tcp, live, coturn, end_to_end, scale, control
