@@ -230,7 +230,7 @@ static uint8_t *find_mss(struct lab_frame *f, uint32_t l4)
 {
 	uint32_t at = l4 + 20, end = l4 + (f->data[l4 + 12] >> 4) * 4u;
 
-	while (at + 4 <= end && end <= f->len && f->data[at] != 0) {
+	while (at + 4 <= end && at + 4 <= f->len && f->data[at] != 0) {
 		if (f->data[at] == 1) {
 			at++;
 			continue;
