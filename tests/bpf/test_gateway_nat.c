@@ -244,6 +244,35 @@ static void test_tcp_port_of_two(void **state)
 	assert_true(seconds_left((uint32_t)lab_word(*state, flow.mapping)) > 7000);
 }
 
+/* Both ends send a SYN (RFC 5382 REQ-2). One that comes before the node's own is met with silence
+ * (REQ-4), and sent again. */
+static void test_simultaneous_open(void **state)
+{
+	struct lab_packet p = lab_tcp(ALICE, 5000, OTHER, 80, TCP_S), in;
+	struct lab_frame out;
+	uint16_t port = send_out(*state, &p);
+
+	in = lab_tcp(SERVER, 80, EXTERNAL, port, TCP_S);
+	lab_expect(*state, FROM_UPLINK, &in, NULL, SHOT, GW_DROP_unsolicited_syn);
+	p = lab_tcp(ALICE, 5000, SERVER, 80, TCP_S);
+	assert_int_equal(send_out(*state, &p), port);
+	lab_expect(*state, FROM_UPLINK, &in, &out, REDIRECT, GW_FORWARD_to_overlay);
+	assert_true(lab_is_to(&out, ALICE));
+	assert_int_equal(flow_of(*state, 5000, IPPROTO_TCP, 80).tcp_state, GW_TCP_SYN_OUT);
+	p.flags = in.flags = TCP_S | TCP_A;
+	send_out(*state, &p);
+	lab_expect(*state, FROM_UPLINK, &in, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	assert_int_equal(flow_of(*state, 5000, IPPROTO_TCP, 80).tcp_state, GW_TCP_SYN_OUT);
+	assert_in_range(seconds_left(flow_of(*state, 5000, IPPROTO_TCP, 80).until), 238, 241);
+	in.flags = TCP_A; /* data */
+	lab_expect(*state, FROM_UPLINK, &in, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	p.flags = TCP_A;
+	send_out(*state, &p);
+	assert_int_equal(flow_of(*state, 5000, IPPROTO_TCP, 80).tcp_state, GW_TCP_ESTABLISHED);
+	close_tcp(*state, 5000, port);
+	assert_int_equal(flow_of(*state, 5000, IPPROTO_TCP, 80).tcp_state, GW_TCP_CLOSED);
+}
+
 /* Packets from outside do not keep a UDP mapping alive (RFC 4787 REQ-6), those of the node do. */
 static void test_udp_refresh(void **state)
 {
@@ -475,6 +504,7 @@ int main(void)
 		T(test_no_mapping),
 		T(test_unsolicited_syn),
 		T(test_tcp_lifetimes),
+		T(test_simultaneous_open),
 		T(test_tcp_port_free_after_close),
 		T(test_tcp_port_of_two),
 		T(test_udp_refresh),
