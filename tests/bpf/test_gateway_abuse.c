@@ -41,6 +41,32 @@ static void test_error_elsewhere(void **state)
 }
 
 /* Nor to have it routed by the host. */
+/* No packet with options is forwarded, so none can be quoted: errors that do are about nobody's,
+ * and from the LAN they may be about the host's. */
+static void test_error_about_options(void **state)
+{
+	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), back, e;
+	struct lab_frame out, in, quoted;
+
+	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, EXTERNAL, lab_sport(&out));
+	lab_expect(*state, FROM_UPLINK, &back, &in, REDIRECT, GW_FORWARD_to_overlay);
+	e = lab_error_about(SERVER, EXTERNAL, &out);
+	lab_expect(*state, FROM_UPLINK, &e, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	back = lab_opener(IPPROTO_UDP, EXTERNAL, lab_sport(&out), SERVER, 53);
+	back.options = true;
+	lab_build(&quoted, &back);
+	e = lab_error_about(SERVER, EXTERNAL, &quoted);
+	lab_expect(*state, FROM_UPLINK, &e, NULL, PASS, GW_PASS_not_ours);
+	e = lab_error_about(ALICE, SERVER, &in);
+	lab_expect(*state, FROM_NODE, &e, NULL, REDIRECT, GW_FORWARD_to_uplink);
+	back = lab_opener(IPPROTO_UDP, SERVER, 53, ALICE, 5000);
+	back.options = true;
+	lab_build(&quoted, &back);
+	e = lab_error_about(ALICE, SERVER, &quoted);
+	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
+}
+
 static void test_error_by_host(void **state)
 {
 	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, GATEWAY, 53), back, e;
@@ -192,17 +218,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
-		T(test_error_elsewhere),
-		T(test_error_by_host),
-		T(test_error_to_another),
-		T(test_error_about_overlay),
-		T(test_error_forbidden),
-		T(test_spoofed_gateway),
-		T(test_spoofed_node),
-		T(test_spoofed_end),
-		T(test_around_mapping),
-		T(test_link_local),
-		T(test_fragments_answering_node),
+		T(test_error_elsewhere),     T(test_error_about_options),
+		T(test_error_by_host),	     T(test_error_to_another),
+		T(test_error_about_overlay), T(test_error_forbidden),
+		T(test_spoofed_gateway),     T(test_spoofed_node),
+		T(test_spoofed_end),	     T(test_around_mapping),
+		T(test_link_local),	     T(test_fragments_answering_node),
 		T(test_fragments_forbidden),
 	};
 
