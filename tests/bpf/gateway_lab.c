@@ -24,6 +24,7 @@ struct lab {
 	int cpus;
 	uint32_t mark;
 	bool masquerade;
+	uint32_t crowd;
 	struct ring_buffer *punts;
 	struct gw_punt punt; /* the last one */
 };
@@ -71,14 +72,15 @@ static void put(struct lab *lab, const char *map, const void *key, const void *v
 	assert_int_equal(bpf_map_update_elem(lab_map(lab, map), key, value, 0), 0);
 }
 
-static void shrink(struct gateway_bpf *skel)
+static void shrink(struct gateway_bpf *skel, const struct gw_knobs *knobs)
 {
-	uint32_t words = TP_GW_ADDRS * GW_NAT_PROTOS * LAB_RANGE;
+	uint32_t words = TP_GW_ADDRS * GW_NAT_PROTOS * knobs->nat_range;
 
 	bpf_map__set_max_entries(skel->maps.nat_words, words);
 	bpf_map__set_max_entries(skel->maps.nat_reverse, words);
-	bpf_map__set_max_entries(skel->maps.nat_blocks, TP_GW_ADDRS * LAB_RANGE / LAB_BLOCK);
-	bpf_map__set_max_entries(skel->maps.gw_nodes, 64);
+	bpf_map__set_max_entries(skel->maps.nat_blocks,
+				 TP_GW_ADDRS * knobs->nat_range / knobs->nat_block);
+	bpf_map__set_max_entries(skel->maps.gw_nodes, 1024);
 	bpf_map__set_max_entries(skel->maps.gw_flows, 8192);
 	bpf_map__set_max_entries(skel->maps.nat_forward, 8192);
 	bpf_map__set_max_entries(skel->maps.nat_filters, 8192);
@@ -103,7 +105,7 @@ static struct gateway_bpf *instance(const struct gw_knobs *knobs, enum gw_role r
 		bpf_program__set_autoload(prog, is_of(prog, role));
 	skel->rodata->knobs = *knobs;
 	skel->rodata->self = (struct gw_self){.role = role, .l2_len = 14};
-	shrink(skel);
+	shrink(skel, knobs);
 	bpf_object__for_each_map (map, skel->obj) {
 		if (!common || bpf_map__is_internal(map))
 			continue;
@@ -184,23 +186,49 @@ static struct tp_prefix single(const char *text)
 	return p;
 }
 
+const char *lab_crowd_addr(uint32_t i, char text[LAB_CROWD_ADDR])
+{
+	snprintf(text, LAB_CROWD_ADDR, "100.64.%u.%u", 2 + i / 200, 1 + i % 200);
+	return text;
+}
+
+void lab_crowd(struct lab *lab, uint32_t n)
+{
+	assert_true(n <= LAB_CROWD);
+	lab->crowd = n;
+}
+
+static void join_crowd(const struct lab *lab, struct gw_policy_node *nodes)
+{
+	static struct tp_prefix addrs[LAB_CROWD];
+	static char names[LAB_CROWD][LAB_CROWD_ADDR];
+
+	for (uint32_t i = 0; i < lab->crowd; i++) {
+		addrs[i] = single(lab_crowd_addr(i, names[i]));
+		nodes[i] =
+			(struct gw_policy_node){.name = names[i], .addrs = &addrs[i], .n_addrs = 1};
+	}
+}
+
 static void compile_and_publish(struct lab *lab, const struct lab_rule *rules, bool shadow)
 {
 	struct tp_prefix alice[] = {single(ALICE), single(ALICE6)};
 	struct tp_prefix bob[] = {single(BOB), single(BOB6)};
 	struct tp_addr locals[] = {single(GATEWAY).addr, single(EXTERNAL).addr};
-	struct gw_policy_node nodes[] = {{.name = "alice", .addrs = alice, .n_addrs = 2},
-					 {.name = "bob", .addrs = bob, .n_addrs = 2}};
+	struct gw_policy_node nodes[2 + LAB_CROWD] = {
+		{.name = "alice", .addrs = alice, .n_addrs = 2},
+		{.name = "bob", .addrs = bob, .n_addrs = 2}};
 	struct gw_policy_rule list[RULES] = {0};
 	char names[RULES][8];
 	struct gw_policy_input in = {.nodes = nodes,
-				     .n_nodes = 2,
+				     .n_nodes = 2 + lab->crowd,
 				     .locals = locals,
 				     .n_locals = 2,
 				     .rules = list,
 				     .shadow = shadow};
 	struct gw_policy_tables *t;
 
+	join_crowd(lab, nodes + 2);
 	for (; rules[in.n_rules].from; in.n_rules++) {
 		const struct lab_rule *from = &rules[in.n_rules];
 		struct gw_policy_rule *r = &list[in.n_rules];

@@ -57,6 +57,11 @@ void lab_reset(struct lab *lab);
 /* Puts rules in force; what none allows is denied. The last one has from NULL. */
 void lab_policy(struct lab *lab, const struct lab_rule *rules);
 void lab_policy_shadow(struct lab *lab, const struct lab_rule *rules);
+/* Further nodes, from the next policy on: number i, from 0, has this address. */
+#define LAB_CROWD      400
+#define LAB_CROWD_ADDR 24
+void lab_crowd(struct lab *lab, uint32_t n);
+const char *lab_crowd_addr(uint32_t i, char text[LAB_CROWD_ADDR]);
 struct policy_hit lab_hit(struct lab *lab, uint32_t rule);
 int lab_map(struct lab *lab, const char *name);
 /* Replaces the uplink's masquerade address in place `i`. */
