@@ -37,17 +37,12 @@ static json_t *overlay_json(const struct gw_daemon *d, const struct gw_config_ov
 	const struct gw_overlay *o =
 		gw_links_overlay(d->links, (uint32_t)gw_state_overlay(&d->state, c->name));
 
-	json_t *relays = gw_relays_report(d->relays, c->name), *out;
-
-	out = json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b,s:o}", "name", c->name, "backend",
-			gw_overlays_backend(d->overlays, (size_t)(c - d->config->overlays)), "up",
-			o->ifindex != 0, "mtu", o->mtu, "peers", (int)c->n_peers, "tc",
-			gw_datapath_tc(d->dp, c->name), "attached",
-			gw_datapath_attached(d->dp, c->name), "names", names_json(d, c));
-	if (relays)
-		json_object_update(out, relays);
-	json_decref(relays);
-	return out;
+	return json_pack("{s:s,s:s,s:b,s:i,s:i,s:s,s:b,s:o,s:o}", "name", c->name, "backend",
+			 gw_overlays_backend(d->overlays, (size_t)(c - d->config->overlays)), "up",
+			 o->ifindex != 0, "mtu", o->mtu, "peers", (int)c->n_peers, "tc",
+			 gw_datapath_tc(d->dp, c->name), "attached",
+			 gw_datapath_attached(d->dp, c->name), "names", names_json(d, c), "relays",
+			 gw_relays_list(d->relays, c->name));
 }
 
 static json_t *addresses_json(const struct gw_uplink *u)
@@ -340,6 +335,11 @@ json_t *gw_command_drops(struct gw_daemon *d)
 
 /* --- which ---------------------------------------------------------------------------------- */
 
+static json_t *run_relays(struct gw_daemon *d)
+{
+	return gw_relays_report(d->relays);
+}
+
 static json_t *run_detach(struct gw_daemon *d)
 {
 	gw_daemon_stop(d, true);
@@ -376,7 +376,7 @@ json_t *gw_command(void *arg, const json_t *request)
 		json_t *(*run)(struct gw_daemon *d);
 	} plain[] = {
 		{"status", gw_command_status}, {"acl", gw_command_acl}, {"nat", gw_command_nat},
-		{"drops", gw_command_drops},   {"detach", run_detach},
+		{"drops", gw_command_drops},   {"relays", run_relays},	{"detach", run_detach},
 	};
 	const char *command = json_string_value(json_object_get(request, "command"));
 	struct gw_daemon *d = arg;

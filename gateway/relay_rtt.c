@@ -5,45 +5,12 @@
 
 #include "clock.h"
 
-#define NOTABLE_PERCENT 20
-#define NOTABLE_US	2000
-#define RTT_MAX_US	60000000 /* that a report may have */
+#define RTT_MAX_US 60000000 /* that a report may have */
 
 void gw_relay_rtt_init(struct gw_relay_rtt *r, uint64_t now)
 {
 	memset(r, 0, sizeof(*r));
 	r->next = r->since = now;
-}
-
-/* --- the round trip --- */
-
-static uint32_t median(const struct gw_relay_rtt *r)
-{
-	uint32_t sorted[GW_RTT_SAMPLES], n = 0;
-
-	for (; n < GW_RTT_SAMPLES && n < r->n_samples; n++) {
-		uint32_t at = n;
-
-		for (; at && sorted[at - 1] > r->samples[n]; at--)
-			sorted[at] = sorted[at - 1];
-		sorted[at] = r->samples[n];
-	}
-	return n ? sorted[(n - 1) / 2] : 0;
-}
-
-static bool is_notable(uint32_t before, uint32_t now)
-{
-	uint32_t change = now > before ? now - before : before - now;
-
-	return !before ||
-	       (change > NOTABLE_US && (uint64_t)change * 100 > (uint64_t)before * NOTABLE_PERCENT);
-}
-
-static void add_sample(struct gw_relay_rtt *r, uint64_t ns)
-{
-	uint64_t us = ns / 1000 + 1;
-
-	r->samples[r->n_samples++ % GW_RTT_SAMPLES] = (uint32_t)(us < RTT_MAX_US ? us : RTT_MAX_US);
 }
 
 /* --- life and death --- */
@@ -59,7 +26,7 @@ static void die(struct gw_relay_rtt *r, uint64_t now)
 	if (r->state == GW_RELAY_ALIVE && now - r->since >= TP_SEC(GW_RTT_GOOD_S))
 		r->deaths = 0;
 	r->deaths++;
-	r->n_samples = 0;
+	r->trips.n = 0;
 	r->rtt_us = 0;
 	enter(r, GW_RELAY_DEAD, now);
 }
@@ -73,10 +40,19 @@ static uint64_t hold(const struct gw_relay_rtt *r)
 	return TP_SEC(s);
 }
 
+static void follow(struct gw_relay_rtt *r)
+{
+	uint32_t us = tp_round_trip_least(&r->trips);
+
+	us = us < RTT_MAX_US ? us : RTT_MAX_US;
+	if (!r->rtt_us || tp_round_trip_notable(r->rtt_us, us))
+		r->rtt_us = us;
+}
+
 /* What an answer, or time with answers, makes of it. */
 static void advance(struct gw_relay_rtt *r, uint64_t now)
 {
-	bool settled = r->n_samples >= GW_RTT_SETTLED;
+	bool settled = r->trips.n >= GW_RTT_SETTLED;
 
 	if (!r->answered_ever)
 		r->deaths = 0;
@@ -85,8 +61,8 @@ static void advance(struct gw_relay_rtt *r, uint64_t now)
 	else if (settled && (r->state == GW_RELAY_UNKNOWN ||
 			     (r->state == GW_RELAY_RETURNING && now - r->since >= hold(r))))
 		enter(r, GW_RELAY_ALIVE, now);
-	if (settled && is_notable(r->rtt_us, median(r)))
-		r->rtt_us = median(r);
+	if (settled)
+		follow(r);
 }
 
 static void miss(struct gw_relay_rtt *r, uint64_t now)
@@ -105,7 +81,7 @@ void gw_relay_rtt_answer(struct gw_relay_rtt *r, uint16_t seq, uint64_t now)
 
 	if ((uint16_t)(r->seq - seq) >= GW_RTT_ECHOES || !*sent)
 		return;
-	add_sample(r, now - *sent);
+	tp_round_trip_add(&r->trips, now - *sent);
 	*sent = 0;
 	r->misses = 0;
 	advance(r, now);
@@ -118,7 +94,7 @@ static uint64_t pause_of(const struct gw_relay_rtt *r, bool busy)
 {
 	if (r->state == GW_RELAY_DEAD)
 		return TP_MS(GW_RTT_DEAD_MS);
-	if (r->state != GW_RELAY_ALIVE || r->misses || r->n_samples < GW_RTT_SAMPLES)
+	if (r->state != GW_RELAY_ALIVE || r->misses || r->trips.n < TP_ROUND_TRIPS)
 		return TP_MS(GW_RTT_SUSPECT_MS);
 	return TP_MS(busy ? GW_RTT_BUSY_MS : GW_RTT_IDLE_MS);
 }

@@ -10,9 +10,9 @@
 #define GATEWAY_RELAY_RTT_H
 
 #include "gateway/relay_choice.h"
+#include "round_trip.h"
 
-#define GW_RTT_SAMPLES 5 /* of which the median counts: two late ones in a row are no news */
-#define GW_RTT_ECHOES  8 /* whose answers still count */
+#define GW_RTT_ECHOES 8 /* whose answers still count */
 
 #define GW_RTT_SUSPECT_MS 1000 /* between echoes to one that is not known, or is in doubt */
 #define GW_RTT_BUSY_MS	  2000 /* to one that peers are reached through */
@@ -30,8 +30,7 @@ struct gw_relay_rtt {
 	uint64_t next;	 /* gw_relay_rtt_tick() has something to do */
 	uint64_t sent[GW_RTT_ECHOES]; /* by sequence number; 0: answered, or given up */
 	uint16_t seq;		      /* of the latest */
-	uint32_t samples[GW_RTT_SAMPLES];
-	uint32_t n_samples; /* in all */
+	struct tp_round_trips trips;
 	uint32_t misses, deaths;
 	uint64_t since; /* of the state */
 	bool waiting, answered_ever;

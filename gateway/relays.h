@@ -42,9 +42,11 @@ void gw_relays_settle(struct gw_relays *r);
 /* A connection to control begins: it knows nothing of what was reported. */
 void gw_relays_say_again(struct gw_relays *r);
 
-/* Of one device, for status: {"relays": [...], "via": [...]}, a new reference; NULL: none of a
- * network's. */
-json_t *gw_relays_report(const struct gw_relays *r, const char *device);
+/* One device's relays, for status; of a device that is no network's an empty list. And all that is
+ * known, with the peers that go through them: [{"overlay", "relays", "peers"}]. New references; r
+ * may be NULL. */
+json_t *gw_relays_list(const struct gw_relays *r, const char *device);
+json_t *gw_relays_report(const struct gw_relays *r);
 void gw_relays_metrics(const struct gw_relays *r, struct tp_metrics *m);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is told of relays: to control, to people, to monitoring. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -110,13 +111,13 @@ static json_t *relay_json(const struct network *n, int at)
 {
 	const struct relay *r = &n->relays[at];
 	char addr[TP_ADDR_STRLEN], endpoint[TP_ADDR_STRLEN], key[TP_KEY_STRLEN];
-	json_t *rtt = r->rtt.rtt_us ? json_real(r->rtt.rtt_us / 1000.0) : json_null();
+	json_t *rtt = r->rtt.rtt_us ? json_integer(r->rtt.rtt_us) : json_null();
 
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:b,s:i}", "name", r->name, "public_key",
 			 tp_key_format(r->public_key, key), "endpoint",
 			 tp_endpoint_format(&r->endpoints[0], endpoint), "service_address",
 			 tp_addr_format(&r->service_address, addr), "state",
-			 gw_relay_state_name(r->rtt.state), "rtt_ms", rtt, "drain", r->drain,
+			 gw_relay_state_name(r->rtt.state), "rtt_us", rtt, "drain", r->drain,
 			 "peers", (int)relays_through(n, at));
 }
 
@@ -128,41 +129,86 @@ static json_t *way_json(const struct network *n, const struct relayed *p)
 
 	relays_known(n, known);
 	us = at < 0 ? 0 : gw_relay_way_us(known, &p->choice, at);
-	return us ? json_real((double)us / 1000) : json_null();
+	return us ? json_integer((json_int_t)us) : json_null();
 }
 
-static json_t *peer_json(const struct network *n, const struct relayed *p)
+/* Where its device has a peer, and when it had a handshake: it may have followed the other side to
+ * another relay. */
+struct seen {
+	struct tp_endpoint endpoint;
+	uint64_t last_handshake;
+};
+
+struct looking {
+	const struct network *n;
+	struct seen *seen; /* as the network's peers */
+};
+
+static void look(void *ctx, const struct tp_wireguard_stats *peer)
+{
+	const struct looking *l = ctx;
+	const struct relayed *p = relays_peer(l->n, peer->public_key);
+
+	if (p)
+		l->seen[p - l->n->peers] = (struct seen){peer->endpoint, peer->last_handshake};
+}
+
+static json_t *seconds_since(uint64_t then, uint64_t now)
+{
+	return then ? json_integer(now > then ? (json_int_t)((now - then) / TP_NS_PER_SEC) : 0)
+		    : json_null();
+}
+
+static json_t *peer_json(const struct network *n, const struct relayed *p, const struct seen *seen)
 {
 	int at = p->choice.relay;
 	char key[TP_KEY_STRLEN], endpoint[TP_ADDR_STRLEN];
 
 	return json_pack(
-		"{s:s,s:s,s:s?,s:s,s:s,s:o,s:o}", "peer", p->name, "public_key",
+		"{s:s,s:s,s:s?,s:s,s:o,s:o,s:s?,s:o}", "peer", p->name, "public_key",
 		tp_key_format(p->public_key, key), "relay", at < 0 ? NULL : n->relays[at].name,
-		"endpoint", tp_endpoint_format(&p->endpoint, endpoint), "why",
-		gw_choice_why_name(p->why), "way_ms", way_json(n, p), "moved_s",
-		p->moved ? json_integer((json_int_t)((tp_now() - p->moved) / TP_NS_PER_SEC))
-			 : json_null());
+		"why", gw_choice_why_name(p->why), "way_us", way_json(n, p), "moved_s",
+		seconds_since(p->moved, tp_now()), "endpoint",
+		seen->endpoint.port ? tp_endpoint_format(&seen->endpoint, endpoint) : NULL,
+		"handshake_s", seconds_since(seen->last_handshake, tp_clock(CLOCK_REALTIME)));
 }
 
-json_t *gw_relays_report(const struct gw_relays *r, const char *device)
+static json_t *peers_json(const struct gw_relays *r, const struct network *n)
 {
-	json_t *relays, *via;
+	struct looking l = {n, calloc(n->n_peers + 1, sizeof(*l.seen))};
+	json_t *list = json_array();
+
+	if (l.seen && r->overlays)
+		gw_overlays_peers(r->overlays, n->device, look, &l);
+	for (size_t i = 0; l.seen && i < n->n_peers; i++)
+		json_array_append_new(list, peer_json(n, &n->peers[i], &l.seen[i]));
+	free(l.seen);
+	return list;
+}
+
+json_t *gw_relays_list(const struct gw_relays *r, const char *device)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; r && i < r->n_networks; i++)
+		for (size_t j = 0; j < r->networks[i].n_relays; j++)
+			if (!strcmp(r->networks[i].device, device))
+				json_array_append_new(list, relay_json(&r->networks[i], (int)j));
+	return list;
+}
+
+json_t *gw_relays_report(const struct gw_relays *r)
+{
+	json_t *all = json_array();
 
 	for (size_t i = 0; r && i < r->n_networks; i++) {
 		const struct network *n = &r->networks[i];
 
-		if (strcmp(n->device, device))
-			continue;
-		relays = json_array();
-		via = json_array();
-		for (size_t j = 0; j < n->n_relays; j++)
-			json_array_append_new(relays, relay_json(n, (int)j));
-		for (size_t j = 0; j < n->n_peers; j++)
-			json_array_append_new(via, peer_json(n, &n->peers[j]));
-		return json_pack("{s:o,s:o}", "relays", relays, "via", via);
+		json_array_append_new(all, json_pack("{s:s,s:o,s:o}", "overlay", n->device,
+						     "relays", gw_relays_list(r, n->device),
+						     "peers", peers_json(r, n)));
 	}
-	return NULL;
+	return all;
 }
 
 /* --- to monitoring -------------------------------------------------------------------------- */

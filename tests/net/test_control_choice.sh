@@ -15,8 +15,13 @@ other() { # NAME
 	[ "$1" = alice ] && echo bob || echo alice
 }
 
+way() { # NAME PEER JQ-FILTER: how that member reaches another
+	member_at "$1" gateway relays --json |
+		jq -r --arg peer "$2" ".[0].peers[] | select(.peer == \$peer) | $3"
+}
+
 via() { # NAME: the relay through which that member reaches the other
-	member_get "$1" gateway "[.overlays[].via[]? | select(.peer == \"$(other "$1")\").relay] | first"
+	way "$1" "$(other "$1")" .relay
 }
 
 both_via() { # RELAY
@@ -56,7 +61,9 @@ ctl tenant create acme >/dev/null || die "no tenant"
 ctl network create office >/dev/null || die "no network"
 relay_joins_as relay-far # which control names first, as long as nobody knows better
 relay_joins_as relay wan0 $R4
-agent_joins alice
+agent_conf alice
+sed -i 's/^metrics_listen = .*/metrics_listen = "127.0.0.1:9587";/' $LAB/alice.conf
+agent_start alice
 agent_joins bob
 expect "they meet" wait_for 60 meet
 
@@ -67,7 +74,7 @@ measured() { # NAME
 }
 expect "alice has measured both" wait_for 15 measured alice
 expect "bob has measured both" wait_for 15 measured bob
-expect "the far one is 60 ms away" test "$(relay_of alice relay-far '.rtt_ms > 59 and .rtt_ms < 90')" = true
+expect "the far one is 60 ms away" test "$(relay_of alice relay-far '.rtt_us > 59000 and .rtt_us < 90000')" = true
 expect "both go through the nearer one" wait_for 10 both_via relay
 
 # --- the death of a relay ------------------------------------------------------------------------
@@ -86,8 +93,25 @@ expect "it took $gap ms" test "$gap" -gt 500 -a "$gap" -lt 12000
 expect "alice's device has bob there" at_relay alice 198.18.6.2
 expect "bob's device has alice there" at_relay bob 198.18.6.2
 expect "alice knows that it is dead" test "$(relay_of alice relay .state)" = dead
+metric() { # NAME RELAY
+	in_ns alice curl -s http://127.0.0.1:9587/metrics |
+		awk -v name="$1{" -v relay="relay=\"$2\"" 'index($1, name) == 1 && index($1, relay) { print $2 }'
+}
+equal "metrics: that it is" 0 "$(metric turnpike_gateway_relay_up relay)"
+equal "that nobody is reached through it" 0 "$(metric turnpike_gateway_relay_peers relay)"
+equal "but through the other" 1 "$(metric turnpike_gateway_relay_peers relay-far)"
+equal "which has a round trip" 1 "$(metric turnpike_gateway_relay_rtt_seconds relay-far | awk '{ print ($1 > 0.059 && $1 < 0.09) }')"
+valid() {
+	in_ns alice curl -s http://127.0.0.1:9587/metrics | promtool check metrics
+}
+expect "all valid" valid
+shown() {
+	member_at alice gateway relays | grep -q "^bob *relay-far *the only one that works" &&
+		member_at alice gateway status | grep -q "relay relay, dead, 0 peers"
+}
+expect "and the tables" shown
 expect "and why bob is where he is" \
-	test "$(member_get alice gateway '[.overlays[].via[].why] | first')" = "the only one that works"
+	test "$(way alice bob .why)" = "the only one that works"
 
 # --- what is not about relays moves nobody -------------------------------------------------------
 
@@ -131,4 +155,4 @@ ctl relay assign bob relay-far || die "not assigned"
 expect "who is assigned to a relay is reached there" wait_for 10 both_via relay-far
 expect "they meet there" wait_for 5 meet
 expect "alice says why" \
-	test "$(member_get alice gateway '[.overlays[].via[] | select(.peer == "bob").why] | first')" = assigned
+	test "$(way alice bob .why)" = assigned

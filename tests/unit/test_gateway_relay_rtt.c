@@ -46,7 +46,7 @@ static void answered(uint32_t ms)
 
 static void live(void)
 {
-	for (int i = 0; i < GW_RTT_SAMPLES; i++)
+	for (int i = 0; i <= TP_ROUND_TRIPS; i++)
 		answered(20);
 	assert_int_equal(r.state, GW_RELAY_ALIVE);
 }
@@ -148,10 +148,10 @@ static void test_foreign_answers(void **state)
 	gw_relay_rtt_answer(&r, (uint16_t)(seq + 1), now);
 	gw_relay_rtt_answer(&r, (uint16_t)(seq - 1), now);
 	gw_relay_rtt_answer(&r, (uint16_t)(seq - GW_RTT_ECHOES), now);
-	assert_int_equal(r.n_samples, 0);
+	assert_int_equal(r.trips.n, 0);
 	for (int i = 0; i < 4; i++) /* one echo is one sample */
 		gw_relay_rtt_answer(&r, seq, now);
-	assert_int_equal(r.n_samples, 1);
+	assert_int_equal(r.trips.n, 1);
 }
 
 static void test_never_there(void **state)

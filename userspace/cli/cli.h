@@ -37,6 +37,8 @@ int cli_explain_pair(struct cli *cli, int argc, char **argv);
 int cli_gateway_status(struct cli *cli, int argc, char **argv);
 int cli_gateway_acl(struct cli *cli, int argc, char **argv);
 int cli_gateway_nat(struct cli *cli, int argc, char **argv);
+int cli_gateway_relays(struct cli *cli, int argc, char **argv);
+void cli_gateway_status_relays(const struct cli *cli, const json_t *relays);
 int cli_gateway_flows(struct cli *cli, int argc, char **argv);
 int cli_gateway_drops(struct cli *cli, int argc, char **argv);
 int cli_gateway_top(struct cli *cli, int argc, char **argv);

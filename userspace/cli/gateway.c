@@ -52,6 +52,7 @@ static void show_overlays(const struct cli *cli, const json_t *s)
 		cli_line(cli, "", "  %s, %" PRIu64 " peers", cli_str(o, "backend"),
 			 cli_num(o, "peers"));
 		show_names(cli, json_object_get(o, "names"));
+		cli_gateway_status_relays(cli, json_object_get(o, "relays"));
 	}
 }
 

@@ -44,6 +44,8 @@ static const struct command commands[] = {
 	{"gateway", "gateway", "acl", "", 0, 0, "", cli_gateway_acl, "rules and what they decided"},
 	{"gateway", "gateway", "nat", "", 0, 0, "", cli_gateway_nat,
 	 "masquerade addresses, ports in use, blocks of nodes"},
+	{"gateway", "gateway", "relays", "", 0, 0, "", cli_gateway_relays,
+	 "how far relays are, and who is reached through which"},
 	{"gateway", "gateway", "flows", "[NODE]", 0, 1, "", cli_gateway_flows, "flows in force"},
 	{"gateway", "gateway", "drops", "[-a]", 0, 0, "a", cli_gateway_drops,
 	 "packets not forwarded, by reason"},
