@@ -4,12 +4,12 @@
 #include "control/api_device.h"
 #include "control/nodes.h"
 
-static json_t *state_json(const struct api_call *c, const struct ctl_device *d)
+json_t *api_node_state_json(const struct api_call *c, const char *device)
 {
 	const struct ctl_nodes *nodes = c->api->setup.nodes;
 	struct ctl_node_state s;
 
-	if (!nodes || !ctl_nodes_find(nodes, d->id, &s))
+	if (!nodes || !ctl_nodes_find(nodes, device, &s))
 		return NULL;
 	return json_pack("{s:o,s:o,s:o,s:s}", "connectedSince", api_timestamp(s.since),
 			 "toldRevision", api_int64(s.told), "acknowledgedRevision",
@@ -18,7 +18,7 @@ static json_t *state_json(const struct api_call *c, const struct ctl_device *d)
 
 json_t *api_device_json(const struct api_call *c, const struct ctl_device *d)
 {
-	json_t *state = state_json(c, d), *j;
+	json_t *state = api_node_state_json(c, d->id), *j;
 
 	j = json_pack("{s:s,s:s,s:s,s:s,s:o,s:b,s:o,s:o}", "id", d->id, "tenantId", d->tenant,
 		      "name", d->name, "kind", ctl_kind_name(d->kind), "publicKey",

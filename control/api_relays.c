@@ -2,24 +2,29 @@
 /* RPCs about relays: a tenant's own, and the platform's. */
 #include "control/address.h"
 #include "control/api_call.h"
+#include "control/api_device.h"
 #include "control/network.h"
 #include "control/relay.h"
 
-static json_t *relay_json(const struct ctl_relay *r)
+static json_t *relay_json(const struct api_call *c, const struct ctl_relay *r)
 {
+	json_t *state = *r->device ? api_node_state_json(c, r->device) : NULL, *j;
 	char ip[CTL_IP_LEN];
 
 	ctl_ip_format(r->service_ip, ip);
-	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:s,s:b,s:o}", "id", r->id, "tenantId",
-			 r->tenant, "name", r->name, "deviceId", r->device, "publicKey",
-			 r->has_key ? api_key_json(r->public_key) : json_string(""), "endpoints",
-			 api_list_json(r->endpoints), "serviceAddress", ip, "draining", r->draining,
-			 "createdAt", api_timestamp(r->created));
+	j = json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:s,s:b,s:o}", "id", r->id, "tenantId", r->tenant,
+		      "name", r->name, "deviceId", r->device, "publicKey",
+		      r->has_key ? api_key_json(r->public_key) : json_string(""), "endpoints",
+		      api_list_json(r->endpoints), "serviceAddress", ip, "draining", r->draining,
+		      "createdAt", api_timestamp(r->created));
+	if (state)
+		json_object_set_new(j, "state", state);
+	return j;
 }
 
 static int answer_relay(struct api_call *c, const struct ctl_relay *r, json_t **out)
 {
-	return api_answer(c, json_pack("{s:o}", "relay", relay_json(r)), out);
+	return api_answer(c, json_pack("{s:o}", "relay", relay_json(c, r)), out);
 }
 
 /* `tenant` NULL: the platform's. */
@@ -49,7 +54,9 @@ static int create(struct api_call *c, const char *tenant, json_t **out)
 
 static bool add(void *arg, const struct ctl_relay *r)
 {
-	return api_page_add(arg, r->id, relay_json(r));
+	struct api_page *page = arg;
+
+	return api_page_add(page, r->id, relay_json(page->call, r));
 }
 
 static int list_of(struct api_call *c, bool platform, json_t **out)

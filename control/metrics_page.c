@@ -20,14 +20,42 @@ static void write_api(struct tp_metrics *m, const struct ctl_api_stats *s)
 	tp_metrics_u64(m, TP_LABELS({"result", "refused"}), s->bad_logins);
 }
 
+static void write_nodes(struct tp_metrics *m, const struct ctl_nodes_stats *s)
+{
+	tp_metrics_family(m, TP_GAUGE, "turnpike_control_nodes",
+			  "Nodes, gateways and relays that are connected.");
+	tp_metrics_u64(m, NULL, s->connected);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_joins_total",
+			  "Devices that were admitted by an auth key.");
+	tp_metrics_u64(m, NULL, s->joined);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_nodes_refused_total",
+			  "Nodes that were not admitted.");
+	tp_metrics_u64(m, NULL, s->refused);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_sent_total",
+			  "What nodes were told, whole or only the changes.");
+	tp_metrics_u64(m, TP_LABELS({"as", "snapshot"}), s->snapshots);
+	tp_metrics_u64(m, TP_LABELS({"as", "delta"}), s->deltas);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_sent_bytes_total",
+			  "Text of messages to nodes.");
+	tp_metrics_u64(m, NULL, s->bytes);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_acknowledged_total",
+			  "What nodes made of it.");
+	tp_metrics_u64(m, TP_LABELS({"status", "applied"}), s->applied);
+	tp_metrics_u64(m, TP_LABELS({"status", "failed"}), s->failed);
+}
+
 static void collect(void *arg, struct tp_metrics *m)
 {
 	const struct ctl_daemon *d = arg;
 	struct ctl_api_stats s = {0};
+	struct ctl_nodes_stats n = {0};
 
 	if (d->api)
 		ctl_api_stats(d->api, &s);
 	write_api(m, &s);
+	if (d->nodes)
+		ctl_nodes_stats(d->nodes, &n);
+	write_nodes(m, &n);
 	tp_metrics_family(m, TP_GAUGE, "turnpike_control_revision",
 			  "Revision of what nodes are told.");
 	tp_metrics_u64(m, NULL, ctl_store_revision(d->state.store));

@@ -138,11 +138,7 @@ static int measured(struct ctl_path_reports *r, const struct ctl_device *d,
 int ctl_path_reports_take(struct ctl_path_reports *r, const struct ctl_device *d,
 			  const struct tp_ncp_stats *stats, struct ctl_error *err)
 {
-	if (d->kind == CTL_RELAY)
-		return measured(r, d, stats, err);
-	if (stats->n_peers && !stats->n_paths)
-		return 0; /* of other things */
-	return said(r, d, stats, err);
+	return d->kind == CTL_RELAY ? measured(r, d, stats, err) : said(r, d, stats, err);
 }
 
 struct ctl_paths *ctl_path_reports_known(struct ctl_path_reports *r)

@@ -101,19 +101,8 @@ static const struct tp_ncp_field handshakes_fields[] = {
 #undef S
 static TABLE(handshakes_table, struct tp_ncp_handshakes, handshakes_fields, NULL);
 
-#define S struct tp_ncp_peer_stats
-static const struct tp_ncp_field peer_stats_fields[] = {
-	SCALAR(S, network_id, TP_NCP_ID, true),
-	SCALAR(S, public_key, TP_NCP_KEY, true),
-	INTEGER(S, rx_bytes, 0, TP_NCP_MAX_INT, true),
-	INTEGER(S, tx_bytes, 0, TP_NCP_MAX_INT, true),
-};
-#undef S
-static TABLE(peer_stats_table, struct tp_ncp_peer_stats, peer_stats_fields, NULL);
-
 #define S struct tp_ncp_stats
 static const struct tp_ncp_field stats_fields[] = {
-	OBJECTS(S, peers, peer_stats_table, false),
 	OBJECTS(S, paths, tp_ncp_path_table, false),
 };
 #undef S

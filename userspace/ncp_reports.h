@@ -29,15 +29,7 @@ struct tp_ncp_handshakes {
 	size_t n_handshakes;
 };
 
-struct tp_ncp_peer_stats {
-	char network_id[TP_NCP_ID_SIZE];
-	uint8_t public_key[WG_KEY_LEN];
-	uint64_t rx_bytes, tx_bytes;
-};
-
 struct tp_ncp_stats {
-	struct tp_ncp_peer_stats *peers;
-	size_t n_peers;
 	struct tp_ncp_path *paths; /* a node's to its relays; a relay's to stock nodes */
 	size_t n_paths;
 };

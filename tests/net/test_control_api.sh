@@ -233,6 +233,11 @@ valid() {
 	curl -sf http://127.0.0.1:9588/metrics | promtool check metrics
 }
 expect "promtool finds the metrics page valid" valid
+counted() { # NAME VALUE
+	curl -sf http://127.0.0.1:9588/metrics | grep -qxF "$1 $2"
+}
+expect "no node is connected" counted turnpike_control_nodes 0
+expect "nor has failed" counted 'turnpike_control_acknowledged_total{status="failed"}' 0
 expect "ready" curl -sf http://127.0.0.1:9588/readyz
 stop control
 equal "a clean stop" 0 $?

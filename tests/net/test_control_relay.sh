@@ -59,6 +59,8 @@ up_to_date() {
 	[ "$(device_state relay)" = "in force" ]
 }
 expect "control knows that the relay has it in force" wait_for 20 up_to_date
+equal "so its list of relays says" connected \
+	"$(ctl relay list | awk 'NR == 1 { at = index($0, "STATE") } NR == 2 { print substr($0, at) }' | cut -d' ' -f1)"
 equal "and nothing of stock peers, which have no connection" none "$(device_state stock)"
 expect "explain says why" sh -c "'$B/turnpike' explain pair -s $LAB/relay.sock \
 	\$('$B/turnpike' relay nodes -s $LAB/relay.sock --json | jq -r '[.[].name] | sort | .[0] + \" \" + .[2]') |

@@ -104,22 +104,6 @@ int control_network_enroll(struct control *c, int argc, char **argv)
 
 /* --- devices -------------------------------------------------------------------------------- */
 
-/* Connected or not; whether it has in force what it was told. */
-static void cell_state(struct table *t, const json_t *device)
-{
-	const json_t *state = json_object_get(device, "state");
-	const char *failure = state ? cli_str(state, "failure") : "";
-
-	if (!state)
-		table_cell(t, PLAIN, "%s", strcmp(cli_str(device, "kind"), "stock") ? "away" : "-");
-	else if (*failure)
-		table_cell(t, RED, "failed: %s", failure);
-	else if (strcmp(cli_str(state, "toldRevision"), cli_str(state, "acknowledgedRevision")))
-		table_cell(t, YELLOW, "catching up");
-	else
-		table_cell(t, GREEN, "connected");
-}
-
 static void show_devices(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
@@ -134,7 +118,7 @@ static void show_devices(struct control *c, const json_t *rows)
 	{
 		cell_str(t, row, "name");
 		cell_str(t, row, "kind");
-		cell_state(t, row);
+		cell_state(t, row, strcmp(cli_str(row, "kind"), "stock") ? "away" : "-");
 		cell_time(t, row, "lastSeenAt");
 		cell_time(t, row, "createdAt");
 		cell_str(t, row, "id");

@@ -7,8 +7,8 @@
 static void show_relays(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0},	{"SERVICE", false, 0}, {"ENDPOINTS", false, 0},
-		{"DRAINING", false, 1}, {"JOINED", false, 2},  {"PUBLIC KEY", false, 3},
+		{"NAME", false, 0},  {"SERVICE", false, 0},  {"ENDPOINTS", false, 0},
+		{"STATE", false, 0}, {"DRAINING", false, 1}, {"PUBLIC KEY", false, 2},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -19,8 +19,8 @@ static void show_relays(struct control *c, const json_t *rows)
 		cell_str(t, row, "name");
 		cell_str(t, row, "serviceAddress");
 		cell_list(t, row, "endpoints");
+		cell_state(t, row, *cli_str(row, "deviceId") ? "away" : "not joined");
 		cell_yes(t, row, "draining");
-		table_cell(t, PLAIN, "%s", *cli_str(row, "deviceId") ? "yes" : "no");
 		cell_str(t, row, "publicKey");
 	}
 	table_finish(&c->cli, t);
