@@ -2,7 +2,6 @@
 #include "control/connect_server.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -11,15 +10,14 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 
+#include "acceptor.h"
 #include "log.h"
 #include "tls.h"
 
-#define READ_AHEAD     65536 /* unread bytes that a connection may have here */
-#define LINGER_MS      2000
-#define LINGER_BYTES   (2u << 20)
-#define ACCEPT_WAIT_MS 500
+#define READ_AHEAD   65536 /* unread bytes that a connection may have here */
+#define LINGER_MS    2000
+#define LINGER_BYTES (2u << 20)
 
 const struct connect_limits connect_default_limits = {
 	.connections = 512,
@@ -56,8 +54,7 @@ struct connect_exchange {
 
 struct connect_server {
 	struct event_base *base;
-	struct evconnlistener *listener;
-	struct event *retry;
+	struct tp_acceptor *acceptor;
 	struct tp_tls *tls;
 	const struct connect_limits *limits;
 	const struct connect_ops *ops;
@@ -78,10 +75,7 @@ static void set_timer(struct event *e, unsigned int ms)
 /* When full, an idle connection makes way for a new one; without one, those wait in the backlog. */
 static void accept_if_room(struct connect_server *s)
 {
-	if (s->n < s->limits->connections || !TAILQ_EMPTY(&s->idle))
-		evconnlistener_enable(s->listener);
-	else
-		evconnlistener_disable(s->listener);
+	tp_acceptor_want(s->acceptor, s->n < s->limits->connections || !TAILQ_EMPTY(&s->idle));
 }
 
 static void enter(struct conn *c, enum conn_state state)
@@ -110,8 +104,7 @@ static void conn_free(struct conn *c)
 		event_free(c->deadline);
 	connect_reader_fini(&c->reader);
 	free(c);
-	if (s->listener)
-		accept_if_room(s);
+	accept_if_room(s);
 }
 
 static void wait_for_request(struct conn *c)
@@ -415,38 +408,18 @@ static int conn_new(struct connect_server *s, evutil_socket_t fd, const struct t
 	return -ENOMEM;
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
-		      int len, void *arg)
+static void on_accept(void *arg, int fd, const struct sockaddr *from)
 {
 	struct connect_server *s = arg;
 	struct tp_endpoint peer;
 
-	(void)listener;
-	(void)len;
-	if (tp_endpoint_from_sockaddr(addr, &peer))
+	if (tp_endpoint_from_sockaddr(from, &peer))
 		memset(&peer, 0, sizeof(peer));
 	if (s->n >= s->limits->connections && !TAILQ_EMPTY(&s->idle))
 		conn_free(TAILQ_FIRST(&s->idle));
 	if (s->n >= s->limits->connections || too_many(s, &peer) || conn_new(s, fd, &peer))
 		evutil_closesocket(fd);
 	accept_if_room(s);
-}
-
-/* The connection stays in the backlog and the socket readable: without a pause this would spin. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	struct connect_server *s = arg;
-
-	tp_log_limited(LOG_WARNING, "can't accept a connection: %s", strerror(errno));
-	evconnlistener_disable(listener);
-	set_timer(s->retry, ACCEPT_WAIT_MS);
-}
-
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	accept_if_room(arg);
 }
 
 int connect_server_new(struct connect_server **out, struct event_base *base, int listen_fd,
@@ -462,17 +435,10 @@ int connect_server_new(struct connect_server **out, struct event_base *base, int
 		.base = base, .tls = tls, .limits = limits, .ops = ops, .arg = arg};
 	TAILQ_INIT(&s->idle);
 	TAILQ_INIT(&s->busy);
-	s->retry = evtimer_new(base, on_retry, s);
-	if (s->retry)
-		s->listener = evconnlistener_new(base, on_accept, s,
-						 LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0,
-						 listen_fd);
-	if (!s->listener) {
-		connect_server_free(s);
+	if (tp_acceptor_new(&s->acceptor, base, listen_fd, on_accept, s)) {
+		free(s);
 		return -ENOMEM;
 	}
-	evconnlistener_set_error_cb(s->listener, on_accept_error);
-	signal(SIGPIPE, SIG_IGN); /* libevent writes with writev(), which knows no MSG_NOSIGNAL */
 	*out = s;
 	return 0;
 }
@@ -481,15 +447,12 @@ void connect_server_free(struct connect_server *s)
 {
 	if (!s)
 		return;
-	if (s->listener)
-		evconnlistener_free(s->listener);
-	s->listener = NULL;
+	tp_acceptor_free(s->acceptor);
+	s->acceptor = NULL;
 	while (!TAILQ_EMPTY(&s->idle))
 		conn_free(TAILQ_FIRST(&s->idle));
 	while (!TAILQ_EMPTY(&s->busy))
 		conn_free(TAILQ_FIRST(&s->busy));
-	if (s->retry)
-		event_free(s->retry);
 	free(s);
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "control/nodes_reports.h"
 #include "control/path_reports.h"
 #include "control/view.h"
+#include "acceptor.h"
 #include "crypto.h"
 #include "log.h"
 #include "ncp.h"
@@ -20,7 +20,6 @@
 #include "ncp_messages.h"
 #include "ncp_session.h"
 
-#define BACKLOG	      256
 #define ANONYMOUS_MAX 1024 /* connections that have not said hello */
 
 struct node {
@@ -38,7 +37,7 @@ struct node {
 struct ctl_nodes {
 	struct event_base *base;
 	struct ctl_store *store;
-	struct evconnlistener *listener;
+	struct tp_acceptor *acceptor;
 	struct event *distribute;
 	struct ctl_path_reports *paths;
 	struct tp_ncp_session_config config;
@@ -462,16 +461,13 @@ static void drop_oldest_anonymous(struct ctl_nodes *nodes)
 	node_free(oldest);
 }
 
-static void on_connection(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
-			  int len, void *arg)
+static void on_connection(void *arg, int fd, const struct sockaddr *from)
 {
 	struct ctl_nodes *nodes = arg;
 	struct bufferevent *bev;
 	struct node *n;
 
-	(void)l;
-	(void)sa;
-	(void)len;
+	(void)from;
 	if (nodes->n_anonymous >= ANONYMOUS_MAX)
 		drop_oldest_anonymous(nodes);
 	bev = bufferevent_socket_new(nodes->base, fd, BEV_OPT_CLOSE_ON_FREE);
@@ -513,11 +509,8 @@ int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd
 	configure(n, id);
 	LIST_INIT(&n->list);
 	n->distribute = event_new(base, -1, 0, on_distribute, n);
-	n->listener = n->distribute && !ctl_path_reports_new(&n->paths, base, store)
-			      ? evconnlistener_new(base, on_connection, n, LEV_OPT_CLOSE_ON_FREE,
-						   BACKLOG, listen_fd)
-			      : NULL;
-	if (!n->listener) {
+	if (!n->distribute || ctl_path_reports_new(&n->paths, base, store) ||
+	    tp_acceptor_new(&n->acceptor, base, listen_fd, on_connection, n)) {
 		ctl_nodes_free(n);
 		return -ENOMEM;
 	}
@@ -537,8 +530,7 @@ void ctl_nodes_free(struct ctl_nodes *n)
 		tp_ncp_session_free(node->session);
 		node_free(node);
 	}
-	if (n->listener)
-		evconnlistener_free(n->listener);
+	tp_acceptor_free(n->acceptor);
 	if (n->distribute)
 		event_free(n->distribute);
 	ctl_path_reports_free(n->paths);

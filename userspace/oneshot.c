@@ -2,7 +2,6 @@
 #include "oneshot.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +11,11 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 
-#include "log.h"
+#include "acceptor.h"
 
-#define LINGER_MS      2000  /* for the client to close after the answer */
-#define LINGER_BYTES   65536 /* of its left-over input */
-#define ACCEPT_WAIT_MS 500   /* after accept() failed, mostly for want of descriptors */
+#define LINGER_MS    2000  /* for the client to close after the answer */
+#define LINGER_BYTES 65536 /* of its left-over input */
 
 enum client_state { RECEIVING, SENDING, LINGERING };
 
@@ -34,8 +31,7 @@ struct client {
 
 struct tp_oneshot {
 	struct event_base *base;
-	struct evconnlistener *listener;
-	struct event *retry;
+	struct tp_acceptor *acceptor;
 	const struct tp_oneshot_ops *ops;
 	void *arg;
 	LIST_HEAD(, client) clients;
@@ -51,10 +47,7 @@ static void set_timer(struct event *e, unsigned int ms)
 
 static void accept_if_room(struct tp_oneshot *s)
 {
-	if (s->n_clients < s->ops->clients_max)
-		evconnlistener_enable(s->listener);
-	else
-		evconnlistener_disable(s->listener);
+	tp_acceptor_want(s->acceptor, s->n_clients < s->ops->clients_max);
 }
 
 static void client_free(struct client *c)
@@ -205,34 +198,14 @@ static int client_new(struct tp_oneshot *s, evutil_socket_t fd)
 	return 0;
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
-		      int len, void *arg)
+static void on_accept(void *arg, int fd, const struct sockaddr *from)
 {
 	struct tp_oneshot *s = arg;
 
-	(void)listener;
-	(void)addr;
-	(void)len;
+	(void)from;
 	if (client_new(s, fd))
 		evutil_closesocket(fd);
 	accept_if_room(s);
-}
-
-/* The connection stays in the backlog and the socket readable: without a pause this would spin. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	struct tp_oneshot *s = arg;
-
-	tp_log_limited(LOG_WARNING, "can't accept a connection: %s", strerror(errno));
-	evconnlistener_disable(listener);
-	set_timer(s->retry, ACCEPT_WAIT_MS);
-}
-
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	accept_if_room(arg);
 }
 
 int tp_oneshot_new(struct tp_oneshot **out, struct event_base *base, int listen_fd,
@@ -247,18 +220,10 @@ int tp_oneshot_new(struct tp_oneshot **out, struct event_base *base, int listen_
 	s->ops = ops;
 	s->arg = arg;
 	LIST_INIT(&s->clients);
-	s->retry = evtimer_new(base, on_retry, s);
-	if (s->retry)
-		s->listener = evconnlistener_new(base, on_accept, s,
-						 LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0,
-						 listen_fd);
-	if (!s->listener) {
-		tp_oneshot_free(s);
+	if (tp_acceptor_new(&s->acceptor, base, listen_fd, on_accept, s)) {
+		free(s);
 		return -ENOMEM;
 	}
-	evconnlistener_set_error_cb(s->listener, on_accept_error);
-	/* libevent writes with writev(), which knows no MSG_NOSIGNAL. */
-	signal(SIGPIPE, SIG_IGN);
 	*out = s;
 	return 0;
 }
@@ -269,9 +234,6 @@ void tp_oneshot_free(struct tp_oneshot *s)
 		return;
 	while (!LIST_EMPTY(&s->clients))
 		client_free(LIST_FIRST(&s->clients));
-	if (s->listener)
-		evconnlistener_free(s->listener);
-	if (s->retry)
-		event_free(s->retry);
+	tp_acceptor_free(s->acceptor);
 	free(s);
 }
