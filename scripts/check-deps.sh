@@ -75,7 +75,7 @@ check_libraries() {
 		'userspace/bpf*, datapath* of a role, tests and bench'
 	only_in '^userspace/config(_graft)?\.c$' '^libconfig\.h' 'userspace/config.c and config_graft.c'
 	only_in '^userspace/netlink' '^libmnl/' 'userspace/netlink*'
-	only_in '^control/db\.c$' '^sqlite3\.h' 'control/db.c'
+	only_in '^control/db\.c$|^tests/' '^sqlite3\.h' 'control/db.c and tests'
 	only_in '^userspace/(crypto|tls)\.c$' '^openssl/' 'userspace/crypto.c and tls.c'
 }
 
