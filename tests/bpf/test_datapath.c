@@ -1,6 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The data path's life: opened, closed, adopted, resized, moved between layouts, detached. In a
- * network and a mount namespace of its own, with a BPF file system of its own. */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The data path: opened, closed, adopted, detached; what it refuses; its maps. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,148 +21,10 @@
 #include <unistd.h>
 
 #include "log.h"
+
+#include "datapath_lab.h"
+#include "log.h"
 #include "priv.h"
-#include "relay/datapath.h"
-
-#define FLOWS 2000u
-#define ABI   (TP_RELAY_ABI == 2 ? "v2" : "v3")
-
-static char top[] = "/tmp/tp-datapath-XXXXXX";
-static char pins[64];
-
-static void must(const char *command)
-{
-	if (system(command))
-		fail_msg("failed: %s", command);
-}
-
-/* The path of something below the instance's directory, in one of a few buffers. */
-static const char *at(const char *rest)
-{
-	static char paths[4][192];
-	static unsigned int next;
-	char *p = paths[next++ % 4];
-
-	snprintf(p, sizeof(paths[0]), "%s/relay/%s", pins, rest);
-	return p;
-}
-
-static const char *in_v(const char *name)
-{
-	char rest[64];
-
-	snprintf(rest, sizeof(rest), "%s/%s", ABI, name);
-	return at(rest);
-}
-
-static bool exists(const char *path)
-{
-	return !access(path, F_OK);
-}
-
-static struct relay_config base_config(void)
-{
-	static char *interfaces[] = {"tpa"};
-
-	return (struct relay_config){
-		.interfaces = interfaces,
-		.n_interfaces = 1,
-		.attach = RELAY_ATTACH_NATIVE,
-		.listen_port = 443,
-		.limits = {.flows = FLOWS, .flows_per_node = 64, .stun_per_prefix = 20},
-		.pin_path = pins,
-		.instance = "relay",
-	};
-}
-
-static struct relay_datapath *must_open(const struct relay_config *c)
-{
-	struct relay_datapath *dp;
-
-	assert_int_equal(relay_datapath_open(&dp, c), 0);
-	assert_non_null(dp);
-	assert_int_equal(relay_datapath_settle(dp), 0);
-	return dp;
-}
-
-static uint32_t program_on(const char *ifname, bool native)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, q);
-
-	assert_int_equal(bpf_xdp_query((int)if_nametoindex(ifname), 0, &q), 0);
-	return native ? q.drv_prog_id : q.skb_prog_id;
-}
-
-static uint32_t link_id(const char *path)
-{
-	struct bpf_link_info info = {0};
-	uint32_t size = sizeof(info);
-	int fd = bpf_obj_get(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
-	close(fd);
-	return info.id;
-}
-
-static uint32_t size_of_map(const char *path)
-{
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-	int fd = bpf_obj_get(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
-	close(fd);
-	return info.max_entries;
-}
-
-/* --- flows as the tests make them ----------------------------------------------------------- */
-
-static struct relay_flow make_flow(uint32_t i)
-{
-	return (struct relay_flow){
-		.key = {.index = i + 1, .port = 7},
-		.expires_at = 0x1122334455667788ull + i,
-		.session = ~i,
-	};
-}
-
-static void put_flows(struct relay_datapath *dp, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		struct relay_flow flow = make_flow(i);
-
-		assert_int_equal(relay_datapath_flow_put(dp, &flow, 0), 0);
-	}
-}
-
-static int check_flow(void *arg, const struct relay_flow *flow)
-{
-	uint32_t *seen = arg, i = flow->key.index - 1;
-
-	assert_int_equal(flow->key.port, 7);
-	assert_true(flow->expires_at == 0x1122334455667788ull + i);
-	assert_int_equal(flow->session, ~i);
-	(*seen)++;
-	return 0;
-}
-
-static uint32_t count_flows(struct relay_datapath *dp)
-{
-	uint32_t seen = 0;
-
-	relay_datapath_flows_each(dp, check_flow, &seen);
-	return seen;
-}
-
-/* Counter of the i-th flow. */
-static volatile struct relay_count *count_of(struct relay_datapath *dp, uint32_t i)
-{
-	struct relay_flow flow = make_flow(i);
-
-	return relay_datapath_count(dp, &flow.key);
-}
 
 static int stop_at_once(void *arg, const struct relay_flow *flow)
 {
@@ -315,263 +176,6 @@ static void test_foreign_program_stays(void **state)
 	close(fd);
 }
 
-/* --- change --------------------------------------------------------------------------------- */
-
-static void test_resize(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp = must_open(&c);
-
-	(void)state;
-	put_flows(dp, 1000);
-	count_of(dp, 7)->packets = 77;
-	relay_datapath_close(dp);
-
-	c.limits.flows = 2 * FLOWS;
-	dp = must_open(&c);
-	assert_true(relay_datapath_adopted(dp));
-	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(2 * FLOWS + 64));
-	assert_int_equal(size_of_map(in_v("flow_index")), relay_flow_buckets(2 * FLOWS + 64));
-	assert_int_equal(count_flows(dp), 1000);
-	assert_int_equal(count_of(dp, 7)->packets, 77);
-	put_flows(dp, 1000); /* slots of their own, that only the kernel waits for */
-	assert_int_equal(count_flows(dp), 1000);
-	relay_datapath_close(dp);
-
-	c.limits.flows = 500; /* more flows are live */
-	dp = must_open(&c);
-	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(2 * FLOWS + 64));
-	assert_int_equal(count_flows(dp), 1000);
-	relay_datapath_close(dp);
-
-	c.limits.flows = 1000;
-	dp = must_open(&c);
-	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(1064));
-	assert_int_equal(count_flows(dp), 1000);
-	assert_int_equal(count_of(dp, 7)->packets, 77);
-	assert_false(exists(at("next")));
-	relay_datapath_close(dp);
-}
-
-static void test_other_layout(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp = must_open(&c);
-	uint32_t link, prog;
-
-	(void)state;
-	put_flows(dp, 1000);
-	relay_datapath_nexthop_id(dp, 17, 170);
-	relay_datapath_close(dp);
-	link = link_id(in_v("link_tpa"));
-	prog = program_on("tpa", true);
-	assert_int_equal(rename(at(ABI), at("v9")), 0);
-	assert_int_equal(mkdir(at("v8"), 0700), 0); /* older, and left over */
-
-	dp = must_open(&c);
-	assert_true(relay_datapath_adopted(dp));
-	assert_int_equal(count_flows(dp), 1000);
-	assert_int_equal(link_id(in_v("link_tpa")), link);
-	assert_int_not_equal(program_on("tpa", true), prog);
-	assert_false(exists(at("v9")));
-	assert_false(exists(at("v8")));
-	assert_false(exists(at("next")));
-	relay_datapath_close(dp);
-}
-
-/* Killed after the directories were swapped and before the links were moved; and before that. */
-static void test_interrupted(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp = must_open(&c);
-	uint32_t link = link_id(in_v("link_tpa"));
-
-	(void)state;
-	put_flows(dp, 10);
-	relay_datapath_close(dp);
-	assert_int_equal(mkdir(at("next"), 0700), 0);
-	assert_int_equal(rename(in_v("link_tpa"), at("next/link_tpa")), 0);
-	dp = must_open(&c);
-	assert_int_equal(link_id(in_v("link_tpa")), link);
-	assert_int_equal(count_flows(dp), 10);
-	relay_datapath_close(dp);
-
-	assert_int_equal(mkdir(at("next"), 0700), 0);
-	assert_int_equal(rename(in_v("reasons"), at("next/reasons")), 0);
-	dp = must_open(&c);
-	assert_int_equal(link_id(in_v("link_tpa")), link);
-	assert_int_equal(count_flows(dp), 10);
-	assert_true(exists(in_v("reasons")));
-	assert_false(exists(at("next")));
-	relay_datapath_close(dp);
-}
-
-static void test_mode_change(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp = must_open(&c);
-
-	(void)state;
-	put_flows(dp, 10);
-	relay_datapath_close(dp);
-	c.attach = RELAY_ATTACH_GENERIC;
-	dp = must_open(&c);
-	assert_string_equal(relay_datapath_mode(dp), "generic");
-	assert_int_equal(program_on("tpa", true), 0);
-	assert_int_not_equal(program_on("tpa", false), 0);
-	assert_int_equal(count_flows(dp), 10);
-	relay_datapath_close(dp);
-}
-
-static void test_device_comes_back(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp = must_open(&c);
-	int slot = relay_datapath_port(dp, (int)if_nametoindex("tpa"));
-
-	(void)state;
-	assert_true(relay_datapath_attached(dp, "tpa"));
-	assert_false(relay_datapath_attached(dp, "tpb"));
-	must("ip link del tpa");
-	assert_false(relay_datapath_attached(dp, "tpa"));
-	assert_int_equal(relay_datapath_reattach(dp), 0);
-	assert_false(relay_datapath_attached(dp, "tpa"));
-	must("ip link add tpa type veth peer name tpb");
-	assert_int_equal(relay_datapath_reattach(dp), 0);
-	assert_true(relay_datapath_attached(dp, "tpa"));
-	assert_int_not_equal(program_on("tpa", true), 0);
-	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tpa")), slot);
-	relay_datapath_close(dp);
-
-	must("ip link del tpa && ip link add tpa type veth peer name tpb");
-	dp = must_open(&c);
-	assert_int_not_equal(program_on("tpa", true), 0);
-	relay_datapath_close(dp);
-}
-
-/* What the daemon does after it gave up root, with the way to its pins closed. */
-static int unprivileged(int ready, int go)
-{
-	static const int keep[] = {CAP_BPF, CAP_NET_ADMIN};
-	static const char *const calls[] = {"bpf"};
-	struct relay_config c = base_config();
-	struct relay_datapath *dp;
-	struct relay_flow flow = make_flow(1);
-	char byte = 0;
-
-	if (relay_datapath_open(&dp, &c) || tp_priv_chown(pins, "nobody") || chmod(top, 0700))
-		return 1;
-	if (tp_priv_drop("nobody", keep, 2) || tp_priv_seccomp(calls, 1) || !access(pins, F_OK))
-		return 2;
-	if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) != 1)
-		return 3;
-	if (relay_datapath_reattach(dp) || !program_on("tpa", true))
-		return 4;
-	if (relay_datapath_flow_put(dp, &flow, 0) || !count_of(dp, 1))
-		return 5;
-	relay_datapath_flow_del(dp, &flow.key, NULL, 0);
-	if (relay_datapath_detach(dp) || program_on("tpa", true))
-		return 6;
-	relay_datapath_close(dp);
-	return 0;
-}
-
-static void test_without_root(void **state)
-{
-	int ready[2], go[2], status;
-	char byte = 0;
-	pid_t pid;
-
-	(void)state;
-	assert_int_equal(pipe(ready) | pipe(go), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid)
-		_exit(unprivileged(ready[1], go[0]));
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) == 1) {
-		must("ip link del tpa && ip link add tpa type veth peer name tpb");
-		assert_int_equal(write(go[1], &byte, 1), 1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_false(exists(at("")));
-	close(ready[0]);
-	close(go[0]);
-	close(go[1]);
-}
-
-static void test_slots_are_kept(void **state)
-{
-	char *both[] = {"tpa", "tp.c"}, *other[] = {"tp.c", "tpa"}, *one[] = {"tp.c"};
-	struct relay_config c = base_config();
-	struct relay_datapath *dp;
-	int a, b;
-
-	(void)state;
-	must("ip link add tp.c type veth peer name tpd");
-	c.interfaces = both;
-	c.n_interfaces = 2;
-	dp = must_open(&c);
-	a = relay_datapath_port(dp, (int)if_nametoindex("tpa"));
-	b = relay_datapath_port(dp, (int)if_nametoindex("tp.c"));
-	assert_int_not_equal(a, b);
-	relay_datapath_close(dp);
-	c.interfaces = other;
-	dp = must_open(&c);
-	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tpa")), a);
-	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tp.c")), b);
-	relay_datapath_close(dp);
-	c.interfaces = one;
-	c.n_interfaces = 1;
-	dp = must_open(&c);
-	assert_int_equal(program_on("tpa", true), 0); /* no longer configured */
-	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tpa")), -1);
-	assert_int_equal(relay_datapath_port(dp, (int)if_nametoindex("tp.c")), b);
-	relay_datapath_close(dp);
-	must("ip link del tp.c");
-}
-
-static void test_coexist(void **state)
-{
-	struct relay_config c = base_config();
-	struct relay_datapath *dp;
-	uint32_t prog;
-
-	(void)state;
-	c.coexist = true;
-	dp = must_open(&c);
-	put_flows(dp, 10);
-	prog = program_on("tpa", true);
-	assert_int_not_equal(prog, 0);
-	assert_false(exists(in_v("link_tpa")));
-	assert_int_equal(relay_datapath_reattach(dp), 0);
-	assert_int_equal(program_on("tpa", true), prog);
-	relay_datapath_close(dp);
-	assert_int_equal(program_on("tpa", true), prog);
-
-	must("ip link set dev tpa mtu 9000"); /* frames in fragments */
-	dp = must_open(&c);
-	assert_int_not_equal(program_on("tpa", true), prog);
-	assert_int_equal(count_flows(dp), 10);
-	must("ip link set dev tpa xdp off");
-	assert_int_equal(relay_datapath_reattach(dp), 0);
-	assert_int_not_equal(program_on("tpa", true), 0);
-	relay_datapath_close(dp);
-	must("ip link set dev tpa mtu 1500");
-
-	c.coexist = false; /* its predecessor is recognised and goes */
-	dp = must_open(&c);
-	assert_true(exists(in_v("link_tpa")));
-	relay_datapath_close(dp);
-	c.coexist = true;
-	dp = must_open(&c);
-	assert_false(exists(in_v("link_tpa")));
-	relay_datapath_close(dp);
-	assert_int_equal(relay_datapath_detach_pins(c.pin_path, c.instance), 0);
-	assert_int_equal(program_on("tpa", true), 0);
-}
-
 /* --- maps ----------------------------------------------------------------------------------- */
 
 static void test_flows(void **state)
@@ -707,37 +311,7 @@ static void test_reasons(void **state)
 	relay_datapath_close(dp);
 }
 
-/* --- surroundings --------------------------------------------------------------------------- */
-
-static int each_setup(void **state)
-{
-	(void)state;
-	return system("ip link add tpa type veth peer name tpb") ? -1 : 0;
-}
-
-static int each_teardown(void **state)
-{
-	(void)state;
-	must("ip link del tpa");
-	tp_priv_chown(pins, "root");
-	return relay_datapath_detach_pins(pins, "relay");
-}
-
-static int make_surroundings(void)
-{
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return -1;
-	if (!mkdtemp(top) || mount("bpf", top, "bpf", 0, NULL)) /* world-writable, as by hand */
-		return -1;
-	snprintf(pins, sizeof(pins), "%s/turnpike", top);
-	/* libxdp keeps its own there */
-	return mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700");
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, each_setup, each_teardown)
-
-int main(void)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_pins_survive),
@@ -746,29 +320,17 @@ int main(void)
 		CASE(test_bad_directories),
 		CASE(test_mode_that_cannot_be_had),
 		CASE(test_foreign_program_stays),
-		CASE(test_resize),
-		CASE(test_other_layout),
-		CASE(test_interrupted),
-		CASE(test_mode_change),
-		CASE(test_device_comes_back),
-		CASE(test_without_root),
-		CASE(test_slots_are_kept),
-		CASE(test_coexist),
 		CASE(test_flows),
 		CASE(test_full_table),
 		CASE(test_sessions_nodes_locals),
 		CASE(test_nexthops),
 		CASE(test_reasons),
 	};
-	int failed;
 
-	if (make_surroundings()) {
-		printf("ok 1 - datapath # SKIP needs root and namespaces: %s\n", strerror(errno));
-		return 0;
-	}
-	tp_log_level(getenv("VERBOSE") ? LOG_DEBUG : LOG_CRIT);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	umount(top);
-	rmdir(top);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	return datapath_tests(run);
 }

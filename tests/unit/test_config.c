@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The config engine, on a table that has a member of every type. */
+/* The config engine: values, settings from elsewhere, files, differences, the manual page. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,206 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "addr.h"
-#include "config.h"
-
-#define KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="
-
-enum colour { RED, GREEN, BLUE };
-
-struct item {
-	char *name;
-	uint32_t weight;
-	int line;
-};
-
-struct thing {
-	bool flag;
-	enum colour colour;
-	uint16_t port;
-	uint32_t count;
-	uint64_t rate;
-	char *word;
-	char *path;
-	uint8_t key[32];
-	struct tp_addr addr;
-	struct tp_addr net;
-	unsigned int net_bits;
-	struct tp_endpoint at;
-	struct tp_endpoint maybe;
-	char **words;
-	size_t n_words;
-	struct tp_endpoint *peers;
-	size_t n_peers;
-	struct item *items;
-	size_t n_items;
-	uint32_t depth;
-};
-
-#define AT(member)   .offset = offsetof(struct thing, member)
-#define CIDR(member) AT(member), .second = offsetof(struct thing, member##_bits)
-#define LIST(member) AT(member), .second = offsetof(struct thing, n_##member)
-
-static const char *no_spaces(const void *member)
-{
-	return strchr(*(char *const *)member, ' ') ? "must not hold a space" : NULL;
-}
-
-static const char *const colours[] = {"red", "green", "blue", NULL};
-
-static const struct tp_config_field item_fields[] = {
-	{.name = "name",
-	 .type = TP_CONFIG_STRING,
-	 .offset = offsetof(struct item, name),
-	 .max = 8,
-	 .required = true,
-	 .help = "Name."},
-	{.name = "weight",
-	 .type = TP_CONFIG_INT,
-	 .offset = offsetof(struct item, weight),
-	 .size = 4,
-	 .min = 1,
-	 .max = 9,
-	 .preset = "5",
-	 .help = "Weight."},
-};
-static const struct tp_config_table item_table = {item_fields, 2, sizeof(struct item),
-						  offsetof(struct item, line)};
-
-static const struct tp_config_field inner_fields[] = {
-	{.name = "depth",
-	 .type = TP_CONFIG_INT,
-	 AT(depth),
-	 .size = 4,
-	 .max = 10,
-	 .preset = "3",
-	 .frozen = true,
-	 .help = "Depth."},
-};
-static const struct tp_config_table inner_table = {.fields = inner_fields, .n = 1};
-
-static const struct tp_config_field fields[] = {
-	{.name = "flag", .type = TP_CONFIG_BOOL, AT(flag), .preset = "true", .help = "Flag a . b."},
-	{.name = "colour",
-	 .type = TP_CONFIG_ENUM,
-	 AT(colour),
-	 .names = colours,
-	 .preset = "green",
-	 .frozen = true,
-	 .help = "Paint."},
-	{.name = "port",
-	 .type = TP_CONFIG_INT,
-	 AT(port),
-	 .size = 2,
-	 .min = 1,
-	 .max = 65535,
-	 .required = true,
-	 .frozen = true,
-	 .help = "First. .Dangerous. 'Quoted' back\\slash."},
-	{.name = "count",
-	 .type = TP_CONFIG_QUANTITY,
-	 AT(count),
-	 .size = 4,
-	 .max = 4000000000,
-	 .preset = "10k",
-	 .help = "Count."},
-	{.name = "rate",
-	 .type = TP_CONFIG_QUANTITY,
-	 AT(rate),
-	 .size = 8,
-	 .max = 10000000000000,
-	 .unit = "bit",
-	 .help = "Rate."},
-	{.name = "word",
-	 .type = TP_CONFIG_STRING,
-	 AT(word),
-	 .min = 2,
-	 .max = 4,
-	 .check = no_spaces,
-	 .frozen = true,
-	 .help = "Word."},
-	{.name = "path", .type = TP_CONFIG_PATH, AT(path), .preset = "/tmp", .help = "Path."},
-	{.name = "key", .type = TP_CONFIG_KEY, AT(key), .frozen = true, .help = "Key."},
-	{.name = "addr", .type = TP_CONFIG_ADDR, AT(addr), .frozen = true, .help = "Address."},
-	{.name = "net", .type = TP_CONFIG_CIDR, CIDR(net), .frozen = true, .help = "Net."},
-	{.name = "at", .type = TP_CONFIG_ENDPOINT, AT(at), .help = "At."},
-	{.name = "maybe",
-	 .type = TP_CONFIG_ENDPOINT,
-	 AT(maybe),
-	 .or_off = true,
-	 .preset = "127.0.0.1:9",
-	 .frozen = true,
-	 .help = "Maybe."},
-	{.name = "words",
-	 .type = TP_CONFIG_LIST,
-	 .element = TP_CONFIG_STRING,
-	 LIST(words),
-	 .max = 3,
-	 .check = no_spaces,
-	 .frozen = true,
-	 .help = "Words."},
-	{.name = "peers",
-	 .type = TP_CONFIG_LIST,
-	 .element = TP_CONFIG_ENDPOINT,
-	 LIST(peers),
-	 .frozen = true,
-	 .help = "Peers."},
-	{.name = "items",
-	 .type = TP_CONFIG_GROUPS,
-	 LIST(items),
-	 .table = &item_table,
-	 .help = "Items."},
-	{.name = "inner", .type = TP_CONFIG_GROUP, .table = &inner_table, .help = "Inner."},
-};
-static const struct tp_config_table table = {fields, sizeof(fields) / sizeof(fields[0]),
-					     sizeof(struct thing), 0};
-
-/* --- helpers --------------------------------------------------------------------------------- */
-
-static int parse_bytes(const char *text, size_t len, struct thing **out, char **errors)
-{
-	size_t n;
-	FILE *f = open_memstream(errors, &n);
-	void *object;
-	int err = tp_config_parse("t.conf", text, len, &table, NULL, &object, f);
-
-	fclose(f);
-	*out = object;
-	return err;
-}
-
-static struct thing *good(const char *text)
-{
-	struct thing *thing;
-	char *errors;
-
-	assert_int_equal(parse_bytes(text, strlen(text), &thing, &errors), 0);
-	assert_string_equal(errors, "");
-	assert_non_null(thing);
-	free(errors);
-	return thing;
-}
-
-static void bad_bytes(const char *text, size_t len, const char *expected)
-{
-	struct thing *thing;
-	char *errors;
-
-	assert_int_equal(parse_bytes(text, len, &thing, &errors), -EINVAL);
-	assert_null(thing);
-	assert_string_equal(errors, expected);
-	free(errors);
-}
-
-static void bad(const char *text, const char *expected)
-{
-	bad_bytes(text, strlen(text), expected);
-}
-
-static void drop(struct thing *thing)
-{
-	tp_config_free(&table, thing);
-}
+#include "config_thing.h"
 
 static void presets_fill_what_is_absent(void **state)
 {
@@ -344,133 +145,6 @@ static void digits_elsewhere_are_left_alone(void **state)
 	bad("port = .5000000000;", "t.conf:1: port: must be an integer, not a fraction\n");
 }
 
-/* --- errors ---------------------------------------------------------------------------------- */
-
-static void structure_is_checked(void **state)
-{
-	(void)state;
-	bad("", "t.conf:1: port: is required\n");
-	bad("port = 1;\nnonsense = 2;", "t.conf:2: nonsense: unknown setting\n");
-	bad("port = 1;\ninner = {\n  nonsense = 2; };",
-	    "t.conf:3: inner.nonsense: unknown setting\n");
-	bad("port = 1;\nitems = (\n  { name = \"a\"; },\n  { weight = 2; colour = 1; } );",
-	    "t.conf:4: items.colour: unknown setting\n"
-	    "t.conf:4: items.name: is required\n");
-	bad("port = 1;\nitems = ( 1,\n 2 );", "t.conf:2: items: must be a list of groups\n"
-					      "t.conf:3: items: must be a list of groups\n");
-	bad("port = 1;\n\nport = 2;", "t.conf:3: duplicate setting name\n");
-	bad("port = 1;\ninner = { depth = 1;\n depth = 1; };",
-	    "t.conf:3: duplicate setting name\n");
-	bad("port = 1;\nfoo bar\n", "t.conf:2: syntax error\n");
-	bad("port = 1;\nwords = [ \"a\", 2 ];", "t.conf:2: mismatched element type in array\n");
-	bad("port = 1; path = \"/a\n", "t.conf:2: syntax error\n");
-}
-
-static void includes_are_refused(void **state)
-{
-	(void)state;
-	bad("port = 1;\n@include \"/etc/hostname\"\n", "t.conf:2: @include is not supported\n");
-	bad("port = 1;\n  @include \"x\"\n", "t.conf:2: @include is not supported\n");
-	drop(good("port = 1; # @include\n/*\n@include \"x\"\n*/ path = \"/\n@include\";"));
-}
-
-static void zero_bytes_are_refused(void **state)
-{
-	(void)state;
-	bad_bytes("port = 1;\n\0", 11, "t.conf:2: zero byte in the text\n");
-	bad("port = 1;\npath = \"/a\\x00b\";", "t.conf:2: a string cannot hold a zero byte\n");
-	bad_bytes("port = 1; path = \"/a\0b\";", 24, "t.conf:1: zero byte in the text\n");
-	bad_bytes("port = 1; # a\0b\n", 16, "t.conf:1: zero byte in the text\n");
-}
-
-static void types_are_checked(void **state)
-{
-	(void)state;
-	bad("port = 1;\nflag = 1;", "t.conf:2: flag: must be true or false, not an integer\n");
-	bad("port = \"1\";", "t.conf:1: port: must be an integer, not a string\n");
-	bad("port = 1.0;", "t.conf:1: port: must be an integer, not a fraction\n");
-	bad("port = true;", "t.conf:1: port: must be an integer, not true or false\n");
-	bad("port = 1; colour = 1;", "t.conf:1: colour: must be a string, not an integer\n");
-	bad("port = 1; count = false;",
-	    "t.conf:1: count: must be an integer or a string with a unit, not true or false\n");
-	bad("port = 1; word = [ \"a\" ];", "t.conf:1: word: must be a string, not a list\n");
-	bad("port = 1; word = { };", "t.conf:1: word: must be a string, not a group\n");
-	bad("port = 1; words = \"a\";", "t.conf:1: words: must be a list, not a string\n");
-	bad("port = 1; words = [ 1,\n2 ];", "t.conf:1: words: must be a string, not an integer\n"
-					    "t.conf:2: words: must be a string, not an integer\n");
-	bad("port = 1; inner = ( );", "t.conf:1: inner: must be a group, not a list\n");
-	bad("port = 1; items = { };", "t.conf:1: items: must be a list, not a group\n");
-}
-
-static void values_are_checked(void **state)
-{
-	(void)state;
-	bad("port = 0;", "t.conf:1: port: 0 is not between 1 and 65535\n");
-	bad("port = 65536;", "t.conf:1: port: 65536 is not between 1 and 65535\n");
-	bad("port = 1; colour = \"pink\";",
-	    "t.conf:1: colour: \"pink\" is not one of red, green, blue\n");
-	bad("port = 1; word = \"\";", "t.conf:1: word: must not be empty\n");
-	bad("port = 1; word = \"a\";", "t.conf:1: word: has 1 characters, 2 to 4 are allowed\n");
-	bad("port = 1; word = \"abcde\";",
-	    "t.conf:1: word: has 5 characters, 2 to 4 are allowed\n");
-	bad("port = 1; word = \"a b\";", "t.conf:1: word: must not hold a space\n");
-	bad("port = 1; path = \"a/b\";", "t.conf:1: path: \"a/b\" is not an absolute path\n");
-	bad("port = 1; key = \"AAAA\";",
-	    "t.conf:1: key: not a WireGuard key (44 characters of base64)\n");
-	bad("port = 1; key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\";",
-	    "t.conf:1: key: not a WireGuard key (44 characters of base64)\n");
-	bad("port = 1; addr = \"1.2.3\";", "t.conf:1: addr: \"1.2.3\" is not an IP address\n");
-	bad("port = 1; net = \"1.2.3.4/33\";", "t.conf:1: net: \"1.2.3.4/33\" is not an IP address "
-					       "with an optional prefix length\n");
-	bad("port = 1; at = \"off\";", "t.conf:1: at: \"off\" is not an IP address and port\n");
-	bad("port = 1; at = \"1.2.3.4:0\";",
-	    "t.conf:1: at: \"1.2.3.4:0\" is not an IP address and port\n");
-	bad("port = 1; maybe = \"on\";",
-	    "t.conf:1: maybe: \"on\" is not an IP address and port, nor \"off\"\n");
-	bad("port = 1; words = [ \"a\", \"b\", \"c\", \"d\" ];",
-	    "t.conf:1: words: has 4 elements, at most 3 are allowed\n");
-	bad("port = 1; words = [ \"a\",\n\"b c\" ];", "t.conf:2: words: must not hold a space\n");
-}
-
-static void all_errors_are_told_in_order_of_lines(void **state)
-{
-	(void)state;
-	bad("items = ( { name = \"a\"; weight = 99; } );\n"
-	    "typo = 1;\n"
-	    "inner = { depth = 11; };\n"
-	    "flag = \"yes\";\n",
-	    "t.conf:1: items.weight: 99 is not between 1 and 9\n"
-	    "t.conf:1: port: is required\n"
-	    "t.conf:2: typo: unknown setting\n"
-	    "t.conf:3: inner.depth: 11 is not between 0 and 10\n"
-	    "t.conf:4: flag: must be true or false, not a string\n");
-}
-
-static void complain_about_everything(const void *object, struct tp_config_report *report)
-{
-	(void)object;
-	tp_config_error(report, tp_config_line(report, "inner.depth"), "deep");
-	tp_config_error(report, tp_config_line(report, "path"), "absent");
-}
-
-static void validation_sees_lines(void **state)
-{
-	static const char text[] = "port = 1;\ninner = {\n depth = 1; };";
-	void *object;
-	char *errors;
-	size_t n;
-	FILE *f = open_memstream(&errors, &n);
-
-	(void)state;
-	assert_int_equal(tp_config_parse("t.conf", text, strlen(text), &table,
-					 complain_about_everything, &object, f),
-			 -EINVAL);
-	fclose(f);
-	assert_null(object);
-	assert_string_equal(errors, "t.conf:1: absent\nt.conf:3: deep\n");
-	free(errors);
-}
-
 /* --- settings from elsewhere ----------------------------------------------------------------- */
 
 static struct thing *with(const char *text, const char *json, char **errors)
@@ -479,8 +153,8 @@ static struct thing *with(const char *text, const char *json, char **errors)
 	void *object;
 	size_t n;
 	FILE *f = open_memstream(errors, &n);
-	int err =
-		tp_config_parse_with("t.conf", text, strlen(text), more, &table, NULL, &object, f);
+	int err = tp_config_parse_with("t.conf", text, strlen(text), more, &thing_table, NULL,
+				       &object, f);
 
 	fclose(f);
 	json_decref(more);
@@ -548,7 +222,7 @@ static void load_expecting(const char *path, int expected, const char *message)
 	size_t n;
 	FILE *f = open_memstream(&errors, &n);
 
-	assert_int_equal(tp_config_load(path, &table, NULL, &object, f), expected);
+	assert_int_equal(tp_config_load(path, &thing_table, NULL, &object, f), expected);
 	fclose(f);
 	assert_string_equal(errors, message);
 	free(errors);
@@ -581,7 +255,7 @@ static void expect_diff(const char *a, const char *b, size_t n, const char *name
 	struct thing *x = good(a), *y = good(b);
 	char buf[80] = "unset";
 
-	assert_int_equal(tp_config_frozen_diff(&table, x, y, buf, sizeof(buf)), n);
+	assert_int_equal(tp_config_frozen_diff(&thing_table, x, y, buf, sizeof(buf)), n);
 	assert_string_equal(buf, names);
 	drop(x);
 	drop(y);
@@ -614,7 +288,7 @@ static void the_diff_is_cut_to_its_buffer(void **state)
 	char buf[8];
 
 	(void)state;
-	assert_int_equal(tp_config_frozen_diff(&table, x, y, buf, sizeof(buf)), 2);
+	assert_int_equal(tp_config_frozen_diff(&thing_table, x, y, buf, sizeof(buf)), 2);
 	assert_string_equal(buf, "colour,");
 	drop(x);
 	drop(y);
@@ -627,7 +301,7 @@ static void the_manual_has_every_setting(void **state)
 	FILE *f = open_memstream(&text, &n);
 
 	(void)state;
-	tp_config_print_manual(&table, f);
+	tp_config_print_manual(&thing_table, f);
 	fclose(f);
 	assert_non_null(strstr(text,
 			       ".Bl -tag -width Ds\n.It Cm flag No = Ar boolean\nFlag a . b.\n"
@@ -652,13 +326,6 @@ int main(void)
 		cmocka_unit_test(quantities_have_units),
 		cmocka_unit_test(large_numbers_keep_their_value),
 		cmocka_unit_test(digits_elsewhere_are_left_alone),
-		cmocka_unit_test(structure_is_checked),
-		cmocka_unit_test(includes_are_refused),
-		cmocka_unit_test(zero_bytes_are_refused),
-		cmocka_unit_test(types_are_checked),
-		cmocka_unit_test(values_are_checked),
-		cmocka_unit_test(all_errors_are_told_in_order_of_lines),
-		cmocka_unit_test(validation_sees_lines),
 		cmocka_unit_test(settings_from_elsewhere),
 		cmocka_unit_test(bad_settings_from_elsewhere),
 		cmocka_unit_test(files_are_read),
