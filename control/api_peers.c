@@ -4,7 +4,8 @@
 
 #include "control/address.h"
 #include "control/api_call.h"
-#include "control/device.h"
+#include "control/api_device.h"
+#include "control/api_trips.h"
 
 json_t *api_peer_json(const struct ctl_peer *p)
 {
@@ -29,6 +30,17 @@ json_t *api_peer_json(const struct ctl_peer *p)
 	return j;
 }
 
+/* And what only its connection and its relays tell of it. */
+static json_t *live_json(const struct api_trips *trips, const struct ctl_peer *p)
+{
+	json_t *j = api_peer_json(p), *state = api_node_state_json(trips->call, p->device);
+
+	json_object_set_new(j, "roundTrips", api_trips_json(trips, p));
+	if (state)
+		json_object_set_new(j, "state", state);
+	return j;
+}
+
 /* The network and the device that most of these calls name. */
 static int read_peer(struct api_call *c, const char **network, const char **device)
 {
@@ -37,11 +49,17 @@ static int read_peer(struct api_call *c, const char **network, const char **devi
 
 static int answer_peer(struct api_call *c, const char *network, const char *device, json_t **out)
 {
+	struct api_trips trips;
 	struct ctl_peer p;
+	int rc;
 
 	if (ctl_peer_get(c->store, c->tenant, network, device, &p, &c->err))
 		return -1;
-	return api_answer(c, json_pack("{s:o}", "peer", api_peer_json(&p)), out);
+	rc = api_trips_begin(c, network, &trips);
+	if (!rc)
+		rc = api_answer(c, json_pack("{s:o}", "peer", live_json(&trips, &p)), out);
+	api_trips_end(&trips);
+	return rc;
 }
 
 int api_peer_tags(struct api_call *c, char text[CTL_LIST_LEN])
@@ -80,25 +98,35 @@ static int remove_device(struct api_call *c, json_t **out)
 	return api_answer(c, json_object(), out);
 }
 
+struct listing {
+	struct api_page page;
+	struct api_trips trips;
+};
+
 static bool add(void *arg, const struct ctl_peer *p)
 {
-	return api_page_add(arg, p->id, api_peer_json(p));
+	struct listing *l = arg;
+
+	return api_page_add(&l->page, p->id, live_json(&l->trips, p));
 }
 
 static int list(struct api_call *c, json_t **out)
 {
-	struct api_page page;
 	const char *network, *device;
 	struct ctl_network n;
+	struct listing l;
+	int rc;
 
 	if (api_id(c, "network_id", &network) || api_optional_id(c, "device_id", &device) ||
-	    ctl_network_get(c->store, c->tenant, network, &n, &c->err) || api_page_begin(c, &page))
+	    ctl_network_get(c->store, c->tenant, network, &n, &c->err) ||
+	    api_page_begin(c, &l.page))
 		return -1;
-	return api_page_end(&page, "peers",
-			    ctl_peer_list(c->store, c->tenant, network, *device ? device : NULL,
-					  page.after, (unsigned int)page.limit, add, &page,
-					  &c->err),
-			    out);
+	rc = api_trips_begin(c, network, &l.trips);
+	if (!rc)
+		rc = ctl_peer_list(c->store, c->tenant, network, *device ? device : NULL,
+				   l.page.after, (unsigned int)l.page.limit, add, &l, &c->err);
+	api_trips_end(&l.trips);
+	return api_page_end(&l.page, "peers", rc, out);
 }
 
 static int set_role(struct api_call *c, json_t **out)

@@ -107,7 +107,7 @@ good CI "$T" ExportStockPeer "{\"network_id\":\"$N\",\"device_id\":\"$PHONE\"}" 
 good CI "$T" ListStalePeers "{\"network_id\":\"$N\"}" '.peers == []'
 
 # Peers
-good CI "$T" ListWireGuardPeers "{\"network_id\":\"$N\"}" '(.peers | length) == 2'
+good CI "$T" ListWireGuardPeers "{\"network_id\":\"$N\"}" '(.peers | length) == 2 and .peers[0].roundTrips == []'
 good CI "$T" SetPeerTags "{\"network_id\":\"$N\",\"device_id\":\"$LAPTOP\",\"tags\":[\"lab\"]}" '.peer.tags == ["lab"]'
 bad invalid_argument CI "$T" SetPeerTags "{\"network_id\":\"$N\",\"device_id\":\"$LAPTOP\",\"tags\":[\"No!\"]}"
 good CI "$T" SetPeerEndpoint "{\"network_id\":\"$N\",\"device_id\":\"$LAPTOP\",\"endpoint\":\"198.51.100.7:51820\"}" \
