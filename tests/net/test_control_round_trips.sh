@@ -37,6 +37,27 @@ for node in alice bob; do
 		test "$(trip relay $node)" -gt 0 -a "$(trip relay $node)" -lt "$(trip relay-far $node)"
 done
 
+# --- and who reads it ----------------------------------------------------------------------------
+
+# What people are told of a node: its relays, the nearest first.
+nearest() { # NODE RELAY
+	[ "$(ctl node show "$1" --json | jq -r '.roundTrips | map(.relayName) | join(" ")')" = "$2 $(other_relay "$2")" ]
+}
+other_relay() {
+	[ "$1" = relay ] && echo relay-far || echo relay
+}
+expect "the API knows that alice has the near relay first" wait_for 20 nearest alice relay
+expect "people are told so" grep -q "round trips  *relay [0-9.]* ms" <(ctl node show alice)
+expect "in the list, too" grep -q "relay [0-9.]* ms +1" <(ctl node list)
+both_are_far() {
+	ctl relay nodes relay-far --json |
+		jq -e '[.[] | select(.rttUs >= 59000).name] | sort == ["alice", "bob"]'
+}
+expect "and who is how far from the far relay" wait_for 20 both_are_far
+expect "a node that is connected is shown so" \
+	test "$(ctl node show bob --json | jq '.state.connectedSince != null')" = true
+refuse "a relay that is not there" ctl relay nodes nowhere
+
 # A file leads through the first relay, until it is known which is the nearest.
 leads_through() { # ENDPOINT
 	[ "$(sed -n '/^# alice/,/^Endpoint/s/^Endpoint = //p' $LAB/carol.conf)" = "$1" ]

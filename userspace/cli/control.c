@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike control: its options and its table of subcommands, and nothing else. */
-#include "control_cli.h"
+#include "control_live.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -63,6 +63,8 @@ static const struct command commands[] = {
 	 "listenPort, keepalive, dns, stunServers"},
 	{"network", "delete", "NAME", 1, 1, control_network_delete, "with all its peers"},
 	{"node", "list", "", 0, 0, control_node_list, "who is in the network"},
+	{"node", "show", "NODE", 1, 1, control_node_show,
+	 "its connection, and how far its relays are"},
 	{"node", "add", "DEVICE", 1, 1, control_node_add, "invite a device"},
 	{"node", "remove", "NODE", 1, 1, control_node_remove, ""},
 	{"node", "tag", "NODE [TAG...]", 1, ANY, control_node_tag, "these tags and no others"},
@@ -81,10 +83,13 @@ static const struct command commands[] = {
 	{"policy", "test", "FROM TO PROTO [PORT]", 3, 4, control_policy_test, "would it pass?"},
 	{"policy", "delete", "NAME", 1, 1, control_policy_delete, ""},
 	{"relay", "list", "", 0, 0, control_relay_list, "the tenant's; --platform: the platform's"},
+	{"relay", "nodes", "RELAY", 1, 1, control_relay_nodes,
+	 "how far the network's nodes are from it"},
 	{"relay", "create", "NAME KEY ENDPOINT...", 3, ANY, control_relay_create, ""},
 	{"relay", "delete", "NAME", 1, 1, control_relay_delete, ""},
-	{"relay", "drain", "NAME", 1, 1, control_relay_drain, "no new nodes"},
-	{"relay", "undrain", "NAME", 1, 1, control_relay_undrain, ""},
+	{"relay", "drain", "NAME", 1, 1, control_relay_drain,
+	 "to be taken out of service: nodes leave it"},
+	{"relay", "undrain", "NAME", 1, 1, control_relay_undrain, "not any more"},
 	{"relay", "assign", "NODE RELAY", 2, 2, control_relay_assign, "pin a node to a relay"},
 	{"relay", "unassign", "NODE", 1, 1, control_relay_unassign, ""},
 	{"relay", "serve", "RELAY", 1, 1, control_relay_serve, "a platform relay for the network"},

@@ -249,18 +249,3 @@ void cell_time(struct table *t, const json_t *row, const char *key)
 	else
 		table_cell(t, DIM, "-");
 }
-
-void cell_state(struct table *t, const json_t *row, const char *without)
-{
-	const json_t *state = json_object_get(row, "state");
-	const char *failure = state ? cli_str(state, "failure") : "";
-
-	if (!state)
-		table_cell(t, PLAIN, "%s", without);
-	else if (*failure)
-		table_cell(t, RED, "failed: %s", failure);
-	else if (strcmp(cli_str(state, "toldRevision"), cli_str(state, "acknowledgedRevision")))
-		table_cell(t, YELLOW, "catching up");
-	else
-		table_cell(t, GREEN, "connected");
-}

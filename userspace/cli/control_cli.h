@@ -97,11 +97,8 @@ int control_add_settings(json_t *to, int argc, char **argv);
 
 /* A time of the API as people see it: "2026-01-31 12:00", "-". */
 void cell_time(struct table *t, const json_t *row, const char *key);
-/* Connected or not, as `without` says; whether it has in force what it was told. */
-void cell_state(struct table *t, const json_t *row, const char *without);
 
 /* --- subcommands: argv holds their arguments alone --- */
-
 typedef int control_command(struct control *c, int argc, char **argv);
 
 control_command control_login, control_logout, control_status, control_daemon, control_audit,

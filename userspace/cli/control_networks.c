@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control_cli.h"
+#include "control_live.h"
 
 /* --- networks ------------------------------------------------------------------------------- */
 
@@ -118,7 +118,7 @@ static void show_devices(struct control *c, const json_t *rows)
 	{
 		cell_str(t, row, "name");
 		cell_str(t, row, "kind");
-		cell_state(t, row, strcmp(cli_str(row, "kind"), "stock") ? "away" : "-");
+		cell_state(t, row, control_away(cli_str(row, "kind")));
 		cell_time(t, row, "lastSeenAt");
 		cell_time(t, row, "createdAt");
 		cell_str(t, row, "id");

@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control_cli.h"
+#include "control_live.h"
 
 static void show_nodes(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0},	{"KIND", false, 1},	 {"ADDRESS", false, 0},
-		{"ENDPOINT", false, 3}, {"EGRESS", false, 2},	 {"TAGS", false, 4},
-		{"RELAY", false, 6},	{"HANDSHAKE", false, 5}, {"PUBLIC KEY", false, 7},
+		{"NAME", false, 0},	     {"KIND", false, 1},       {"ADDRESS", false, 0},
+		{"ENDPOINT", false, 3},	     {"EGRESS", false, 2},     {"TAGS", false, 4},
+		{"RELAY", false, 7},	     {"HANDSHAKE", false, 6},  {"STATE", false, 0},
+		{"NEAREST RELAY", false, 5}, {"PUBLIC KEY", false, 8},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -28,6 +29,8 @@ static void show_nodes(struct control *c, const json_t *rows)
 		cell_list(t, row, "tags");
 		cell_yes(t, row, "isRelay");
 		cell_time(t, row, "lastHandshakeAt");
+		cell_state(t, row, control_away(cli_str(row, "deviceKind")));
+		cell_nearest(t, row);
 		cell_str(t, row, "publicKey");
 	}
 	table_finish(&c->cli, t);

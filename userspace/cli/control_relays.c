@@ -2,7 +2,7 @@
 /* turnpike control relay. With --platform it is about the platform's. */
 #include <stdlib.h>
 
-#include "control_cli.h"
+#include "control_live.h"
 
 static void show_relays(struct control *c, const json_t *rows)
 {
@@ -52,11 +52,16 @@ int control_relay_create(struct control *c, int argc, char **argv)
 			    NULL);
 }
 
+char *control_relay_id(struct control *c, const char *name)
+{
+	return control_find(c, either(c, "ListRelays", "ListPlatformRelays"), json_object(),
+			    "relays", "name", "id", name);
+}
+
 /* {"relayId": …} */
 static json_t *relay(struct control *c, const char *name)
 {
-	char *id = control_find(c, either(c, "ListRelays", "ListPlatformRelays"), json_object(),
-				"relays", "name", "id", name);
+	char *id = control_relay_id(c, name);
 	json_t *in = id ? json_pack("{s:s}", "relayId", id) : NULL;
 
 	free(id);
