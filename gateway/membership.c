@@ -404,7 +404,7 @@ static int take_settings(struct gw_daemon *d, json_t *settings)
 	if (!json_equal(settings, d->settings))
 		return gw_daemon_take_settings(d, settings);
 	json_decref(settings);
-	return 0;
+	return TP_MEMBER_SAME;
 }
 
 static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
@@ -418,9 +418,9 @@ static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_M
 	}
 	err = gw_relays_take(d->relays, view);
 	err = err ?: take_settings(d, gw_membership_settings(view, d->config->state_dir));
-	if (!err)
+	if (err >= 0)
 		gw_relays_settle(d->relays);
-	if (err)
+	else
 		snprintf(why, TP_MEMBER_WHY, "%s; the gateway's log has more", strerror(-err));
 	return err;
 }

@@ -31,6 +31,7 @@ struct tp_member {
 	struct tp_ncp_document doc; /* as told */
 	struct event *retry;
 	uint64_t applied;	   /* its revision that is in force */
+	bool unsaved;		   /* on disk is an older one, as good */
 	char error[TP_MEMBER_WHY]; /* of the connection or the latest apply; "": none */
 };
 
@@ -101,7 +102,7 @@ static int write_file(const char *dir, const char *name, const char *text)
 	return err;
 }
 
-static void save(const struct tp_member *m)
+static void save(struct tp_member *m)
 {
 	json_t *snapshot = tp_ncp_document_snapshot(&m->doc);
 	char *text = snapshot ? json_dumps(snapshot, JSON_COMPACT) : NULL;
@@ -109,6 +110,7 @@ static void save(const struct tp_member *m)
 
 	if (err)
 		tp_err("%s/%s: %s", m->state_dir, DOCUMENT, strerror(-err));
+	m->unsaved = false;
 	free(text);
 	json_decref(snapshot);
 }
@@ -235,6 +237,7 @@ static void apply(struct tp_member *m)
 	int err = tp_ncp_document_view(&m->doc, &view);
 
 	evtimer_del(m->retry);
+	m->unsaved = false;
 	m->error[0] = '\0';
 	if (!err) {
 		err = m->ops->apply(m->arg, &view, m->error);
@@ -244,7 +247,11 @@ static void apply(struct tp_member *m)
 		save(m);
 		return;
 	}
-	if (err) {
+	if (err == TP_MEMBER_SAME) {
+		m->applied = m->doc.revision;
+		m->unsaved = true;
+		err = 0;
+	} else if (err) {
 		tp_err("revision %llu of the control plane is not in force: %s",
 		       (unsigned long long)m->doc.revision,
 		       m->error[0] ? m->error : strerror(-err));
@@ -473,6 +480,8 @@ void tp_member_free(struct tp_member *m)
 		tp_ncp_client_free(m->client);
 	if (m->retry)
 		event_free(m->retry);
+	if (m->unsaved)
+		save(m);
 	tp_ncp_document_fini(&m->doc);
 	free(m->state_dir);
 	free(m->server);

@@ -388,6 +388,29 @@ static void says_why_it_could_not(void **state)
 	assert_reported("{s:i,s:i,s:s}", "revision", 7, "applied", 0, "error", "no device wg0");
 }
 
+/* Written when it ends, and not at all when what came then is not in force. */
+static void does_not_write_what_is_the_same(void **state)
+{
+	(void)state;
+	f.refuse = TP_MEMBER_SAME;
+	connect_member();
+	tell_snapshot(7);
+	UNTIL(f.said[TP_NCP_ACK] == 1);
+	assert_int_equal(f.ack.status, TP_NCP_APPLIED);
+	assert_reported("{s:i}", "applied", 7);
+	assert_int_equal(access(f.document, F_OK), -1);
+	f.refuse = -ENODEV;
+	tell_snapshot(8);
+	UNTIL(f.said[TP_NCP_ACK] == 2);
+	restart();
+	assert_int_equal(f.hello.revision, 0);
+	f.refuse = TP_MEMBER_SAME;
+	tell_snapshot(9);
+	UNTIL(f.said[TP_NCP_ACK] == 3);
+	restart();
+	assert_int_equal(f.hello.revision, 9);
+}
+
 static void deltas_are_applied(void **state)
 {
 	(void)state;
@@ -523,6 +546,7 @@ int main(void)
 		TEST(hangs_up_on_nonsense),
 		TEST(nonsense_without_a_name),
 		TEST(shows_what_control_refuses),
+		TEST(does_not_write_what_is_the_same),
 		TEST(goes_on_with_what_was_in_force),
 		TEST(keeps_its_keys),
 		TEST(reports_handshakes),
