@@ -6,7 +6,8 @@
 #include "gateway/relays_internal.h"
 #include "log.h"
 
-#define SESSION_S 180 /* a keypair's life: REJECT_AFTER_TIME */
+#define LOGGED_MAX 5   /* moves at a time */
+#define SESSION_S  180 /* a keypair's life: REJECT_AFTER_TIME */
 
 /* Two handshakes that cross each other end both, and WireGuard waits for five seconds then. So one
  * end of a pair moves at once, and the other gives it this time before it does so itself: news of
@@ -25,6 +26,7 @@ static void log_move(const struct network *n, const struct relayed *p, int from)
 static void choose_all(struct gw_relays *r, struct network *n, uint64_t now)
 {
 	struct gw_choice_relay known[GW_RELAYS_MAX];
+	size_t moved = 0;
 
 	relays_known(n, known);
 	for (size_t i = 0; i < n->n_peers; i++) {
@@ -38,8 +40,11 @@ static void choose_all(struct gw_relays *r, struct network *n, uint64_t now)
 		p->due = now + (p->leads ? 0 : TP_MS(FOLLOW_MS));
 		p->moved = now;
 		r->moves++;
-		log_move(n, p, from);
+		if (moved++ < LOGGED_MAX)
+			log_move(n, p, from);
 	}
+	if (moved > LOGGED_MAX)
+		tp_info("%s: and %zu others", n->device, moved - LOGGED_MAX);
 }
 
 /* Marks those whose time has come; *next comes down to when that is so for others. */
@@ -68,7 +73,7 @@ static bool mark_due(struct network *n, uint64_t now, uint64_t *next)
 struct looking {
 	struct network *n;
 	uint64_t now; /* of CLOCK_REALTIME */
-	size_t renewed;
+	bool renewed, kicked;
 };
 
 /* Where the other side was faster the session is at the new relay already. */
@@ -85,26 +90,34 @@ static void look(void *ctx, const struct tp_wireguard_stats *seen)
 		return;
 	}
 	p->kick = seen->last_handshake && l->now < seen->last_handshake + TP_SEC(SESSION_S);
-	l->renewed++;
+	l->renewed = true;
+	l->kicked = l->kicked || p->kick;
 }
 
 /* --- moving --------------------------------------------------------------------------------- */
 
-/* Out, in again at the other relay, and with a keepalive that makes WireGuard begin a handshake,
- * which is then taken away. */
+static void step(struct gw_relays *r, const struct network *n, enum move_step s)
+{
+	r->step = s;
+	gw_overlays_refresh(r->overlays, n->device);
+	r->step = STEP_NONE;
+}
+
+/* Out, in again at the other relay, and for those who had a session a keepalive that makes
+ * WireGuard begin a handshake, and is then taken away. In a step of its own: wireguard-go has all
+ * peers that come behind one with a new keepalive, in the same request, send one too. */
 static void move(struct gw_relays *r, struct network *n)
 {
-	struct looking l = {n, tp_clock(CLOCK_REALTIME), 0};
+	struct looking l = {.n = n, .now = tp_clock(CLOCK_REALTIME)};
 
 	gw_overlays_peers(r->overlays, n->device, look, &l);
-	if (l.renewed) {
-		r->step = STEP_OUT;
-		gw_overlays_refresh(r->overlays, n->device);
-		r->step = STEP_KICK;
-		gw_overlays_refresh(r->overlays, n->device);
-		r->step = STEP_NONE;
-	}
-	gw_overlays_refresh(r->overlays, n->device);
+	if (l.renewed)
+		step(r, n, STEP_OUT);
+	step(r, n, STEP_NONE);
+	if (!l.kicked)
+		return;
+	step(r, n, STEP_KICK);
+	step(r, n, STEP_NONE);
 }
 
 uint64_t relays_decide(struct gw_relays *r, uint64_t now)

@@ -83,6 +83,15 @@ at_relay() { # NAME ADDRESS
 	[ "$(peer_at "$1" endpoints)" = "$2:$RELAY_PORT" ]
 }
 
+# A stock peer, with a session by the nearer one too, because alice began it.
+lab_host carol 3
+stock carol || die "no carol"
+expect "alice reaches carol" wait_for 20 in_ns alice ping -n -q -c 1 -W 1 "$(node_ip carol)"
+carol_at() { # ADDRESS: where she has alice
+	[ "$(wg show carol endpoints | grep -F "$(member_key alice)" | cut -f 2)" = "$1:$RELAY_PORT" ]
+}
+expect "through the nearer one" carol_at $RELAY4
+
 ping_start pair alice "$(member_ip bob)" 0.1
 unplug relay0
 expect "both leave a relay that is dead" wait_for 20 both_via relay-far
@@ -99,7 +108,7 @@ metric() { # NAME RELAY
 }
 equal "metrics: that it is" 0 "$(metric turnpike_gateway_relay_up relay)"
 equal "that nobody is reached through it" 0 "$(metric turnpike_gateway_relay_peers relay)"
-equal "but through the other" 1 "$(metric turnpike_gateway_relay_peers relay-far)"
+equal "but through the other, bob and carol" 2 "$(metric turnpike_gateway_relay_peers relay-far)"
 equal "which has a round trip" 1 "$(metric turnpike_gateway_relay_rtt_seconds relay-far | awk '{ print ($1 > 0.059 && $1 < 0.09) }')"
 valid() {
 	in_ns alice curl -s http://127.0.0.1:9587/metrics | promtool check metrics
@@ -113,6 +122,10 @@ expect "and the tables" shown
 expect "and why bob is where he is" \
 	test "$(way alice bob .why)" = "the only one that works"
 
+expect "carol was taken along: she reaches alice" \
+	wait_for 5 in_ns carol ping -n -q -c 1 -W 1 "$(member_ip alice)"
+expect "through the other" carol_at 198.18.6.2
+
 # --- what is not about relays moves nobody -------------------------------------------------------
 
 shaken=$(peer_at alice latest-handshakes)
@@ -120,7 +133,7 @@ has_peers() { # N: peers of alice's overlay
 	[ "$(member_get alice gateway '.overlays[0].peers')" = "$1" ]
 }
 ctl peer add phone >/dev/null || die "no phone"
-expect "alice hears of another peer" wait_for 10 has_peers 4
+expect "alice hears of another peer" wait_for 10 has_peers 5
 expect "which leaves bob where he is" at_relay alice 198.18.6.2
 stop alice
 agent_start alice
@@ -143,6 +156,11 @@ ping_more pair 10
 read -r sent received gap < <(ping_stop pair)
 expect "with $((sent - received)) of $sent pings lost (longest gap $gap ms)" test "$gap" -lt 2000
 expect "at the nearer one" at_relay alice $RELAY4
+sent_to() { # ADDRESS: bytes, by alice
+	member_wg alice show all dump | awk -v a="$1/32" '$(NF - 4) == a { print $(NF - 1) }'
+}
+expect "carol had a session, and has one" test "$(sent_to "$(node_ip carol)")" -gt 0
+equal "nobody has spoken to the phone, who had none" 0 "$(sent_to 100.64.1.4)"
 
 # --- what operators want -------------------------------------------------------------------------
 
@@ -153,6 +171,28 @@ ctl relay undrain relay || die "no undrain"
 expect "and taken again" wait_for 10 both_via relay
 ctl relay assign bob relay-far || die "not assigned"
 expect "who is assigned to a relay is reached there" wait_for 10 both_via relay-far
-expect "they meet there" wait_for 5 meet
+# A relay asks the fourth handshake of a pair within three minutes for a cookie: five seconds.
+expect "they meet there" wait_for 12 meet
 expect "alice says why" \
 	test "$(way alice bob .why)" = assigned
+
+# --- one who alone does not reach a relay --------------------------------------------------------
+
+ctl relay unassign bob || die "still assigned"
+expect "both are back at the nearer one" wait_for 10 both_via relay
+expect "they meet" wait_for 12 meet
+ping_start pair bob "$(member_ip alice)" 0.1 # traffic of the one who does not notice
+in_ns inet nft -f - <<-RULES
+	table ip cut {
+		chain forward {
+			type filter hook forward priority 0
+			ip saddr 198.18.1.2 ip daddr $RELAY4 drop
+			ip saddr $RELAY4 ip daddr 198.18.1.2 drop
+		}
+	}
+RULES
+expect "alice leaves it, and bob with her" wait_for 20 both_via relay-far
+ping_more pair 10
+read -r _ _ gap < <(ping_stop pair)
+expect "it took $gap ms" test "$gap" -gt 500 -a "$gap" -lt 12000
+expect "bob reaches it as before" test "$(relay_of bob relay .state)" = alive
