@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all bpf check check-vm check-deps check-unit check-bpf check-net demo bench fuzz fuzzers format \
+.PHONY: all next-abi bpf check check-vm check-deps check-unit check-bpf check-net demo bench fuzz fuzzers format \
 	format-check install clean deps deps-check deps-demo deps-bench docs
 
 SAN ?=
@@ -88,6 +88,9 @@ FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 LAB := $(B)/tests/bpf/pass.bpf.o $(B)/tests/interop/lan_server $(B)/tests/interop/delay_wire
 
 all: $(PROGRAMS)
+# Into a directory of its own: with changed map layouts, to upgrade to in tests.
+next-abi:
+	$(MAKE) BUILD_SUFFIX=-next BPF_DEFS="-DTP_RELAY_ABI_NEXT -DTP_GW_ABI_NEXT" all
 bpf: $(BPF_OBJ)
 tests: $(UNIT) $(BPFT) $(TOOLS)
 

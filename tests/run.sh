@@ -87,8 +87,7 @@ build() {
 	# same tree may be building, hence the lock.
 	run_one build/gcc 900 silent flock build/.lock $MAKE all tests bench-programs
 	grep -q '^not ok' "$LOGS/build.gcc.tap" && return 1
-	run build/next-abi 900 silent flock build/.lock $MAKE BUILD_SUFFIX=-next \
-		BPF_DEFS=-DTP_RELAY_ABI_NEXT all
+	run build/next-abi 900 silent flock build/.lock $MAKE next-abi
 	run build/clang 900 silent flock build/.lock $MAKE CC=clang BUILD_SUFFIX=-clang all tests
 	run san 900 silent flock build/.lock $MAKE SAN=1 $(binaries unit build-san)
 	return 0

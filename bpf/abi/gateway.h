@@ -17,7 +17,11 @@
 #include "types.h"
 #include "gateway_reasons.h"
 
-#define TP_GW_ABI	 1
+#ifdef TP_GW_ABI_NEXT /* a build with a changed layout, for the migration test */
+#define TP_GW_ABI 2
+#else
+#define TP_GW_ABI 1
+#endif
 #define TP_GW_OVERLAYS	 16
 #define TP_GW_UPLINKS	 8
 #define TP_GW_ADDRS	 8 /* masquerade addresses of one uplink */
@@ -146,11 +150,16 @@ struct gw_flow {
 	__be16 ext_port;
 	__u16 pad;
 	__be32 ext_addr;
-	__u32 started;	     /* ticks */
+	__u32 started; /* ticks */
+#ifdef TP_GW_ABI_NEXT
+	__u64 next_reserved;
+#endif
 	struct gw_count out; /* from the node */
 	struct gw_count in;  /* to the node */
 };
+#ifndef TP_GW_ABI_NEXT
 _Static_assert(sizeof(struct gw_flow) == 72, "flow layout");
+#endif
 
 enum gw_tcp_state {
 	GW_TCP_NONE,

@@ -153,6 +153,14 @@ spawn() {
 	LAB_PID[$name]=$!
 }
 
+# Builds $LAB_ROOT/build-next, whose map layouts differ.
+lab_next() {
+	flock "$LAB_ROOT/build/.lock" make --no-print-directory -C "$LAB_ROOT" next-abi \
+		>$LAB/log/build.log 2>&1 && return
+	tail -n 5 $LAB/log/build.log
+	die "the next layout does not build"
+}
+
 running() { # NAME
 	[ -n "${LAB_PID[$1]:-}" ] && kill -0 "${LAB_PID[$1]}" 2>/dev/null
 }

@@ -7,12 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 NEXT=$LAB_ROOT/build-next/turnpike-relay
-if ! flock "$LAB_ROOT/build/.lock" make --no-print-directory -C "$LAB_ROOT" BUILD_SUFFIX=-next \
-	BPF_DEFS=-DTP_RELAY_ABI_NEXT all >$LAB/log/build.log 2>&1; then
-	tail -n 5 $LAB/log/build.log
-	die "the next layout does not build"
-fi
-
+lab_next
 lab_office
 here() { # which layouts have pins
 	(cd $LAB/pins && echo */v*)
