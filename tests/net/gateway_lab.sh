@@ -342,6 +342,11 @@ reaches_gateway() { # NODE
 	in_ns "$1" ping -n -q -c 1 -W 1 "$(node_ip gateway)"
 }
 
+gateway_site() {
+	lab_site gateway 9
+	lan_up
+}
+
 # Alice and bob behind their NATs, the gateway behind one of its own; all meet at the relay.
 gateway_office() {
 	local node
@@ -349,8 +354,7 @@ gateway_office() {
 	lab_up
 	lab_site alice 1
 	lab_site bob 2
-	lab_site gateway 9
-	lan_up
+	gateway_site
 	NETWORKS="office:alice,bob,gateway"
 	relay_conf
 	relay_start
