@@ -1,251 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "control/nodes.h"
+#include "control/nodes_private.h"
 
 #include <errno.h>
 #include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "control/nodes_reports.h"
-#include "control/path_reports.h"
-#include "control/view.h"
 #include "acceptor.h"
 #include "crypto.h"
 #include "log.h"
 #include "ncp.h"
 #include "ncp_document.h"
 #include "ncp_messages.h"
-#include "ncp_session.h"
 
 #define ANONYMOUS_MAX 1024 /* connections that have not said hello */
-
-struct node {
-	struct ctl_nodes *nodes;
-	struct tp_ncp_session *session;
-	struct ctl_device device; /* id is "" before its hello */
-	char auth_key[129];
-	json_t *view; /* as it was told */
-	bool known;   /* its hello was good; an empty id then: on its way out */
-	bool dirty;   /* something that touches it was not told yet */
-	struct ctl_node_state state;
-	LIST_ENTRY(node) entry;
-};
-
-struct ctl_nodes {
-	struct event_base *base;
-	struct ctl_store *store;
-	struct tp_acceptor *acceptor;
-	struct event *distribute;
-	struct ctl_path_reports *paths;
-	struct tp_ncp_session_config config;
-	unsigned long ends[TP_NCP_N_ENDS];
-	LIST_HEAD(, node) list;
-	unsigned int n_anonymous;
-	struct ctl_nodes_stats stats;
-};
-
-/* --- telling --- */
-
-static int send_counted(struct node *n, json_t *msg)
-{
-	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
-	int err = text ? tp_ncp_session_send_text(n->session, text, strlen(text)) : -ENOMEM;
-
-	if (!err)
-		n->nodes->stats.bytes += strlen(text);
-	else
-		tp_log_limited(LOG_ERR, "node %s cannot be told: %s", n->device.name,
-			       strerror(-err));
-	free(text);
-	json_decref(msg);
-	return err;
-}
-
-static json_t *snapshot(const struct node *n, uint64_t revision)
-{
-	struct tp_ncp_document doc = {ctl_store_epoch(n->nodes->store), revision, n->view};
-
-	return tp_ncp_document_snapshot(&doc);
-}
-
-static void say_error(struct node *n, const char *code, const char *text)
-{
-	json_t *last = json_pack("{s:s,s:s,s:s}", "type", "error", "code", code, "message", text);
-
-	tp_ncp_session_close(n->session, last);
-	json_decref(last);
-}
-
-/* A whole view, whatever it had. */
-static void tell_all(struct node *n, struct ctl_views *views)
-{
-	uint64_t revision = ctl_store_revision(n->nodes->store);
-	struct ctl_error err;
-	json_t *view;
-
-	n->dirty = false;
-	if (ctl_view_of(views, &n->device, &view, &err)) {
-		tp_err("node %s: %s", n->device.name, err.text);
-		say_error(n, "internal", "the view could not be made");
-		return;
-	}
-	json_decref(n->view);
-	n->view = view;
-	n->state.told = revision;
-	n->nodes->stats.snapshots++;
-	send_counted(n, snapshot(n, revision));
-}
-
-/* Only what is different. */
-static void tell_changes(struct node *n, struct ctl_views *views)
-{
-	uint64_t revision = ctl_store_revision(n->nodes->store);
-	json_t *view, *changes;
-	struct ctl_error err;
-
-	n->dirty = false;
-	if (ctl_view_of(views, &n->device, &view, &err)) {
-		tp_err("node %s: %s", n->device.name, err.text);
-		return;
-	}
-	changes = tp_ncp_view_diff(n->view, view);
-	if (!changes || json_object_size(changes)) {
-		n->nodes->stats.deltas++;
-		send_counted(n, tp_ncp_delta_new(ctl_store_epoch(n->nodes->store), n->state.told,
-						 revision, changes));
-		n->state.told = revision;
-	} else {
-		json_decref(changes);
-	}
-	json_decref(n->view);
-	n->view = view;
-}
-
-static void on_distribute(evutil_socket_t fd, short what, void *arg)
-{
-	struct ctl_nodes *nodes = arg;
-	struct ctl_views *views = ctl_views_new(nodes->store, ctl_nodes_paths(nodes));
-	struct ctl_error err;
-	struct node *n;
-
-	(void)fd;
-	(void)what;
-	LIST_FOREACH (n, &nodes->list, entry)
-		if (views && n->dirty && n->device.id[0])
-			tell_changes(n, views);
-	ctl_views_free(views);
-	ctl_nodes_settle(nodes, &err);
-}
-
-/* --- whom a change touches --- */
-
-static bool names_network(const json_t *list, const char *network)
-{
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *entry = json_array_get(list, i);
-
-		if (!strcmp(json_string_value(json_object_get(entry, "network_id")), network))
-			return true;
-	}
-	return false;
-}
-
-/* By what it was told: no question to the database for each of the nodes. */
-static bool touches(const struct node *n, const struct ctl_change *c)
-{
-	if (c->kind == CTL_CHANGE_RELAY)
-		return n->device.kind == CTL_RELAY;
-	if (c->kind == CTL_CHANGE_DEVICE)
-		return !strcmp(c->id, n->device.id);
-	return names_network(json_object_get(n->view, "networks"), c->network) ||
-	       names_network(json_object_get(n->view, "serves"), c->network);
-}
-
-static void invite(struct node *n, const char *network)
-{
-	send_counted(n, json_pack("{s:s,s:s}", "type", "join", "network_id", network));
-}
-
-static bool invite_keyless(void *arg, const struct ctl_peer *p)
-{
-	if (!p->ip)
-		invite(arg, p->network);
-	return true;
-}
-
-static void invite_all(struct node *n)
-{
-	struct ctl_error err;
-
-	ctl_peer_list(n->nodes->store, NULL, NULL, n->device.id, "", UINT32_MAX, invite_keyless, n,
-		      &err);
-}
-
-static struct node *find(const struct ctl_nodes *nodes, const char *device)
-{
-	struct node *n;
-
-	LIST_FOREACH (n, &nodes->list, entry)
-		if (!strcmp(n->device.id, device))
-			return n;
-	return NULL;
-}
-
-/* The device of a peer may not have been told of the network yet: it is invited, or has its address
- * now. */
-static void follow_peer(struct ctl_nodes *nodes, const struct ctl_change *c)
-{
-	struct ctl_db *db = ctl_store_db(nodes->store);
-	struct sqlite3_stmt *q =
-		ctl_db_query(db, "SELECT device, ip IS NULL FROM peer WHERE id = ?", "t", c->id);
-	struct node *n = NULL;
-	bool invited = false;
-
-	if (ctl_db_step(db, q) == 1) {
-		n = find(nodes, ctl_db_text(q, 0));
-		invited = ctl_db_int(q, 1);
-	}
-	ctl_db_done(q);
-	if (!n || !n->known)
-		return;
-	n->dirty = true;
-	if (invited)
-		invite(n, c->network);
-}
-
-/* The device may be gone: then it is shown out. */
-static void follow(struct node *n, const struct ctl_change *c)
-{
-	struct ctl_device d;
-	struct ctl_error err;
-
-	n->dirty = true;
-	if (c->kind == CTL_CHANGE_DEVICE &&
-	    ctl_device_get(n->nodes->store, NULL, c->id, &d, &err)) {
-		ctl_paths_forget(ctl_path_reports_known(n->nodes->paths), c->id);
-		n->device.id[0] = '\0';
-		say_error(n, "unauthenticated", "the device was removed");
-	}
-}
-
-static void on_change(void *arg, uint64_t revision, const struct ctl_change *changes, size_t count)
-{
-	struct ctl_nodes *nodes = arg;
-	struct node *n;
-
-	(void)revision;
-	LIST_FOREACH (n, &nodes->list, entry)
-		for (size_t i = 0; i < count && n->known && n->device.id[0]; i++)
-			if (touches(n, &changes[i]))
-				follow(n, &changes[i]);
-	for (size_t i = 0; i < count; i++)
-		if (changes[i].kind == CTL_CHANGE_PEER)
-			follow_peer(nodes, &changes[i]);
-	event_active(nodes->distribute, 0, 0);
-}
 
 /* --- hello --- */
 
@@ -271,30 +40,48 @@ static int enter(struct node *n, const struct tp_ncp_hello *hello, struct ctl_er
 	return ctl_commit(s, err);
 }
 
+struct node *ctl_node_of(const struct ctl_nodes *nodes, const char *device)
+{
+	struct node *n;
+
+	HASH_FIND_STR(nodes->by_device, device, n);
+	return n;
+}
+
+static void leave(struct node *n)
+{
+	if (n->device.id[0] && n->known)
+		HASH_DELETE(hh, n->nodes->by_device, n);
+	n->device.id[0] = '\0';
+}
+
+void ctl_node_show_out(struct node *n, const char *code, const char *text)
+{
+	leave(n);
+	ctl_node_say_error(n, code, text);
+}
+
 /* One connection a device: the newest, as the older may be a dead one. */
 static void replace_older(struct node *n)
 {
-	struct node *other;
+	struct node *older = ctl_node_of(n->nodes, n->device.id);
 
-	LIST_FOREACH (other, &n->nodes->list, entry)
-		if (other != n && !strcmp(other->device.id, n->device.id)) {
-			other->device.id[0] = '\0';
-			say_error(other, "aborted", "the device has connected again");
-		}
+	if (older)
+		ctl_node_show_out(older, "aborted", "the device has connected again");
+	HASH_ADD_STR(n->nodes->by_device, device.id, n);
 }
 
 static void refuse(struct node *n, const struct ctl_error *err)
 {
 	n->nodes->stats.refused++;
-	n->device.id[0] = '\0';
+	leave(n);
 	tp_log_limited(LOG_NOTICE, "a node was refused: %s", err->text);
-	say_error(n, ctl_code_name(err->code), err->text);
+	ctl_node_say_error(n, ctl_code_name(err->code), err->text);
 }
 
 static void hello(struct node *n, const struct tp_ncp_hello *hello)
 {
 	bool first = !n->device.id[0];
-	struct ctl_views *views;
 	struct ctl_error err;
 
 	if (first) {
@@ -317,11 +104,7 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 	if ((n->device.kind == CTL_RELAY) != (hello->kind == TP_NCP_RELAY))
 		tp_warn("node %s says it is a %s, and is known as a %s", n->device.name,
 			ctl_kind_name(kind_of(hello->kind)), ctl_kind_name(n->device.kind));
-	invite_all(n);
-	views = ctl_views_new(n->nodes->store, ctl_nodes_paths(n->nodes));
-	if (views)
-		tell_all(n, views);
-	ctl_views_free(views);
+	ctl_node_welcome(n);
 }
 
 /* --- messages --- */
@@ -364,8 +147,8 @@ static void handle(struct node *n, const struct tp_ncp_message *m)
 	if (err.code != CTL_OK) {
 		tp_log_limited(LOG_NOTICE, "node %s: %s: %s", n->device.name,
 			       tp_ncp_type_name(m->type), err.text);
-		send_counted(n, json_pack("{s:s,s:s,s:s}", "type", "error", "code",
-					  ctl_code_name(err.code), "message", err.text));
+		ctl_node_send(n, json_pack("{s:s,s:s,s:s}", "type", "error", "code",
+					   ctl_code_name(err.code), "message", err.text));
 	}
 }
 
@@ -382,7 +165,8 @@ static void on_message(void *arg, struct tp_ncp_session *s, const char *type, co
 	if (err) {
 		tp_log_limited(LOG_NOTICE, "%s: %.32s: %s", n->device.name, type,
 			       err == -EINVAL ? fault.text : strerror(-err));
-		say_error(n, "invalid_argument", err == -EINVAL ? fault.text : "out of memory");
+		ctl_node_say_error(n, "invalid_argument",
+				   err == -EINVAL ? fault.text : "out of memory");
 		return;
 	}
 	if (n->device.id[0] || m.type == TP_NCP_HELLO)
@@ -417,6 +201,7 @@ static void on_established(void *arg, struct tp_ncp_session *s, const json_t *pa
 
 static void node_free(struct node *n)
 {
+	leave(n);
 	LIST_REMOVE(n, entry);
 	if (n->known)
 		n->nodes->stats.connected--;
@@ -508,13 +293,11 @@ int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd
 	n->store = store;
 	configure(n, id);
 	LIST_INIT(&n->list);
-	n->distribute = event_new(base, -1, 0, on_distribute, n);
-	if (!n->distribute || ctl_path_reports_new(&n->paths, base, store) ||
+	if (ctl_path_reports_new(&n->paths, base, store) || ctl_nodes_tell_start(n) ||
 	    tp_acceptor_new(&n->acceptor, base, listen_fd, on_connection, n)) {
 		ctl_nodes_free(n);
 		return -ENOMEM;
 	}
-	ctl_store_listen(store, on_change, n);
 	*out = n;
 	return 0;
 }
@@ -525,14 +308,12 @@ void ctl_nodes_free(struct ctl_nodes *n)
 
 	if (!n)
 		return;
-	ctl_store_listen(n->store, NULL, NULL);
+	ctl_nodes_tell_stop(n);
 	while ((node = LIST_FIRST(&n->list))) {
 		tp_ncp_session_free(node->session);
 		node_free(node);
 	}
 	tp_acceptor_free(n->acceptor);
-	if (n->distribute)
-		event_free(n->distribute);
 	ctl_path_reports_free(n->paths);
 	free(n);
 }
@@ -549,59 +330,9 @@ const struct ctl_paths *ctl_nodes_paths(const struct ctl_nodes *n)
 
 bool ctl_nodes_find(const struct ctl_nodes *n, const char *device, struct ctl_node_state *out)
 {
-	const struct node *node = find(n, device);
+	const struct node *node = ctl_node_of(n, device);
 
 	if (node)
 		*out = node->state;
 	return node;
-}
-
-/* --- addresses that wait --- */
-
-/* Lowers *least to what this gateway has applied. One that is away holds everything back: it goes
- * on with what it had. */
-static bool least_acknowledged(const struct ctl_nodes *nodes, const char *device, uint64_t *least)
-{
-	const struct node *n = find(nodes, device);
-
-	if (!n || n->state.failed)
-		return false;
-	/* Later revisions that did not touch it are none of its business. */
-	if (n->dirty || n->state.acknowledged != n->state.told)
-		*least = n->state.acknowledged < *least ? n->state.acknowledged : *least;
-	return true;
-}
-
-int ctl_nodes_settle(struct ctl_nodes *nodes, struct ctl_error *err)
-{
-	struct ctl_db *db = ctl_store_db(nodes->store);
-	struct sqlite3_stmt *q = ctl_db_query(
-		db,
-		"SELECT DISTINCT address_hold.network, ifnull(gateway.device, '') FROM address_hold"
-		" LEFT JOIN (SELECT network, device FROM peer JOIN device ON device.id = "
-		"peer.device"
-		" WHERE kind = 2 OR kind = 1 AND is_egress) AS gateway ON gateway.network = "
-		"address_hold.network"
-		" ORDER BY address_hold.network",
-		"");
-	struct ctl_settlement waiting[64];
-	size_t n = 0;
-	int got;
-
-	while ((got = ctl_db_step(db, q)) == 1) {
-		const char *network = ctl_db_text(q, 0), *device = ctl_db_text(q, 1);
-
-		if (!n || strcmp(waiting[n - 1].network, network)) {
-			if (n == sizeof(waiting) / sizeof(waiting[0]))
-				break;
-			waiting[n] = (struct ctl_settlement){
-				.revision = ctl_store_revision(nodes->store)};
-			strcpy(waiting[n++].network, network);
-		}
-		if (device[0] && !least_acknowledged(nodes, device, &waiting[n - 1].revision))
-			waiting[n - 1].revision = 0;
-	}
-	ctl_db_done(q);
-	return got < 0 ? ctl_fail_db(err, got, "held address")
-		       : ctl_nodes_release(nodes->store, waiting, n, err);
 }

@@ -35,6 +35,7 @@ void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out);
 struct ctl_node_state {
 	int64_t since;		     /* unix ms */
 	uint64_t told, acknowledged; /* revisions */
+	bool pending;		     /* something that touches it was not told yet */
 	bool failed;		     /* the latest acknowledgement said so: */
 	char reason[256];
 };

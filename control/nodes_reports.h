@@ -19,12 +19,6 @@ int ctl_nodes_report(struct ctl_store *s, const struct ctl_device *d,
 void ctl_nodes_event(struct ctl_store *s, const struct ctl_device *d, const char *action,
 		     struct json_t *details);
 
-struct ctl_settlement {
-	char network[CTL_ID_LEN];
-	uint64_t revision; /* every gateway of the network has applied it */
-};
-int ctl_nodes_release(struct ctl_store *s, const struct ctl_settlement *list, size_t n,
-		      struct ctl_error *err);
 /* Looks which held addresses nobody uses any more. */
 int ctl_nodes_settle(struct ctl_nodes *nodes, struct ctl_error *err);
 

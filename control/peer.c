@@ -283,11 +283,10 @@ int ctl_peer_endpoint(struct ctl_store *s, const char *network, const char *devi
 			endpoint[0] ? endpoint : NULL, (int64_t)(declared && endpoint[0]), p.id);
 	if (rc < 0)
 		return ctl_fail_db(err, rc, "endpoint");
-	if (declared)
-		return changed(s, &p, "peer.endpoint", json_pack("{s:s}", "endpoint", endpoint),
-			       err);
-	ctl_changed(s, CTL_CHANGE_PEER, p.id, p.network);
-	return 0;
+	/* What was only reported is for operators: nodes are not told. */
+	return declared ? changed(s, &p, "peer.endpoint", json_pack("{s:s}", "endpoint", endpoint),
+				  err)
+			: 0;
 }
 
 int ctl_peer_handshake(struct ctl_store *s, const char *network, const char *device, int64_t when,

@@ -6,17 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/address.h"
-#include "control/world.h"
-#include "crypto.h"
+#include "control/view_shared.h"
 
-#define RELAY_KEEPALIVE 25
+struct entry {
+	char network[CTL_ID_LEN];
+	struct ctl_shared shared;
+};
 
 struct ctl_views {
 	struct ctl_store *s;
 	const struct ctl_paths *paths;
-	struct ctl_world *worlds;
-	size_t n;
+	struct entry **entries;
+	size_t n, room;
 };
 
 struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *paths)
@@ -30,212 +31,76 @@ struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *pat
 	return v;
 }
 
+static void entry_free(struct entry *e)
+{
+	ctl_shared_free(&e->shared);
+	free(e);
+}
+
 void ctl_views_free(struct ctl_views *v)
 {
 	if (!v)
 		return;
 	for (size_t i = 0; i < v->n; i++)
-		ctl_world_free(&v->worlds[i]);
-	free(v->worlds);
+		entry_free(v->entries[i]);
+	free(v->entries);
 	free(v);
 }
 
-/* Valid until the next call. */
-static const struct ctl_world *world_of(struct ctl_views *v, const char *network,
-					struct ctl_error *err)
+void ctl_views_change(struct ctl_views *v, const struct ctl_change *c)
 {
-	struct ctl_world *list;
+	for (size_t i = 0; i < v->n; i++)
+		if (!c->network[0] || !strcmp(v->entries[i]->network, c->network))
+			v->entries[i]->shared.stale = true;
+}
+
+static struct entry *entry_of(struct ctl_views *v, const char *network)
+{
+	struct entry *e, **grown;
 
 	for (size_t i = 0; i < v->n; i++)
-		if (!strcmp(v->worlds[i].network.id, network))
-			return &v->worlds[i];
-	list = realloc(v->worlds, (v->n + 1) * sizeof(*list));
-	if (!list) {
+		if (!strcmp(v->entries[i]->network, network))
+			return v->entries[i];
+	if (v->n == v->room) {
+		grown = reallocarray(v->entries, 2 * v->room + 16, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		v->entries = grown;
+		v->room = 2 * v->room + 16;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	strcpy(e->network, network);
+	return v->entries[v->n++] = e;
+}
+
+/* What is not there any more is forgotten. */
+static void forget(struct ctl_views *v, struct entry *e)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->entries[i] == e)
+			v->entries[i] = v->entries[--v->n];
+	entry_free(e);
+}
+
+static struct ctl_shared *shared_of(struct ctl_views *v, const char *network, struct ctl_error *err)
+{
+	struct entry *e = entry_of(v, network);
+
+	if (!e) {
 		ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
 		return NULL;
 	}
-	v->worlds = list;
-	if (ctl_world_load(&list[v->n], v->s, network, err)) {
-		ctl_world_free(&list[v->n]);
-		return NULL;
-	}
-	list[v->n].paths = v->paths;
-	return &list[v->n++];
-}
-
-/* --- small things --- */
-
-static json_t *key_json(const uint8_t key[32])
-{
-	char text[TP_KEY_STRLEN];
-
-	return json_string(tp_key_format(key, text));
-}
-
-static json_t *address_json(uint32_t ip, unsigned int bits)
-{
-	char text[CTL_CIDR_LEN];
-
-	ctl_prefix_format(ip, bits, text);
-	return json_string(text);
-}
-
-static json_t *ip_json(uint32_t ip)
-{
-	char text[CTL_IP_LEN];
-
-	ctl_ip_format(ip, text);
-	return json_string(text);
+	if (!ctl_shared_load(&e->shared, v->s, v->paths, network, err))
+		return &e->shared;
+	forget(v, e);
+	return NULL;
 }
 
 static bool is_empty(const json_t *list)
 {
 	return !json_array_size(list);
-}
-
-/* --- peers of a node --- */
-
-/* NULL: to none, or to a relay peer. */
-static const struct ctl_relay *pinned_to(const struct ctl_world *w, const struct ctl_member *m)
-{
-	return m->peer.relay[0] ? ctl_world_relay(w, m->peer.relay) : NULL;
-}
-
-/* The relay that carries traffic to m, until the node has chosen by round trips: the one it is
- * pinned to, else the first that is not being drained. */
-static const struct ctl_relay *relay_for(const struct ctl_world *w, const struct ctl_member *m)
-{
-	const struct ctl_relay *pinned = pinned_to(w, m);
-
-	for (size_t i = 0; !pinned && i < w->n_relays; i++)
-		if (!w->relays[i].draining)
-			return &w->relays[i];
-	return pinned ? pinned : w->n_relays ? w->relays : NULL;
-}
-
-static void add_first_endpoint(json_t *peer, const struct ctl_relay *r)
-{
-	json_t *list = json_loads(r->endpoints, 0, NULL);
-
-	json_object_set(peer, "endpoint", json_array_get(list, 0));
-	json_object_set_new(peer, "via_relay", json_true());
-	json_decref(list);
-}
-
-/* A direct endpoint only where an operator has declared one; a peer that is pinned to a relay peer
- * is reached at that one's. */
-static void add_endpoint(json_t *peer, const struct ctl_world *w, const struct ctl_member *m)
-{
-	const struct ctl_member *via = m->peer.relay[0] ? ctl_world_member(w, m->peer.relay) : NULL;
-	const struct ctl_relay *relay = relay_for(w, m);
-
-	if (via && via->peer.endpoint_declared) {
-		json_object_set_new(peer, "endpoint", json_string(via->peer.endpoint));
-	} else if (m->peer.endpoint_declared) {
-		json_object_set_new(peer, "endpoint", json_string(m->peer.endpoint));
-	} else if (relay) {
-		add_first_endpoint(peer, relay);
-	}
-}
-
-/* From the member to the network's relays, as far as that is known. */
-static json_t *paths_json(const struct ctl_world *w, const struct ctl_member *m)
-{
-	json_t *paths = json_array();
-
-	for (size_t i = 0; w->paths && i < w->n_relays; i++) {
-		const uint8_t *relay = w->relays[i].public_key;
-		uint32_t us;
-
-		if (ctl_paths_get(w->paths, m->peer.device, m->peer.public_key, relay, &us))
-			json_array_append_new(paths,
-					      json_pack("{s:o,s:I}", "public_key", key_json(relay),
-							"rtt_us", (json_int_t)us));
-	}
-	return paths;
-}
-
-/* What a node chooses a relay by, for traffic to the member. */
-static void add_choice(json_t *to, const struct ctl_world *w, const struct ctl_member *m)
-{
-	const struct ctl_relay *pinned = pinned_to(w, m);
-	json_t *paths = paths_json(w, m);
-
-	if (pinned)
-		json_object_set_new(to, "relay", key_json(pinned->public_key));
-	if (!is_empty(paths))
-		json_object_set(to, "paths", paths);
-	json_decref(paths);
-}
-
-static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m)
-{
-	json_t *allowed = json_array(), *peer;
-
-	json_array_append_new(allowed, address_json(m->peer.ip, 32));
-	if (m->peer.is_egress)
-		json_array_extend(allowed, m->subnets);
-	peer = json_pack("{s:o,s:s,s:o,s:i}", "public_key", key_json(m->peer.public_key), "name",
-			 m->peer.device_name, "allowed_ips", allowed, "keepalive",
-			 m->peer.is_relay ? RELAY_KEEPALIVE : w->network.keepalive);
-	if (!is_empty(m->tags))
-		json_object_set(peer, "tags", m->tags);
-	add_endpoint(peer, w, m);
-	add_choice(peer, w, m);
-	return peer;
-}
-
-/* Of two gateways to one subnet WireGuard can have but one: the older peer, which comes first. */
-static void drop_taken_subnets(json_t *peers)
-{
-	json_t *taken = json_object(), *peer, *allowed;
-	size_t i;
-
-	json_array_foreach(peers, i, peer)
-	{
-		allowed = json_object_get(peer, "allowed_ips");
-		for (size_t k = json_array_size(allowed); k-- > 0;) {
-			const char *cidr = json_string_value(json_array_get(allowed, k));
-
-			if (json_object_get(taken, cidr))
-				json_array_remove(allowed, k);
-			else
-				json_object_set_new(taken, cidr, json_true());
-		}
-	}
-	json_decref(taken);
-}
-
-static json_t *peers_json(const struct ctl_world *w, const struct ctl_member *self)
-{
-	json_t *peers = json_array();
-
-	for (size_t i = 0; i < w->n_members; i++) {
-		const struct ctl_member *m = &w->members[i];
-
-		if (m != self && ctl_world_admits(w, self->class, m->class))
-			json_array_append_new(peers, peer_json(w, m));
-	}
-	drop_taken_subnets(peers);
-	return peers;
-}
-
-static json_t *relays_json(const struct ctl_world *w)
-{
-	json_t *relays = json_array();
-
-	for (size_t i = 0; i < w->n_relays; i++) {
-		const struct ctl_relay *r = &w->relays[i];
-		json_t *relay =
-			json_pack("{s:o,s:s,s:o,s:o}", "public_key", key_json(r->public_key),
-				  "name", r->name, "endpoints", json_loads(r->endpoints, 0, NULL),
-				  "service_address", ip_json(r->service_ip));
-
-		if (r->draining)
-			json_object_set_new(relay, "drain", json_true());
-		json_array_append_new(relays, relay);
-	}
-	return relays;
 }
 
 /* --- rules: of a gateway, and of a node for what reaches itself --- */
@@ -322,28 +187,37 @@ static json_t *rules_json(const struct ctl_world *w, const struct ctl_member *se
 
 /* --- networks of a node --- */
 
-static json_t *network_json(const struct ctl_world *w, const struct ctl_member *self,
-			    enum ctl_kind kind)
+/* A gateway's are the same for all of the network's, until it changes. */
+static json_t *rules_of(struct ctl_shared *h, const struct ctl_member *self, enum ctl_kind kind)
 {
+	if (kind != CTL_GATEWAY && !self->peer.is_egress)
+		return rules_json(&h->world, self, false);
+	if (!h->rules)
+		h->rules = rules_json(&h->world, self, true);
+	return json_incref(h->rules);
+}
+
+static json_t *network_json(struct ctl_shared *h, const struct ctl_member *self, enum ctl_kind kind)
+{
+	const struct ctl_world *w = &h->world;
 	json_t *n = json_pack(
-		"{s:s,s:s,s:o,s:i,s:o,s:b,s:b,s:O,s:o,s:o}", "network_id", w->network.id, "name",
-		w->network.name, "address", address_json(self->peer.ip, w->network.bits),
+		"{s:s,s:s,s:o,s:i,s:o,s:b,s:b,s:O,s:o,s:O}", "network_id", w->network.id, "name",
+		w->network.name, "address", ctl_address_json(self->peer.ip, w->network.bits),
 		"listen_port", w->network.listen_port, "stun_servers",
 		json_loads(w->network.stun_servers, 0, NULL), "is_relay", self->peer.is_relay,
 		"is_egress", self->peer.is_egress, "egress_subnets", self->subnets, "peers",
-		peers_json(w, self), "relays", relays_json(w));
+		ctl_shared_peers(h, self), "relays", h->relays);
 
 	json_object_set_new(n, "node", json_string(self->peer.device_name));
-	if (pinned_to(w, self))
-		json_object_set_new(n, "relay", key_json(pinned_to(w, self)->public_key));
+	if (ctl_shared_pinned(w, self))
+		json_object_set_new(n, "relay",
+				    ctl_key_json(ctl_shared_pinned(w, self)->public_key));
 	if (!is_empty(self->tags))
 		json_object_set(n, "tags", self->tags);
 	if (w->network.dns[0])
 		json_object_set_new(n, "dns", json_string(w->network.dns));
 	if (kind != CTL_RELAY)
-		json_object_set_new(
-			n, "rules",
-			rules_json(w, self, kind == CTL_GATEWAY || self->peer.is_egress));
+		json_object_set_new(n, "rules", rules_of(h, self, kind));
 	return n;
 }
 
@@ -380,41 +254,18 @@ static int add_networks(struct ctl_views *v, const struct ctl_device *d, json_t 
 	if (!rc && ids.failed)
 		rc = ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
 	for (size_t i = 0; !rc && i < ids.n; i++) {
-		const struct ctl_world *w = world_of(v, ids.list[i], err);
-		const struct ctl_member *self = w ? ctl_world_member(w, d->id) : NULL;
+		struct ctl_shared *h = shared_of(v, ids.list[i], err);
+		const struct ctl_member *self = h ? ctl_world_member(&h->world, d->id) : NULL;
 
-		rc = w ? 0 : -1;
+		rc = h ? 0 : -1;
 		if (self)
-			json_array_append_new(networks, network_json(w, self, d->kind));
+			json_array_append_new(networks, network_json(h, self, d->kind));
 	}
 	free(ids.list);
 	return rc;
 }
 
 /* --- whom a relay serves --- */
-
-static json_t *served_json(const struct ctl_world *w)
-{
-	json_t *nodes = json_array(), *admits = json_array();
-
-	for (size_t i = 0; i < w->n_members; i++) {
-		const struct ctl_member *m = &w->members[i];
-
-		json_array_append_new(nodes, json_pack("{s:o,s:s,s:o,s:I}", "public_key",
-						       key_json(m->peer.public_key), "name",
-						       m->peer.device_name, "address",
-						       address_json(m->peer.ip, w->network.bits),
-						       "class", (json_int_t)m->class));
-	}
-	for (uint32_t a = 0; a < w->n_classes; a++)
-		for (uint32_t b = a; b < w->n_classes; b++)
-			if (ctl_world_admits(w, a, b))
-				json_array_append_new(admits,
-						      json_pack("{s:I,s:I}", "a", (json_int_t)a,
-								"b", (json_int_t)b));
-	return json_pack("{s:s,s:s,s:o,s:o}", "network_id", w->network.id, "name", w->network.name,
-			 "nodes", nodes, "admits", admits);
-}
 
 static int add_served(struct ctl_views *v, const char *relay, json_t *serves, struct ctl_error *err)
 {
@@ -430,11 +281,11 @@ static int add_served(struct ctl_views *v, const char *relay, json_t *serves, st
 	rc = ids.failed ? ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory")
 			: ctl_fail_db(err, got, "network");
 	for (size_t i = 0; !rc && i < ids.n; i++) {
-		const struct ctl_world *w = world_of(v, ids.list[i], err);
+		struct ctl_shared *h = shared_of(v, ids.list[i], err);
 
-		rc = w ? 0 : -1;
-		if (w)
-			json_array_append_new(serves, served_json(w));
+		rc = h ? 0 : -1;
+		if (h)
+			json_array_append_new(serves, ctl_shared_served(h));
 	}
 	free(ids.list);
 	return rc;
@@ -452,7 +303,8 @@ static int add_relay_parts(struct ctl_views *v, const struct ctl_device *d, json
 
 	if (got == 1) {
 		ctl_db_copy(q, 0, id, sizeof(id));
-		json_object_set_new(view, "service_address", ip_json((uint32_t)ctl_db_int(q, 1)));
+		json_object_set_new(view, "service_address",
+				    ctl_ip_json((uint32_t)ctl_db_int(q, 1)));
 		ctl_db_done(q);
 	}
 	json_object_set_new(view, "serves", serves);

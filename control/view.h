@@ -9,14 +9,18 @@
 #include "control/device.h"
 #include "control/paths.h"
 
-/* Worlds that were loaded for one round of views, so that each network is read once. */
+/* What views are made of, kept from one to the next: a network is read again after it has changed.
+ */
 struct ctl_views;
 
 /* NULL without memory. `paths` is borrowed. */
 struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *paths);
 void ctl_views_free(struct ctl_views *v);
 
-/* A new reference in *out. */
+/* After a commit: before the next view. */
+void ctl_views_change(struct ctl_views *v, const struct ctl_change *c);
+
+/* A new reference in *out, which shares objects with others: it is only to be read. */
 int ctl_view_of(struct ctl_views *v, const struct ctl_device *device, struct json_t **out,
 		struct ctl_error *err);
 

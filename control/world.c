@@ -52,19 +52,6 @@ static bool add_relay(void *arg, const struct ctl_relay *r)
 	return true;
 }
 
-static struct ctl_member *find(const struct ctl_world *w, const char *device)
-{
-	for (size_t i = 0; i < w->n_members; i++)
-		if (!strcmp(w->members[i].peer.device, device))
-			return &w->members[i];
-	return NULL;
-}
-
-const struct ctl_member *ctl_world_member(const struct ctl_world *w, const char *device)
-{
-	return find(w, device);
-}
-
 static int by_device(const void *a, const void *b)
 {
 	const struct ctl_member *const *x = a, *const *y = b;
@@ -72,16 +59,16 @@ static int by_device(const void *a, const void *b)
 	return strcmp((*x)->peer.device, (*y)->peer.device);
 }
 
-static struct ctl_member *find_sorted(struct ctl_member **sorted, size_t n, const char *device)
+static struct ctl_member *find(const struct ctl_world *w, const char *device)
 {
-	size_t low = 0, high = n;
+	size_t low = 0, high = w->by_device ? w->n_members : 0;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int order = strcmp(sorted[middle]->peer.device, device);
+		int order = strcmp(w->by_device[middle]->peer.device, device);
 
 		if (!order)
-			return sorted[middle];
+			return w->by_device[middle];
 		if (order < 0)
 			low = middle + 1;
 		else
@@ -90,18 +77,29 @@ static struct ctl_member *find_sorted(struct ctl_member **sorted, size_t n, cons
 	return NULL;
 }
 
+const struct ctl_member *ctl_world_member(const struct ctl_world *w, const char *device)
+{
+	return find(w, device);
+}
+
+static int sort_by_device(struct ctl_world *w, struct ctl_error *err)
+{
+	w->by_device = calloc(w->n_members + 1, sizeof(struct ctl_member *));
+	if (!w->by_device)
+		return ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
+	for (size_t i = 0; i < w->n_members; i++)
+		w->by_device[i] = &w->members[i];
+	qsort(w->by_device, w->n_members, sizeof(struct ctl_member *), by_device);
+	return 0;
+}
+
 static int read_groups(struct ctl_world *w, struct ctl_store *s, struct ctl_error *err)
 {
 	struct ctl_db *db = ctl_store_db(s);
-	struct ctl_member **sorted = calloc(w->n_members + 1, sizeof(*sorted)), *m;
+	struct ctl_member *m;
 	struct sqlite3_stmt *q;
 	int got;
 
-	if (!sorted)
-		return ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
-	for (size_t i = 0; i < w->n_members; i++)
-		sorted[i] = &w->members[i];
-	qsort(sorted, w->n_members, sizeof(*sorted), by_device);
 	q = ctl_db_query(db,
 			 "SELECT peer.device, device_group.name FROM peer JOIN group_member"
 			 " ON group_member.device = peer.device JOIN device_group"
@@ -109,11 +107,10 @@ static int read_groups(struct ctl_world *w, struct ctl_store *s, struct ctl_erro
 			 " ORDER BY device_group.name",
 			 "t", w->network.id);
 	while ((got = ctl_db_step(db, q)) == 1) {
-		m = find_sorted(sorted, w->n_members, ctl_db_text(q, 0));
+		m = find(w, ctl_db_text(q, 0));
 		if (m)
 			json_array_append_new(m->groups, json_string(ctl_db_text(q, 1)));
 	}
-	free(sorted);
 	return ctl_fail_db(err, got, "group");
 }
 
@@ -249,8 +246,9 @@ int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network
 	memset(w, 0, sizeof(*w));
 	if (ctl_network_get(s, NULL, network, &w->network, err) ||
 	    ctl_peer_list(s, NULL, network, NULL, "", UINT32_MAX, add_member, w, err) ||
-	    ctl_relay_of_network(s, network, add_relay, w, err) || read_groups(w, s, err) ||
-	    ctl_policy_rules(s, network, &w->rules, err) || ctl_rules_parse(&rules, w->rules, err))
+	    ctl_relay_of_network(s, network, add_relay, w, err) || sort_by_device(w, err) ||
+	    read_groups(w, s, err) || ctl_policy_rules(s, network, &w->rules, err) ||
+	    ctl_rules_parse(&rules, w->rules, err))
 		return -1;
 	rc = sort_members(w, rules);
 	ctl_rules_free(rules);
@@ -265,6 +263,7 @@ void ctl_world_free(struct ctl_world *w)
 		json_decref(w->members[i].groups);
 	}
 	free(w->members);
+	free(w->by_device);
 	free(w->relays);
 	json_decref(w->rules);
 	free(w->admits);

@@ -23,9 +23,13 @@ struct middle {
 static bool same_key(const struct tp_ncp_table *t, const json_t *from, size_t i, const json_t *to,
 		     size_t k)
 {
-	const char *a = tp_ncp_key_of(t, json_array_get(from, i));
-	const char *b = tp_ncp_key_of(t, json_array_get(to, k));
+	const json_t *old = json_array_get(from, i), *new = json_array_get(to, k);
+	const char *a, *b;
 
+	if (old == new) /* most are shared */
+		return true;
+	a = tp_ncp_key_of(t, old);
+	b = tp_ncp_key_of(t, new);
 	return a && b && !strcmp(a, b);
 }
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the parts of nodes.h share: nodes.c has the connections, nodes_tell.c what is told. */
+#ifndef CONTROL_NODES_PRIVATE_H
+#define CONTROL_NODES_PRIVATE_H
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <sys/queue.h>
+
+#include "control/nodes.h"
+#include "control/path_reports.h"
+#include "control/view.h"
+#include "ncp_session.h"
+#define TP_HASH_OR_DIE /* half a node in the table would be worse than a restart */
+#include "hash.h"
+
+struct node {
+	struct ctl_nodes *nodes;
+	struct tp_ncp_session *session;
+	struct ctl_device device; /* id is "" before its hello, and when it is on its way out */
+	char auth_key[129];
+	json_t *view; /* as it was told */
+	bool known;   /* its hello was good */
+	bool whole;   /* it wants a snapshot */
+	struct ctl_node_state state;
+	LIST_ENTRY(node) entry;
+	UT_hash_handle hh; /* by device.id, while that is not "" */
+};
+
+struct ctl_nodes {
+	struct event_base *base;
+	struct ctl_store *store;
+	struct tp_acceptor *acceptor;
+	struct event *distribute;
+	bool scheduled;
+	uint64_t rest_until; /* no distribution before that */
+	struct ctl_views *views;
+	struct ctl_path_reports *paths;
+	struct tp_ncp_session_config config;
+	unsigned long ends[TP_NCP_N_ENDS];
+	LIST_HEAD(, node) list;
+	struct node *by_device;
+	unsigned int n_anonymous;
+	struct ctl_nodes_stats stats;
+};
+
+/* nodes.c */
+struct node *ctl_node_of(const struct ctl_nodes *nodes, const char *device);
+/* It is nobody's any more, and ends with these words. */
+void ctl_node_show_out(struct node *n, const char *code, const char *text);
+
+/* nodes_tell.c */
+int ctl_nodes_tell_start(struct ctl_nodes *nodes);
+void ctl_nodes_tell_stop(struct ctl_nodes *nodes);
+/* Takes over the message. */
+int ctl_node_send(struct node *n, json_t *msg);
+void ctl_node_say_error(struct node *n, const char *code, const char *text);
+/* Into which networks it is invited, and soon a snapshot. */
+void ctl_node_welcome(struct node *n);
+
+#endif

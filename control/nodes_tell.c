@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What nodes are told: whom a change touches, and when the difference goes out. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "control/nodes_private.h"
+#include "control/nodes_reports.h"
+#include "log.h"
+#include "ncp_document.h"
+
+#define REST_MAX TP_SEC(1)
+
+/* --- telling --- */
+
+int ctl_node_send(struct node *n, json_t *msg)
+{
+	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+	int err = text ? tp_ncp_session_send_text(n->session, text, strlen(text)) : -ENOMEM;
+
+	if (!err)
+		n->nodes->stats.bytes += strlen(text);
+	else
+		tp_log_limited(LOG_ERR, "node %s cannot be told: %s", n->device.name,
+			       strerror(-err));
+	free(text);
+	json_decref(msg);
+	return err;
+}
+
+static json_t *snapshot(const struct node *n, uint64_t revision)
+{
+	struct tp_ncp_document doc = {ctl_store_epoch(n->nodes->store), revision, n->view};
+
+	return tp_ncp_document_snapshot(&doc);
+}
+
+void ctl_node_say_error(struct node *n, const char *code, const char *text)
+{
+	json_t *last = json_pack("{s:s,s:s,s:s}", "type", "error", "code", code, "message", text);
+
+	tp_ncp_session_close(n->session, last);
+	json_decref(last);
+}
+
+/* A whole view, whatever it had. */
+static void tell_all(struct node *n)
+{
+	uint64_t revision = ctl_store_revision(n->nodes->store);
+	struct ctl_error err;
+	json_t *view;
+
+	n->state.pending = n->whole = false;
+	if (ctl_view_of(n->nodes->views, &n->device, &view, &err)) {
+		tp_err("node %s: %s", n->device.name, err.text);
+		ctl_node_say_error(n, "internal", "the view could not be made");
+		return;
+	}
+	json_decref(n->view);
+	n->view = view;
+	n->state.told = revision;
+	n->nodes->stats.snapshots++;
+	ctl_node_send(n, snapshot(n, revision));
+}
+
+/* Only what is different. */
+static void tell_changes(struct node *n)
+{
+	uint64_t revision = ctl_store_revision(n->nodes->store);
+	json_t *view, *changes;
+	struct ctl_error err;
+
+	n->state.pending = false;
+	if (ctl_view_of(n->nodes->views, &n->device, &view, &err)) {
+		tp_err("node %s: %s", n->device.name, err.text);
+		return;
+	}
+	changes = tp_ncp_view_diff(n->view, view);
+	if (!changes || json_object_size(changes)) {
+		n->nodes->stats.deltas++;
+		ctl_node_send(n, tp_ncp_delta_new(ctl_store_epoch(n->nodes->store), n->state.told,
+						  revision, changes));
+		n->state.told = revision;
+	} else {
+		json_decref(changes);
+	}
+	json_decref(n->view);
+	n->view = view;
+}
+
+/* A round rests for as long as it took: what comes meanwhile is told at once to each, and whatever
+ * a burst of changes costs, half of the time is left for everything else. */
+static void on_distribute(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_nodes *nodes = arg;
+	uint64_t began = tp_now(), took;
+	struct ctl_error err;
+	struct node *n;
+
+	(void)fd;
+	(void)what;
+	nodes->scheduled = false;
+	LIST_FOREACH (n, &nodes->list, entry) {
+		if (!n->device.id[0])
+			continue;
+		if (n->whole)
+			tell_all(n);
+		else if (n->state.pending)
+			tell_changes(n);
+	}
+	ctl_nodes_settle(nodes, &err);
+	took = tp_now() - began;
+	nodes->rest_until = began + took + (took < REST_MAX ? took : REST_MAX);
+}
+
+static void schedule(struct ctl_nodes *nodes)
+{
+	uint64_t now = tp_now(), wait = nodes->rest_until > now ? nodes->rest_until - now : 0;
+	const struct timeval tv = {(time_t)(wait / TP_NS_PER_SEC),
+				   (suseconds_t)(wait % TP_NS_PER_SEC / 1000)};
+
+	if (!nodes->scheduled)
+		nodes->scheduled = !event_add(nodes->distribute, &tv);
+}
+
+/* --- whom a change touches --- */
+
+static bool names_network(const json_t *list, const char *network)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *entry = json_array_get(list, i);
+
+		if (!strcmp(json_string_value(json_object_get(entry, "network_id")), network))
+			return true;
+	}
+	return false;
+}
+
+/* By what it was told: no question to the database for each of the nodes. */
+static bool touches(const struct node *n, const struct ctl_change *c)
+{
+	if (c->kind == CTL_CHANGE_RELAY)
+		return n->device.kind == CTL_RELAY;
+	if (c->kind == CTL_CHANGE_DEVICE)
+		return !strcmp(c->id, n->device.id);
+	return names_network(json_object_get(n->view, "networks"), c->network) ||
+	       names_network(json_object_get(n->view, "serves"), c->network);
+}
+
+static void invite(struct node *n, const char *network)
+{
+	ctl_node_send(n, json_pack("{s:s,s:s}", "type", "join", "network_id", network));
+}
+
+static bool invite_keyless(void *arg, const struct ctl_peer *p)
+{
+	if (!p->ip)
+		invite(arg, p->network);
+	return true;
+}
+
+static void invite_all(struct node *n)
+{
+	struct ctl_error err;
+
+	ctl_peer_list(n->nodes->store, NULL, NULL, n->device.id, "", UINT32_MAX, invite_keyless, n,
+		      &err);
+}
+
+/* The device of a peer may not have been told of the network yet: it is invited, or has its address
+ * now. */
+static void follow_peer(struct ctl_nodes *nodes, const struct ctl_change *c)
+{
+	struct ctl_db *db = ctl_store_db(nodes->store);
+	struct sqlite3_stmt *q =
+		ctl_db_query(db, "SELECT device, ip IS NULL FROM peer WHERE id = ?", "t", c->id);
+	struct node *n = NULL;
+	bool invited = false;
+
+	if (ctl_db_step(db, q) == 1) {
+		n = ctl_node_of(nodes, ctl_db_text(q, 0));
+		invited = ctl_db_int(q, 1);
+	}
+	ctl_db_done(q);
+	if (!n || !n->known)
+		return;
+	n->state.pending = true;
+	if (invited)
+		invite(n, c->network);
+}
+
+/* The device may be gone: then it is shown out. */
+static void follow(struct node *n, const struct ctl_change *c)
+{
+	struct ctl_device d;
+	struct ctl_error err;
+
+	n->state.pending = true;
+	if (c->kind == CTL_CHANGE_DEVICE &&
+	    ctl_device_get(n->nodes->store, NULL, c->id, &d, &err)) {
+		ctl_paths_forget(ctl_path_reports_known(n->nodes->paths), c->id);
+		ctl_node_show_out(n, "unauthenticated", "the device was removed");
+	}
+}
+
+static void on_change(void *arg, uint64_t revision, const struct ctl_change *changes, size_t count)
+{
+	struct ctl_nodes *nodes = arg;
+	struct node *n;
+
+	(void)revision;
+	for (size_t i = 0; i < count; i++)
+		ctl_views_change(nodes->views, &changes[i]);
+	LIST_FOREACH (n, &nodes->list, entry)
+		for (size_t i = 0; i < count && n->known && n->device.id[0]; i++)
+			if (touches(n, &changes[i]))
+				follow(n, &changes[i]);
+	for (size_t i = 0; i < count; i++)
+		if (changes[i].kind == CTL_CHANGE_PEER)
+			follow_peer(nodes, &changes[i]);
+	schedule(nodes);
+}
+
+void ctl_node_welcome(struct node *n)
+{
+	invite_all(n);
+	n->whole = n->state.pending = true;
+	schedule(n->nodes);
+}
+
+/* --- life --- */
+
+int ctl_nodes_tell_start(struct ctl_nodes *nodes)
+{
+	nodes->views = ctl_views_new(nodes->store, ctl_nodes_paths(nodes));
+	nodes->distribute = event_new(nodes->base, -1, 0, on_distribute, nodes);
+	if (!nodes->views || !nodes->distribute)
+		return -ENOMEM;
+	ctl_store_listen(nodes->store, on_change, nodes);
+	return 0;
+}
+
+void ctl_nodes_tell_stop(struct ctl_nodes *nodes)
+{
+	ctl_store_listen(nodes->store, NULL, NULL);
+	if (nodes->distribute)
+		event_free(nodes->distribute);
+	ctl_views_free(nodes->views);
+}
