@@ -67,7 +67,25 @@ for node in alice laptop; do
 	judge "$node loads the page; the host sees ${page:-nobody}" test "${page%:*}" = $GATEWAY_LAN
 done
 
-step "14. A policy from there reaches relay and gateway"
+step "14. The nearer relay"
+via() { # NAME PEER: the relay through which that member reaches another
+	member_at "$1" gateway relays --json | jq -r --arg p "$2" '[.[].peers[] | select(.peer == $p) | .relay][0]'
+}
+via_relay() { # RELAY: laptop and gateway agree on it
+	[ "$(via laptop gateway)" = "$1" ] && [ "$(via gateway laptop)" = "$1" ]
+}
+measured() { # NAME: how far both relays are
+	[ "$(member_get "$1" gateway '[.overlays[].relays[]? | select(.state == "alive")] | length')" = 2 ]
+}
+wait_for 30 measured laptop
+wait_for 30 measured gateway
+wait_for 30 via_relay relay
+say "  Members measure how far each relay is, and take the least way from one to the other."
+say "  turnpike gateway relays, on the laptop"
+quote member_at laptop gateway relays
+judge "laptop and gateway meet through relay, not through relay-far" via_relay relay
+
+step "15. A policy from there reaches relay and gateway"
 cat >$LAB/policy.json <<-RULES
 	[ { "name": "web", "from": ["alice", "laptop"], "to": ["$LAN4.0/24"], "protocol": "tcp", "ports": ["80"] },
 	  { "name": "ping", "from": ["laptop"], "to": ["gateway"], "protocol": "icmp" } ]
@@ -81,7 +99,25 @@ judge "alice and bob do not meet any more: no rule lets them" not reaches alice 
 judge "alice still loads the page" web_asker alice
 judge "bob does not" not web_asker bob
 
-step "16. Control is gone, and nobody notices"
+step "16. A relay dies"
+ping_start relays laptop "$(member_ip gateway)" 0.1
+stop relay KILL
+ip -n inet link set relay0 down
+say "  Its power is gone. The stock pair waits for it: their files lead through it. Members do not:"
+wait_for 40 via_relay relay-far
+page=
+wait_for 20 web_asker laptop && page=$(web_asker laptop)
+ping_more relays 5
+read -r _ _ gap < <(ping_stop relays)
+judge "laptop and gateway meet through relay-far after $gap ms without each other" via_relay relay-far
+judge "laptop loads the page; the host sees ${page:-nobody}" test "${page%:*}" = $GATEWAY_LAN
+ip -n inet link set relay0 up
+member_start relay "$B/turnpike-relay" -c $LAB/relay.conf
+wait_for 60 member_joined relay relay
+wait_for 60 web_asker alice
+judge "it is back, and alice loads the page through it" web_asker alice
+
+step "17. Control is gone, and nobody notices"
 before=$(addresses)
 ping_start control laptop "$(member_ip gateway)" 0.05
 stop control KILL
@@ -96,7 +132,7 @@ judge "control is back; relays, gateway and laptop have found it" control_found
 ping_lossless control "laptop to gateway meanwhile"
 judge "nobody's address has changed" test "$(addresses)" = "$before"
 
-step "17. Others"
+step "18. Others"
 devices=$(ctl device list --json | jq '[.. | objects | select(.id? != null)] | length')
 hello=$((0x$(od -An -N 2 -t x1 $LAB/overheard | tr -d " ") + 2))
 answered=$(head -c $hello $LAB/overheard | in_ns laptop socat -t 3 - TCP:$CONTROL:8447 | wc -c)
