@@ -134,13 +134,15 @@ static void devices(const struct gateway_testrun_bpf *skel)
 	struct gw_uplink uplink = {.ifindex = LOOPBACK, .mtu = 1500, .n_addrs = ADDRS};
 	struct policy_prefix_key lan = {.bits = 96 + 24};
 	struct gw_subnet subnet = {.masquerade = true};
-	uint32_t zero = 0;
+	struct gw_device_number number = {.ifindex = LOOPBACK};
+	uint32_t zero = 0, loopback = LOOPBACK;
 
 	for (uint32_t i = 0; i < ADDRS; i++)
 		uplink.addr[i] = htonl(EXTERNAL + i);
 	uplink.addr4 = uplink.addr[0];
 	mapped(lan.addr, REMOTE & ~0xffu);
 	put(skel->maps.gw_overlays, &zero, &overlay);
+	put(skel->maps.gw_devices, &loopback, &number);
 	put(skel->maps.gw_uplinks, &zero, &uplink);
 	put(skel->maps.gw_subnets, &lan, &subnet);
 }

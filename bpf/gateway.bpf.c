@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The gateway: what nodes send to LANs and back, with policy and masquerade, in the kernel. One
- * instance of these programs a device (`self`), all on the same maps. A program that fails closed
- * drops what is a node's or for a node; what is not ours passes as if nothing were here.
- * docs/packet-paths.md follows single packets.
+ * instance of these programs for all devices of a kind (`self`), all on the same maps. A program
+ * that fails closed drops what is a node's or for a node; what is not ours passes as if nothing
+ * were here. docs/packet-paths.md follows single packets.
  */
 #include "lib/gateway/first_line.h"
 #include "lib/gateway/overlay_in.h"

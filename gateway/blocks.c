@@ -151,6 +151,25 @@ void gw_blocks_tick(struct gw_blocks *b, struct gw_sweep *list, uint32_t now)
 		look_at(b, list, block, now);
 }
 
+static void end_block(struct gw_blocks *b, uint32_t block, uint64_t word)
+{
+	gw_nat_end_block(b->m, block);
+	if (!(word & GW_BLOCK_LOGGED))
+		log_taken(b, block, word);
+	give_back(b, block, word | GW_BLOCK_LOGGED);
+}
+
+void gw_blocks_end(struct gw_blocks *b, enum gw_role role, uint32_t id)
+{
+	for (uint32_t block = 0; block < gw_nat_blocks(b->m); block++) {
+		uint64_t word = __atomic_load_n(&b->m->blocks[block], __ATOMIC_ACQUIRE);
+		struct gw_node_key owner = gw_block_owner(b->m, block, word);
+
+		if (word && (role == GW_OVERLAY ? owner.overlay : owner.uplink) == id)
+			end_block(b, block, word);
+	}
+}
+
 /* --- life ----------------------------------------------------------------------------------- */
 
 int gw_blocks_new(struct gw_blocks **out, const struct gw_nat_memory *memory,

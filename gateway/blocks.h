@@ -31,6 +31,10 @@ void gw_blocks_address(struct gw_blocks *b, uint32_t slot, __be32 addr);
  * must lie further apart than a program runs. */
 void gw_blocks_tick(struct gw_blocks *b, struct gw_sweep *list, uint32_t now);
 
+/* Ends the mappings in all blocks of an overlay's nodes, or of an uplink's addresses, and gives the
+ * blocks back. Nobody may claim there any more. */
+void gw_blocks_end(struct gw_blocks *b, enum gw_role role, uint32_t id);
+
 struct gw_blocks_stats {
 	uint64_t allocated, released;
 	uint64_t log_errors;

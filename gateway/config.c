@@ -22,6 +22,7 @@
 #define NAME_MAX_LEN	63
 #define JOINED_NAME_MAX 191 /* a name and its network's, as the control plane joins them */
 #define SOCKET_MAX	107 /* sun_path */
+#define OVERLAYS_MAX	16  /* half of the numbers: a reload may replace them all */
 #define FLOWS_MAX	16000000
 #define DAY		86400
 #define PORTS_MAX	65536
@@ -178,9 +179,11 @@ static const struct tp_config_field egress_fields[] = {
 	 .element = TP_CONFIG_STRING,
 	 GROUP_LIST(gw_config, egress, uplinks),
 	 .max = TP_GW_UPLINKS,
-	 .frozen = true,
 	 .check = tp_config_check_interface,
-	 .help = "Network interfaces that lead to the subnets, and required for these. Without any "
+	 .help = "Network interfaces that lead to the subnets, and required for these. One that is "
+		 "not "
+		 "there is waited for. A reload changes them, one after the other, but not from or "
+		 "to none. Without any "
 		 "the "
 		 "gateway is a plain member of its overlays, and takes no ports."},
 	{.name = "addresses",
@@ -386,15 +389,16 @@ static const struct tp_config_field fields[] = {
 	 .help = "The control plane that says what networks the gateway is in: overlays, "
 		 "egress.subnets and acl come from there, and must not be in the file. What it "
 		 "said last is kept in state_dir, so that a gateway that starts without it goes "
-		 "on with that. In another network, or in one less, the daemon ends with status "
-		 "75, for its supervisor to start it again."},
+		 "on with that."},
 	{.name = "overlays",
 	 .type = TP_CONFIG_GROUPS,
 	 LIST(gw_config, overlays),
-	 .max = TP_GW_OVERLAYS,
+	 .max = OVERLAYS_MAX,
 	 .table = &overlay_table,
 	 .help = "WireGuard devices, each a network of its own: two may use the same addresses. "
-		 "Only a restart changes which there are, and what is theirs besides peers."},
+		 "A reload adds and removes them; one that is removed takes its flows with it, and "
+		 "its device, if that was made here. "
+		 "Only a restart changes the backend and the key file of one that stays."},
 	{.name = "attach",
 	 .type = TP_CONFIG_ENUM,
 	 AT(gw_config, attach),
@@ -492,36 +496,66 @@ static bool texts_differ(const char *a, const char *b)
 	return a && b ? strcmp(a, b) != 0 : a != b;
 }
 
-/* Peers come and go; the devices themselves stay as they were opened. */
-static bool overlay_differs(const struct gw_config_overlay *a, const struct gw_config_overlay *b)
+static const struct gw_config_overlay *overlay_named(const struct gw_config *c, const char *name)
 {
-	return texts_differ(a->name, b->name) || !tp_addr_equal(&a->address, &b->address) ||
-	       !tp_addr_equal(&a->address6, &b->address6) || a->address_bits != b->address_bits ||
-	       a->address6_bits != b->address6_bits || a->listen_port != b->listen_port ||
-	       a->mtu != b->mtu || texts_differ(a->private_key_file, b->private_key_file) ||
-	       a->backend != b->backend || a->full_tunnel != b->full_tunnel;
+	for (size_t i = 0; i < c->n_overlays; i++)
+		if (!strcmp(c->overlays[i].name, name))
+			return &c->overlays[i];
+	return NULL;
 }
 
-static bool overlays_differ(const struct gw_config *a, const struct gw_config *b)
+bool gw_config_has_overlay(const struct gw_config *c, const char *name)
 {
-	if (a->n_overlays != b->n_overlays)
-		return true;
-	for (size_t i = 0; i < a->n_overlays; i++)
-		if (overlay_differs(&a->overlays[i], &b->overlays[i]))
+	return overlay_named(c, name);
+}
+
+bool gw_config_has_uplink(const struct gw_config *c, const char *name)
+{
+	for (size_t i = 0; i < c->egress.n_uplinks; i++)
+		if (!strcmp(c->egress.uplinks[i], name))
 			return true;
 	return false;
+}
+
+/* Overlays come and go, and what one has may change, but not who does its WireGuard. */
+static bool overlays_differ(const struct gw_config *a, const struct gw_config *b)
+{
+	for (size_t i = 0; i < a->n_overlays; i++) {
+		const struct gw_config_overlay *was = &a->overlays[i];
+		const struct gw_config_overlay *is = overlay_named(b, was->name);
+
+		if (is && (texts_differ(was->private_key_file, is->private_key_file) ||
+			   was->backend != is->backend))
+			return true;
+	}
+	return false;
+}
+
+/* The programs and tables of uplinks are there from the start, or not at all. */
+static bool uplinks_differ(const struct gw_config *a, const struct gw_config *b)
+{
+	return !a->egress.n_uplinks != !b->egress.n_uplinks;
+}
+
+static size_t add_name(const char *name, size_t n, char *buf, size_t size)
+{
+	size_t used = strnlen(buf, size);
+
+	if (used < size)
+		snprintf(buf + used, size - used, "%s%s", n ? ", " : "", name);
+	return n + 1;
 }
 
 size_t gw_config_frozen_diff(const struct gw_config *a, const struct gw_config *b, char *buf,
 			     size_t size)
 {
-	size_t n = tp_config_frozen_diff(&table, a, b, buf, size), used = strnlen(buf, size);
+	size_t n = tp_config_frozen_diff(&table, a, b, buf, size);
 
-	if (!overlays_differ(a, b))
-		return n;
-	if (used < size)
-		snprintf(buf + used, size - used, "%soverlays", n ? ", " : "");
-	return n + 1;
+	if (uplinks_differ(a, b))
+		n = add_name("egress.uplinks, from none or to none", n, buf, size);
+	if (overlays_differ(a, b))
+		n = add_name("overlays", n, buf, size);
+	return n;
 }
 
 const char *gw_attach_name(enum gw_attach attach)

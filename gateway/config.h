@@ -107,6 +107,9 @@ void gw_config_free(struct gw_config *c);
 size_t gw_config_frozen_diff(const struct gw_config *a, const struct gw_config *b, char *buf,
 			     size_t size);
 
+bool gw_config_has_overlay(const struct gw_config *c, const char *name);
+bool gw_config_has_uplink(const struct gw_config *c, const char *name);
+
 /* The ports that masquerading uses: as many blocks as fit the configured range, as its first port
  * and their number. 0 or -EINVAL. */
 int gw_config_ports(const struct gw_config_egress *e, uint16_t *first, uint16_t *n);

@@ -16,61 +16,21 @@
 #include "gateway/membership.h"
 #include "gateway/metrics_page.h"
 #include "gateway/ports.h"
-#include "gateway/ruleset.h"
+#include "gateway/reload.h"
 #include "log.h"
 #include "metrics.h"
 #include "priv.h"
 #include "sdnotify.h"
+#include "wireguard_starter.h"
+
+#define WIREGUARD_GO "/usr/bin/wireguard-go"
 
 #define SLOW_TICK_S   2
 #define REPORT_TICKS  15 /* of them between reports of handshakes */
 #define DOUBT_TICKS   8	 /* it asks about every peer */
 #define ADDRESSES_MAX (TP_GW_UPLINKS * TP_GW_ADDRS)
 
-/* --- the policy ----------------------------------------------------------------------------- */
-
-static int compile(struct gw_daemon *d, const struct gw_config *config,
-		   struct gw_policy_tables **out)
-{
-	size_t size, n_locals;
-	const struct tp_addr *locals = gw_links_locals(d->links, &n_locals);
-	char *text = NULL;
-	FILE *messages = open_memstream(&text, &size);
-	int err = -ENOMEM;
-
-	*out = NULL;
-	if (messages) {
-		err = gw_ruleset_compile(config, &d->state, locals, n_locals,
-					 d->options->config_path, out, messages);
-		fclose(messages);
-	}
-	tp_log_lines(err ? LOG_ERR : LOG_WARNING, text);
-	free(text);
-	return err;
-}
-
-/* Takes the tables over. What was in force before stays so unless all goes well. */
-static int publish(struct gw_daemon *d, struct gw_policy_tables *fresh, uint64_t begun)
-{
-	int err = gw_datapath_policy_publish(d->published, fresh);
-
-	if (err) {
-		gw_policy_free(fresh);
-		return err;
-	}
-	gw_policy_free(d->policy);
-	d->policy = fresh;
-	d->compile_ms = (double)(tp_now() - begun) / (double)TP_NS_PER_MS;
-	return 0;
-}
-
-static int enforce(struct gw_daemon *d)
-{
-	struct gw_policy_tables *fresh;
-	uint64_t begun = tp_now();
-
-	return compile(d, d->config, &fresh) ?: publish(d, fresh, begun);
-}
+/* --- the policy ------------------------------------------------------------------------------ */
 
 static int open_policy(struct gw_daemon *d)
 {
@@ -84,7 +44,7 @@ static int open_policy(struct gw_daemon *d)
 		.hits = gw_datapath_map(d->dp, "policy_hits"),
 	};
 
-	return gw_datapath_policy_open(&d->published, &maps) ?: enforce(d);
+	return gw_datapath_policy_open(&d->published, &maps) ?: gw_reload_policy(d);
 }
 
 /* --- time, devices, signals ----------------------------------------------------------------- */
@@ -120,7 +80,7 @@ static void on_links_changed(void *ctx, bool locals)
 		return;
 	gw_datapath_reattach(d->dp);
 	if (locals)
-		enforce(d);
+		gw_reload_policy(d);
 }
 
 void gw_daemon_stop(struct gw_daemon *d, bool detach)
@@ -138,77 +98,9 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 
 /* --- reloading ------------------------------------------------------------------------------ */
 
-/* The file's errors, each as a line of the log. */
-static int load_config(const char *path, struct gw_config **out, const json_t *settings)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *errors = open_memstream(&text, &size);
-	int err = errors ? gw_config_load(path, out, settings, errors) : -ENOMEM;
-
-	if (errors)
-		fclose(errors);
-	tp_log_lines(LOG_ERR, text);
-	free(text);
-	return err;
-}
-
-static int check_frozen(const struct gw_daemon *d, const struct gw_config *fresh)
-{
-	char frozen[256];
-
-	if (!gw_config_frozen_diff(d->config, fresh, frozen, sizeof(frozen)))
-		return 0;
-	tp_err("%s: a restart is needed to change %s", d->options->config_path, frozen);
-	return -EPERM;
-}
-
-/* All or nothing: what most often fails comes first, and what was changed before something failed
- * is changed back. The policy is published last: it never admits a node that is not there yet. */
-static int apply(struct gw_daemon *d, const struct gw_config *fresh)
-{
-	struct gw_policy_tables *policy;
-	uint64_t begun = tp_now();
-	int err = compile(d, fresh, &policy);
-
-	if (err)
-		return err;
-	err = gw_overlays_apply(d->overlays, fresh);
-	if (err) {
-		gw_policy_free(policy);
-		return err;
-	}
-	err = gw_links_apply(d->links, fresh);
-	if (err)
-		gw_policy_free(policy);
-	else
-		err = publish(d, policy, begun);
-	if (err) {
-		gw_links_apply(d->links, d->config);
-		gw_overlays_apply(d->overlays, d->config);
-	}
-	return err;
-}
-
-static int reload(struct gw_daemon *d, const json_t *settings)
-{
-	struct gw_config *fresh;
-	int err = load_config(d->options->config_path, &fresh, settings);
-
-	err = err ?: check_frozen(d, fresh) ?: apply(d, fresh);
-	if (err) {
-		gw_config_free(fresh);
-		return err;
-	}
-	gw_config_free(d->config);
-	d->config = fresh;
-	gw_state_save(&d->state);
-	return 0;
-}
-
 int gw_daemon_reload(struct gw_daemon *d)
 {
-	int err = reload(d, d->settings);
+	int err = gw_reload_config(d, d->settings);
 
 	if (err) {
 		tp_err("reload refused, nothing has changed");
@@ -221,7 +113,7 @@ int gw_daemon_reload(struct gw_daemon *d)
 
 int gw_daemon_take_settings(struct gw_daemon *d, json_t *settings)
 {
-	int err = reload(d, settings);
+	int err = gw_reload_config(d, settings);
 
 	if (err) {
 		json_decref(settings);
@@ -338,13 +230,17 @@ static int open_kernel_side(struct gw_daemon *d)
 	int err = open_ports(d); /* first: what it refuses must not have ended any flow */
 
 	err = err ?: gw_datapath_open(&d->dp, d->config, &d->state);
+	err = err ?: gw_datapath_load(d->dp, d->config);
 	err = err ?: gw_state_save(&d->state);
 	err = err ?: open_blocks(d);
 	err = err ?: gw_sweeper_new(&d->sweeper, d->dp, d->blocks);
 	err = err ?: open_links(d);
 	err = err ?: open_policy(d);
 	err = err ?: gw_punts_new(&d->punts, d->base, d->dp);
-	return err ?: gw_datapath_attach(d->dp, d->config, &d->state);
+	err = err ?: gw_datapath_attach(d->dp, d->config, &d->state);
+	if (!err)
+		gw_reload_end_others(d);
+	return err;
 }
 
 static int start_events(struct gw_daemon *d)
@@ -402,16 +298,26 @@ static int drop_privileges(struct gw_daemon *d)
 	return err ?: tp_priv_seccomp(calls, 1);
 }
 
+/* Under systemd a process that we start would end with our unit, and every session with it: there
+ * wireguard-go has a unit of its own. */
+static int open_starter(struct gw_daemon *d)
+{
+	return getenv("INVOCATION_ID") ? 0 : tp_wireguard_starter_new(&d->starter, WIREGUARD_GO);
+}
+
 static int daemon_open(struct gw_daemon *d)
 {
 	int err;
 
 	d->started = tp_now();
-	d->base = event_base_new();
-	err = d->base ? 0 : -ENOMEM;
+	err = open_starter(d);
+	d->base = err ? NULL : event_base_new();
+	err = err ?: d->base ? 0 : -ENOMEM;
 	err = err ?: open_state(d);
 	err = err ?: gw_membership_relays(&d->relays, d);
-	err = err ?: gw_overlays_open(&d->overlays, d->config, &d->state, d->base, d->relays);
+	err = err
+		      ?: gw_overlays_open(&d->overlays, d->config, &d->state, d->base, d->starter,
+					  d->relays);
 	err = err ?: open_kernel_side(d);
 	err = err ?: start_events(d);
 	err = err ?: open_services(d);
@@ -451,6 +357,7 @@ static void daemon_close(struct gw_daemon *d)
 	gw_datapath_close(d->dp);
 	gw_overlays_free(d->overlays);
 	gw_relays_free(d->relays);
+	tp_wireguard_starter_free(d->starter);
 	if (d->base)
 		event_base_free(d->base);
 	gw_state_fini(&d->state);
@@ -474,7 +381,6 @@ int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *con
 	d.detach = d.detach || options->detach_on_exit;
 	if (!d.detach)
 		tp_info("stopping; flows go on (`turnpike gateway detach` ends them)");
-	err = d.restart ? -ERESTART : 0;
 out:
 	daemon_close(&d);
 	return err;

@@ -27,6 +27,7 @@ struct gw_daemon {
 	struct gw_config *config;
 	struct gw_state state;
 	struct event_base *base;
+	struct tp_wireguard_starter *starter; /* NULL: units of systemd do that */
 	struct gw_overlays *overlays;
 	struct gw_datapath *dp;
 	struct gw_blocks *blocks;
@@ -40,7 +41,6 @@ struct gw_daemon {
 	struct gw_relays *relays; /* NULL: the config is all its own */
 	struct tp_member *member; /* NULL: the config is all its own */
 	struct json_t *settings;  /* the control plane's, in force; NULL likewise */
-	bool restart;		  /* is what the end is for */
 	uint64_t handshakes_told; /* up to this time (as tp_wireguard_stats has it) */
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *slow_tick;
@@ -50,8 +50,7 @@ struct gw_daemon {
 	bool ready;
 };
 
-/* Runs until SIGTERM or SIGINT (0), until it should be started again (-ERESTART), or fails to start
- * (-errno, logged). Takes the config over. */
+/* Runs until SIGTERM or SIGINT (0), or fails to start (-errno, logged). Takes the config over. */
 int gw_daemon_run(const struct gw_daemon_options *options, struct gw_config *config);
 
 /* Rereads the config file. 0, or -errno with nothing changed and the reason logged. */

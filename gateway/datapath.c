@@ -99,12 +99,22 @@ static int open_common(struct gw_datapath *dp)
 	return 0;
 }
 
+/* Numbers in use, and one more for an uplink that a reload puts in another's place. */
+static uint32_t uplinks_wanted(const struct gw_config *config, const struct gw_state *state)
+{
+	uint32_t used = gw_state_uplinks(state), n = (uint32_t)config->egress.n_uplinks;
+
+	if (n && n < TP_GW_UPLINKS)
+		n++;
+	return n > used ? n : used;
+}
+
 static int open_all(struct gw_datapath *dp, const struct gw_config *config, struct gw_state *state)
 {
 	int err = gw_knobs_make(&dp->knobs, config);
 
 	err = err ?: open_common(dp);
-	err = err ?: gw_sizes_set(dp->skel, config, &dp->knobs, gw_state_uplinks(state));
+	err = err ?: gw_sizes_set(dp->skel, config, &dp->knobs, uplinks_wanted(config, state));
 	err = err ?: gw_pins_load(dp, config, same_ports(state, &dp->knobs));
 	if (err)
 		return err;
@@ -168,6 +178,11 @@ bool gw_datapath_adopted(const struct gw_datapath *dp)
 const struct gw_nat_memory *gw_datapath_nat(const struct gw_datapath *dp)
 {
 	return &dp->nat;
+}
+
+uint32_t gw_datapath_uplink_room(const struct gw_datapath *dp)
+{
+	return dp->nat.slots / TP_GW_ADDRS;
 }
 
 struct gw_sweep *gw_datapath_sweep_list(const struct gw_datapath *dp)

@@ -32,9 +32,15 @@ bool gw_datapath_adopted(const struct gw_datapath *dp); /* maps were there alrea
 
 /* --- devices (datapath_devices.c) --- */
 
-/* Loads the programs of every configured device and attaches them. 0 or -errno, logged. */
+/* Loads what devices of this configuration, and others of their kinds that may come, run. Before
+ * privileges are dropped. 0 or -errno, logged. */
+int gw_datapath_load(struct gw_datapath *dp, const struct gw_config *config);
+/* Attaches it to the devices that it is not on yet; uplinks that are away are waited for. 0 or
+ * -errno, logged; then some may be attached, and gw_datapath_keep() undoes it. */
 int gw_datapath_attach(struct gw_datapath *dp, const struct gw_config *config,
 		       const struct gw_state *state);
+/* Takes everything off devices that this configuration lacks. */
+int gw_datapath_keep(struct gw_datapath *dp, const struct gw_config *config);
 /* A device went away and came back: attaches again where something is missing. */
 int gw_datapath_reattach(struct gw_datapath *dp);
 /* Is all that belongs to this device on it? */
@@ -87,6 +93,9 @@ int gw_datapath_nodes_each(struct gw_datapath *dp,
 
 /* Memory that is shared with the programs. */
 const struct gw_nat_memory *gw_datapath_nat(const struct gw_datapath *dp);
+
+/* How many uplinks, by number, there is room for in it. */
+uint32_t gw_datapath_uplink_room(const struct gw_datapath *dp);
 
 /* Descriptors of maps by name, for those who walk or fill them themselves; -1: no such map. */
 int gw_datapath_map(const struct gw_datapath *dp, const char *name);

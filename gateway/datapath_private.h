@@ -9,11 +9,13 @@
 #include "gateway/datapath.h"
 #include "bpf/gateway.skel.h" /* needs the ABI structs declared */
 
+#define GW_KINDS 4 /* overlays and uplinks, without and with Ethernet headers */
+
 struct gw_device {
 	char name[IFNAMSIZ];
 	enum gw_role role;
-	struct gateway_bpf *skel; /* its own instance, on the common maps */
-	int ifindex;		  /* 0: the device is away */
+	uint32_t id;
+	int ifindex; /* 0: the device is away */
 	int l2_len;
 	int xdp_link; /* -1: none */
 };
@@ -21,7 +23,8 @@ struct gw_device {
 struct gw_datapath {
 	enum gw_attach attach; /* of XDP */
 	bool adopted;
-	struct gateway_bpf *skel; /* has the maps, and the program gw_sweep */
+	struct gateway_bpf *skel;	     /* has the maps, and the program gw_sweep */
+	struct gateway_bpf *kinds[GW_KINDS]; /* programs of each kind of device; NULL: not loaded */
 	struct gw_knobs knobs;
 	struct tp_bpf_pins pins;
 	struct gw_device devices[TP_GW_OVERLAYS + TP_GW_UPLINKS];

@@ -149,6 +149,22 @@ static int write_uplink(struct gw_links *l, const struct gw_snapshot *s, const c
 	return err;
 }
 
+int gw_links_forget(struct gw_links *l, enum gw_role role, uint32_t id)
+{
+	struct gw_datapath *dp = l->setup.dp;
+	int err;
+
+	if (role == GW_OVERLAY) {
+		l->overlays[id] = (struct gw_overlay){0};
+		err = gw_datapath_overlay_put(dp, id, &l->overlays[id]);
+	} else {
+		l->uplinks[id] = (struct gw_uplink){0};
+		err = gw_datapath_uplink_put(dp, id, &l->uplinks[id]);
+		end_places(l, id, UINT32_MAX);
+	}
+	return failed(err, "what was a device");
+}
+
 /* --- the host's own addresses --------------------------------------------------------------- */
 
 static uint32_t overlay_on(const struct gw_links *l, int ifindex)

@@ -33,6 +33,10 @@ void gw_links_free(struct gw_links *l);
  * live until the next call. 0 or -errno, logged. */
 int gw_links_apply(struct gw_links *l, const struct gw_config *config);
 
+/* There is no such overlay or uplink any more; to be told after the apply that left it out. 0 or
+ * -errno, logged. */
+int gw_links_forget(struct gw_links *l, enum gw_role role, uint32_t id);
+
 /* What was last written. */
 const struct gw_overlay *gw_links_overlay(const struct gw_links *l, uint32_t id);
 const struct gw_uplink *gw_links_uplink(const struct gw_links *l, uint32_t id);

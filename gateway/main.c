@@ -92,7 +92,7 @@ static int run(struct gw_daemon_options *options, bool check)
 		err = start(options, config, &saved);
 	}
 	json_decref(saved);
-	return err == -ERESTART ? GW_RESTART : err ? EXIT_FAILURE : EXIT_SUCCESS;
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

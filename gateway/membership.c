@@ -352,50 +352,6 @@ int gw_membership_join(const struct gw_config *config)
 
 /* --- while it runs --- */
 
-static bool same_overlays(const struct gw_config *config, const struct tp_ncp_view *view)
-{
-	char name[16];
-	size_t i = 0;
-
-	for (; i < view->n_networks && i < config->n_overlays; i++) {
-		gw_membership_device(&view->networks[i], name);
-		if (strcmp(config->overlays[i].name, name))
-			return false;
-	}
-	return i == view->n_networks && i == config->n_overlays;
-}
-
-static bool in_view(const struct tp_ncp_view *view, const char *device)
-{
-	char name[16];
-
-	for (size_t i = 0; i < view->n_networks; i++) {
-		gw_membership_device(&view->networks[i], name);
-		if (!strcmp(name, device))
-			return true;
-	}
-	return false;
-}
-
-/* What was a member's must not go on without the network: its device goes, and all flows end with
- * the programs. A network more leaves everything as it is. */
-static void end_for_others(struct gw_daemon *d, const struct tp_ncp_view *view)
-{
-	bool gone = false;
-
-	for (size_t i = 0; i < d->config->n_overlays; i++) {
-		const char *device = d->config->overlays[i].name;
-
-		if (in_view(view, device))
-			continue;
-		gw_overlays_delete(d->overlays, device);
-		gone = true;
-	}
-	tp_info("the networks are others now: ending for a restart");
-	d->restart = true;
-	gw_daemon_stop(d, gone);
-}
-
 /* Round trips come all the time, and are no settings. */
 static int take_settings(struct gw_daemon *d, json_t *settings)
 {
@@ -410,13 +366,8 @@ static int take_settings(struct gw_daemon *d, json_t *settings)
 static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
 {
 	struct gw_daemon *d = arg;
-	int err;
+	int err = gw_relays_take(d->relays, view);
 
-	if (!same_overlays(d->config, view)) {
-		end_for_others(d, view);
-		return TP_MEMBER_LATER;
-	}
-	err = gw_relays_take(d->relays, view);
 	err = err ?: take_settings(d, gw_membership_settings(view, d->config->state_dir));
 	if (err >= 0)
 		gw_relays_settle(d->relays);

@@ -2,11 +2,7 @@
 /*
  * The gateway as a member of a control plane, which says what networks it is in, who its peers are
  * and what the policy is: the same settings that a file would have, put in force by the same
- * reload.
- *
- * Which overlays there are is fixed while the daemon runs. So a gateway joins before it opens
- * anything else, and when it is put into another network, or taken out of one, it ends with
- * GW_RESTART for its supervisor; a restart loses no packet.
+ * reload. A gateway that is in no network yet joins before it opens anything else.
  */
 #ifndef GATEWAY_MEMBERSHIP_H
 #define GATEWAY_MEMBERSHIP_H
@@ -15,8 +11,6 @@
 
 #include "gateway/config.h"
 #include "member.h"
-
-#define GW_RESTART 75 /* exit status: EX_TEMPFAIL of sysexits.h */
 
 struct gw_daemon;
 struct gw_relays;

@@ -106,11 +106,21 @@ uint16_t gw_block_port(const struct gw_nat_memory *m, uint32_t block)
 }
 
 /* The words of a block's ports, of one protocol. */
-static const uint64_t *words_of(const struct gw_nat_memory *m, uint32_t block, uint32_t proto)
+static uint64_t *words_of(const struct gw_nat_memory *m, uint32_t block, uint32_t proto)
 {
 	size_t row = (size_t)gw_block_slot(m, block) * GW_NAT_PROTOS + proto;
 
 	return m->words + row * m->ports + block % blocks_of_slot(m) * m->block;
+}
+
+void gw_nat_end_block(const struct gw_nat_memory *m, uint32_t block)
+{
+	for (uint32_t proto = 0; proto < GW_NAT_PROTOS; proto++) {
+		uint64_t *word = words_of(m, block, proto);
+
+		for (uint32_t i = 0; i < m->block; i++)
+			end_mapping(&word[i]);
+	}
 }
 
 bool gw_block_idle(const struct gw_nat_memory *m, uint32_t block, uint32_t now)

@@ -68,8 +68,9 @@ bool gw_block_free(const struct gw_nat_memory *m, uint32_t block, uint64_t word)
 bool gw_block_mark(const struct gw_nat_memory *m, uint32_t block, uint64_t word);
 struct gw_node_key gw_block_owner(const struct gw_nat_memory *m, uint32_t block, uint64_t word);
 
-/* Ends all mappings of an address slot: no packet keeps one alive any more. */
+/* Ends all mappings of an address slot, or of a block: no packet keeps one alive any more. */
 void gw_nat_end_slot(const struct gw_nat_memory *m, uint32_t slot);
+void gw_nat_end_block(const struct gw_nat_memory *m, uint32_t block);
 
 /* Is this entry dead? A mapping is so with its word, or when that was taken by another. */
 bool gw_flow_dead(const struct gw_flow *flow, uint32_t now);

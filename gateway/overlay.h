@@ -16,17 +16,20 @@ struct gw_relays;
 
 /* Opens every device of the configuration and applies it. What was applied by an earlier run is in
  * state->wireguard and state->endpoints, where it is kept up to date; the caller saves it, but for
- * host names that got another address, which `base` finds out. Key files are read here, so before
- * privileges are dropped. `relays` (may be NULL) says where relayed peers are. 0 or -errno, logged.
- */
+ * host names that got another address, which `base` finds out. `starter`: as tp_wireguard_open.
+ * `relays` (may be NULL) says where relayed peers are. 0 or -errno, logged. */
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
 		     struct gw_state *state, struct event_base *base,
-		     const struct gw_relays *relays);
+		     struct tp_wireguard_starter *starter, const struct gw_relays *relays);
 void gw_overlays_free(struct gw_overlays *o);
 
-/* Another configuration with the same devices. 0; or -errno, logged, and then what had been changed
- * was changed back as far as that was possible. */
+/* Another configuration: devices that are new are opened and made, those that it lacks stay as they
+ * are until they are retired. 0; or -errno, logged, and then what had been changed was changed back
+ * as far as that was possible. */
 int gw_overlays_apply(struct gw_overlays *o, const struct gw_config *config);
+/* Deletes the devices that the last configuration lacked, if an earlier one had them made; of
+ * others takes peers, addresses and routes. The state is changed, and to be saved by the caller. */
+void gw_overlays_retire(struct gw_overlays *o);
 /* Gives a device that was made anew, by a wireguard-go that was started again, all that it had. To
  * be called now and then: it may not be ready as soon as it is there. */
 void gw_overlays_restore(struct gw_overlays *o);
@@ -47,8 +50,6 @@ const char *gw_overlays_backend(const struct gw_overlays *o, size_t overlay);
 int gw_overlays_stats(struct gw_overlays *o, size_t overlay, uint16_t *listen_port,
 		      tp_wireguard_stats_fn *fn, void *ctx);
 
-/* Deletes the device of this name: the daemon is about to end. */
-void gw_overlays_delete(struct gw_overlays *o, const char *device);
 /* The port that the device of this name listens at; 0: none, or not known. */
 uint16_t gw_overlays_port(struct gw_overlays *o, const char *device);
 

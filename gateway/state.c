@@ -43,22 +43,6 @@ uint32_t gw_state_uplinks(const struct gw_state *s)
 	return n;
 }
 
-static bool overlay_configured(const struct gw_config *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_overlays; i++)
-		if (!strcmp(c->overlays[i].name, name))
-			return true;
-	return false;
-}
-
-static bool uplink_configured(const struct gw_config *c, const char *name)
-{
-	for (size_t i = 0; i < c->egress.n_uplinks; i++)
-		if (!strcmp(c->egress.uplinks[i], name))
-			return true;
-	return false;
-}
-
 /* There are as many numbers as devices may be configured, so one is found. */
 static void number_one(device_name *names, int n, const char *name, const struct gw_config *c,
 		       bool (*configured)(const struct gw_config *c, const char *name))
@@ -77,9 +61,33 @@ static void number_one(device_name *names, int n, const char *name, const struct
 void gw_state_number(struct gw_state *s, const struct gw_config *c)
 {
 	for (size_t i = 0; i < c->n_overlays; i++)
-		number_one(s->overlays, TP_GW_OVERLAYS, c->overlays[i].name, c, overlay_configured);
+		number_one(s->overlays, TP_GW_OVERLAYS, c->overlays[i].name, c,
+			   gw_config_has_overlay);
 	for (size_t i = 0; i < c->egress.n_uplinks; i++)
-		number_one(s->uplinks, TP_GW_UPLINKS, c->egress.uplinks[i], c, uplink_configured);
+		number_one(s->uplinks, TP_GW_UPLINKS, c->egress.uplinks[i], c,
+			   gw_config_has_uplink);
+}
+
+static int number_free(device_name *names, int n, const char *name)
+{
+	int at = find(names, n, name);
+
+	if (at < 0)
+		at = find(names, n, "");
+	if (at >= 0)
+		snprintf(names[at], IFNAMSIZ, "%s", name);
+	return at < 0 ? -ENOSPC : 0;
+}
+
+int gw_state_number_new(struct gw_state *s, const struct gw_config *c, uint32_t uplinks)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < c->n_overlays; i++)
+		err = number_free(s->overlays, TP_GW_OVERLAYS, c->overlays[i].name);
+	for (size_t i = 0; !err && i < c->egress.n_uplinks; i++)
+		err = number_free(s->uplinks, (int)uplinks, c->egress.uplinks[i]);
+	return err;
 }
 
 /* --- the file ------------------------------------------------------------------------------- */
@@ -109,6 +117,7 @@ int gw_state_load(struct gw_state *s, const struct gw_config *config)
 
 	memset(s, 0, sizeof(*s));
 	s->wireguard = json_object();
+	s->made = json_object();
 	if (asprintf(&s->path, "%s/%s.json", config->state_dir, config->instance) < 0) {
 		s->path = NULL;
 		return -ENOMEM;
@@ -126,6 +135,7 @@ int gw_state_load(struct gw_state *s, const struct gw_config *config)
 	s->nat_ports = read_u16(root, "nat_ports");
 	s->nat_block = read_u16(root, "nat_block");
 	json_object_update(s->wireguard, json_object_get(root, "wireguard"));
+	json_object_update(s->made, json_object_get(root, "made"));
 	s->endpoints = json_incref(json_object_get(root, "endpoints"));
 	reserved = json_string_value(json_object_get(root, "reserved_ports"));
 	s->reserved = reserved ? strdup(reserved) : NULL;
@@ -138,6 +148,7 @@ void gw_state_fini(struct gw_state *s)
 	free(s->path);
 	free(s->reserved);
 	json_decref(s->wireguard);
+	json_decref(s->made);
 	json_decref(s->endpoints);
 	memset(s, 0, sizeof(*s));
 }
@@ -153,11 +164,12 @@ static json_t *names_json(device_name const *names, size_t n)
 
 static json_t *state_json(const struct gw_state *s)
 {
-	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?,s:O,s:O?}", "overlays",
+	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?,s:O,s:O,s:O?}", "overlays",
 			 names_json(s->overlays, TP_GW_OVERLAYS), "uplinks",
 			 names_json(s->uplinks, TP_GW_UPLINKS), "nat_first", s->nat_first,
 			 "nat_ports", s->nat_ports, "nat_block", s->nat_block, "reserved_ports",
-			 s->reserved, "wireguard", s->wireguard, "endpoints", s->endpoints);
+			 s->reserved, "wireguard", s->wireguard, "made", s->made, "endpoints",
+			 s->endpoints);
 }
 
 static int write_file(const char *path, const json_t *root)

@@ -21,6 +21,7 @@ struct gw_state {
 	char uplinks[TP_GW_UPLINKS][IFNAMSIZ];
 	uint16_t nat_first, nat_ports, nat_block; /* that the pinned maps are about; 0: unknown */
 	json_t *wireguard; /* by device: what tp_wireguard_save() gave; never NULL once loaded */
+	json_t *made;	   /* the devices, by name, that were made here; likewise */
 	json_t *endpoints; /* as gw_endpoints_save(); NULL: none */
 	char *reserved;	   /* ports that were added to the kernel's reserved ones; NULL: none */
 };
@@ -35,6 +36,9 @@ int gw_state_save(const struct gw_state *s);
 /* Gives the configured devices numbers: those they had, else free ones, else ones whose device is
  * no longer configured. */
 void gw_state_number(struct gw_state *s, const struct gw_config *config);
+/* The same while flows of those that leave are still there: free ones only, and of uplinks below
+ * this many. 0 or -ENOSPC, and then some may have got theirs. */
+int gw_state_number_new(struct gw_state *s, const struct gw_config *config, uint32_t uplinks);
 /* -1: has none. */
 int gw_state_overlay(const struct gw_state *s, const char *name);
 int gw_state_uplink(const struct gw_state *s, const char *name);

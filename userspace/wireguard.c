@@ -13,6 +13,7 @@
 #include "netlink_change.h"
 #include "wireguard_backend.h"
 #include "wireguard_plan.h"
+#include "wireguard_starter.h"
 
 #define POLL_MS 20
 #define LOOKS	8 /* at a device that others change meanwhile */
@@ -86,17 +87,17 @@ static int wait_for_go(struct tp_wireguard *dev)
 	}
 }
 
-static int open_go(struct tp_wireguard *dev, const char *program)
+static int open_go(struct tp_wireguard *dev, struct tp_wireguard_starter *starter)
 {
 	int err;
 
 	dev->kind = TP_WIREGUARD_GO;
 	dev->ops = &tp_wireguard_go_ops;
 	err = try_go(dev);
-	dev->adopted = !err || !program;
+	dev->adopted = !err || !starter;
 	if (!err || !is_absent(err))
 		return err;
-	err = program ? tp_wireguard_go_start(program, dev->name) : 0;
+	err = starter ? tp_wireguard_starter_start(starter, dev->name) : 0;
 	return err ?: wait_for_go(dev);
 }
 
@@ -120,30 +121,31 @@ static int adopt(struct tp_wireguard *dev, const struct tp_netlink_device *link,
 	return err == -ETIMEDOUT ? -EEXIST : err;
 }
 
-static int make(struct tp_wireguard *dev, enum tp_wireguard_backend backend, const char *program)
+static int make(struct tp_wireguard *dev, enum tp_wireguard_backend backend,
+		struct tp_wireguard_starter *starter)
 {
 	int err = -EOPNOTSUPP;
 
 	if (backend != TP_WIREGUARD_GO)
 		err = make_kernel(dev);
 	if (backend == TP_WIREGUARD_GO || (backend == TP_WIREGUARD_AUTO && err == -EOPNOTSUPP))
-		err = open_go(dev, program);
+		err = open_go(dev, starter);
 	return err;
 }
 
 static int find_or_make(struct tp_wireguard *dev, enum tp_wireguard_backend backend,
-			const char *program)
+			struct tp_wireguard_starter *starter)
 {
 	struct tp_netlink_device link;
 	int err = tp_netlink_link_find(dev->nl, dev->name, &link);
 
 	if (err == -ENODEV)
-		return make(dev, backend, program);
+		return make(dev, backend, starter);
 	return err ?: adopt(dev, &link, backend);
 }
 
 int tp_wireguard_open(struct tp_wireguard **out, const char *name,
-		      enum tp_wireguard_backend backend, const char *program)
+		      enum tp_wireguard_backend backend, struct tp_wireguard_starter *starter)
 {
 	struct tp_wireguard *dev = calloc(1, sizeof(*dev));
 	int err = dev ? 0 : -ENOMEM;
@@ -154,7 +156,7 @@ int tp_wireguard_open(struct tp_wireguard **out, const char *name,
 	if (!err) {
 		snprintf(dev->name, sizeof(dev->name), "%s", name);
 		dev->look = true;
-		err = find_or_make(dev, backend, program);
+		err = find_or_make(dev, backend, starter);
 	}
 	if (err) {
 		tp_err("%s: no WireGuard device (%s): %s", name, tp_wireguard_backend_name(backend),

@@ -52,14 +52,14 @@ enum tp_wireguard_backend {
 };
 
 struct tp_wireguard;
+struct tp_wireguard_starter;
 
-/* Adopts the device of this name, or makes it. `program` is the wireguard-go to start, detached,
- * when none serves the device; NULL: one that its own systemd unit starts is waited for. 0; -EEXIST
+/* Adopts the device of this name, or makes it. `starter` starts a wireguard-go when none serves
+ * the device; NULL: one that its own systemd unit starts is waited for. 0; -EEXIST
  * when a device of another kind has the name, -EOPNOTSUPP when the backend asked for can't be had,
- * -ETIMEDOUT when no wireguard-go came, or another -errno; logged. Before privileges are dropped.
- */
+ * -ETIMEDOUT when no wireguard-go came, or another -errno; logged. */
 int tp_wireguard_open(struct tp_wireguard **out, const char *name,
-		      enum tp_wireguard_backend backend, const char *program);
+		      enum tp_wireguard_backend backend, struct tp_wireguard_starter *starter);
 
 /* Lets go of the device, which goes on working. */
 void tp_wireguard_close(struct tp_wireguard *dev);

@@ -22,20 +22,32 @@
 #else
 #define TP_GW_ABI 1
 #endif
-#define TP_GW_OVERLAYS	 16
+#define TP_GW_OVERLAYS	 32 /* numbers: a reload may have as many come as go */
 #define TP_GW_UPLINKS	 8
 #define TP_GW_ADDRS	 8 /* masquerade addresses of one uplink */
 #define TP_GW_TICK_SHIFT 26
 
 enum gw_role { GW_OVERLAY = 1, GW_UPLINK };
 
-/* Each device has its own instance of the programs, on common maps; this is in its .rodata. */
+/* Devices of one kind run one instance of the programs, all kinds on common maps; this is in its
+ * .rodata. Which of them it runs for, gw_devices says. */
 struct gw_self {
 	__u32 role;   /* enum gw_role */
-	__u32 id;     /* in gw_overlays or gw_uplinks */
 	__u32 l2_len; /* 0: packets begin with the IP header; 14: Ethernet */
 	__u32 copied; /* boolean: XDP's generic hook runs before the programs */
+	__u32 pad;
 };
+
+/* Which number a device has, at one of the TP_GW_DEVICE_PROBES places from ifindex %
+ * TP_GW_DEVICES on: an array, since the kernel does its look-ups in place, and a hash table costs
+ * two calls a packet. ifindex 0: free. */
+struct gw_device_number {
+	__u32 ifindex;
+	__u32 id; /* in gw_overlays or gw_uplinks */
+};
+
+#define TP_GW_DEVICES	    1024
+#define TP_GW_DEVICE_PROBES 4
 
 /* What may change while packets flow. Written whole by the daemon; ifindex 0: not there. */
 struct gw_overlay {

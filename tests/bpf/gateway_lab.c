@@ -163,11 +163,13 @@ void lab_down(struct lab *lab, enum gw_role role)
 static void devices(struct lab *lab)
 {
 	struct gw_overlay o = {.ifindex = LOOPBACK, .l2_len = 14, .mtu = LAB_MTU};
-	uint32_t zero = 0;
+	struct gw_device_number number = {.ifindex = LOOPBACK};
+	uint32_t zero = 0, loopback = LOOPBACK;
 
 	o.addr4 = inet_addr(GATEWAY);
 	lab_addr(o.addr6, "fd00::fe");
 	put(lab, "gw_overlays", &zero, &o);
+	put(lab, "gw_devices", &loopback, &number);
 	lab_external(lab, 0, EXTERNAL);
 	local(lab, GATEWAY, 0);
 	local(lab, EXTERNAL, GW_LOCAL_ELSEWHERE);

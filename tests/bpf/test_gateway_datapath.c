@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #include "clock.h"
 #include "gateway/datapath.h"
+#include "gateway/datapath_purge.h"
 #include "gateway/sweep.h"
 #include "log.h"
 
@@ -255,6 +257,7 @@ static void devices_are_attached_and_detached(void **s)
 	gw_state_number(&state, c);
 	for (int run = 0; run < 2; run++) { /* the second replaces the programs of the first */
 		assert_int_equal(gw_datapath_open(&dp, c, &state), 0);
+		assert_int_equal(gw_datapath_load(dp, c), 0);
 		assert_int_equal(gw_datapath_attach(dp, c, &state), 0);
 		assert_true(gw_datapath_attached(dp, "ov0") && gw_datapath_attached(dp, "up0"));
 		assert_false(gw_datapath_attached(dp, "far0"));
@@ -272,7 +275,7 @@ static void devices_are_attached_and_detached(void **s)
 	memset(&state, 0, sizeof(state));
 }
 
-static void a_missing_device_is_an_error(void **s)
+static void a_missing_overlay_is_an_error(void **s)
 {
 	struct gw_datapath *dp = open_as("flows = 2000;");
 	struct gw_config *c = config("flows = 2000;");
@@ -282,6 +285,130 @@ static void a_missing_device_is_an_error(void **s)
 	assert_int_equal(gw_datapath_attach(dp, c, &state), -ENODEV);
 	assert_int_equal(system("ip link set ovx name ov0"), 0);
 	gw_config_free(c);
+	detach(dp);
+}
+
+/* The number that programs find for a device; -1: none. */
+static int number_of(struct gw_datapath *dp, const char *name)
+{
+	int fd = gw_datapath_map(dp, "gw_devices");
+	struct gw_device_number there;
+
+	for (uint32_t at = 0; at < TP_GW_DEVICES; at++)
+		if (!bpf_map_lookup_elem(fd, &at, &there) && there.ifindex &&
+		    there.ifindex == if_nametoindex(name))
+			return (int)there.id;
+	return -1;
+}
+
+static struct gw_config *config_of(const char *overlays, const char *uplinks)
+{
+	struct gw_config *c;
+	char text[512];
+	int n = snprintf(text, sizeof(text),
+			 "overlays = ( %s );\negress = { uplinks = [%s]; flows = 2000; };\n"
+			 "pin_path = \"%s/pins\";",
+			 overlays, uplinks, top);
+
+	assert_int_equal(gw_config_parse("test", text, (size_t)n, &c, stderr), 0);
+	return c;
+}
+
+/* As reloads do it: more devices on the programs that are loaded, and fewer; an uplink that is
+ * missing is waited for. */
+static void devices_come_and_go(void **s)
+{
+	struct gw_config *one = config_of("{ name = \"ov0\"; backend = \"none\"; }", "\"up0\"");
+	struct gw_config *two = config_of("{ name = \"ov0\"; backend = \"none\"; }, "
+					  "{ name = \"node0\"; backend = \"none\"; }",
+					  "\"far0\"");
+	struct gw_datapath *dp;
+
+	(void)s;
+	gw_state_number(&state, one);
+	assert_int_equal(gw_datapath_open(&dp, one, &state), 0);
+	assert_int_equal(gw_datapath_load(dp, one), 0);
+	assert_int_equal(system("ip link set up0 name upx"), 0);
+	assert_int_equal(gw_datapath_attach(dp, one, &state), 0);
+	assert_true(gw_datapath_attached(dp, "ov0"));
+	assert_false(gw_datapath_attached(dp, "up0"));
+	assert_int_equal(system("ip link set upx name up0"), 0);
+	assert_int_equal(gw_datapath_reattach(dp), 0);
+	assert_true(gw_datapath_attached(dp, "up0"));
+	assert_int_equal(gw_datapath_uplink_room(dp), 2);
+	assert_int_equal(gw_state_number_new(&state, two, 1), -ENOSPC);
+	assert_int_equal(gw_state_number_new(&state, two, gw_datapath_uplink_room(dp)), 0);
+	assert_int_equal(gw_datapath_attach(dp, two, &state), 0);
+	assert_true(gw_datapath_attached(dp, "node0") && gw_datapath_attached(dp, "far0"));
+	assert_true(gw_datapath_attached(dp, "ov0") && gw_datapath_attached(dp, "up0"));
+	assert_int_equal(number_of(dp, "node0"), 1);
+	assert_int_equal(number_of(dp, "far0"), 1);
+	assert_int_equal(gw_datapath_keep(dp, two), 0);
+	assert_false(gw_datapath_attached(dp, "up0"));
+	assert_int_equal(number_of(dp, "up0"), -1);
+	assert_true(gw_datapath_attached(dp, "ov0") && gw_datapath_attached(dp, "far0"));
+	assert_int_equal(gw_datapath_keep(dp, one), 0);
+	assert_false(gw_datapath_attached(dp, "node0") || gw_datapath_attached(dp, "far0"));
+	assert_int_equal(number_of(dp, "ov0"), 0);
+	gw_config_free(one);
+	gw_config_free(two);
+	detach(dp);
+	memset(&state, 0, sizeof(state));
+}
+
+static void put_flow_of(struct gw_datapath *dp, uint16_t overlay, uint8_t uplink, uint8_t kind)
+{
+	struct gw_flow_key key = flow_key(7);
+	struct gw_node_key node = {.overlay = overlay, .uplink = 0xffff};
+	struct gw_flow flow = {.until = UINT32_MAX, .uplink = uplink, .kind = kind};
+	struct gw_node quota = {.flows = 1};
+
+	key.overlay = overlay;
+	key.proto = kind; /* one of each */
+	flow.tag = tag_of(&key);
+	assert_int_equal(bpf_map_update_elem(gw_datapath_map(dp, "gw_flows"), &key, &flow, 0), 0);
+	assert_int_equal(bpf_map_update_elem(gw_datapath_map(dp, "gw_nodes"), &node, &quota, 0), 0);
+}
+
+static int count_flow(void *arg, const struct gw_flow_key *key, const struct gw_flow *flow)
+{
+	int *n = arg;
+
+	(void)key;
+	*n += flow->until != 1;
+	return 0;
+}
+
+static int count_node(void *arg, const struct gw_node_key *key, const struct gw_node *node)
+{
+	int *n = arg;
+
+	(void)key;
+	(void)node;
+	++*n;
+	return 0;
+}
+
+/* Only what is of the device that is gone, goes. */
+static void what_is_gone_leaves_nothing(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+	int flows = 0, nodes = 0;
+
+	(void)s;
+	put_flow_of(dp, 0, 0, GW_FLOW_NAT);
+	put_flow_of(dp, 0, 1, GW_FLOW_ROUTED);
+	put_flow_of(dp, 1, 0, GW_FLOW_NAT);
+	put_flow_of(dp, 1, 0, GW_FLOW_LOCAL);
+	assert_int_equal(gw_datapath_purge(dp, GW_OVERLAY, 0), 0);
+	assert_int_equal(gw_datapath_flows_each(dp, count_flow, &flows), 0);
+	assert_int_equal(gw_datapath_nodes_each(dp, count_node, &nodes), 0);
+	assert_int_equal(flows, 2);
+	assert_int_equal(nodes, 1);
+	flows = 0;
+	assert_int_equal(gw_datapath_purge(dp, GW_UPLINK, 0), 0);
+	assert_int_equal(gw_datapath_flows_each(dp, count_flow, &flows), 0);
+	assert_int_equal(flows, 1);
 	detach(dp);
 }
 
@@ -315,7 +442,9 @@ int main(void)
 		cmocka_unit_test(sets_are_replaced_whole),
 		cmocka_unit_test(dead_flows_are_removed),
 		cmocka_unit_test(devices_are_attached_and_detached),
-		cmocka_unit_test(a_missing_device_is_an_error),
+		cmocka_unit_test(a_missing_overlay_is_an_error),
+		cmocka_unit_test(devices_come_and_go),
+		cmocka_unit_test(what_is_gone_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -24,6 +24,7 @@
 #include "crypto.h"
 #include "netlink_change.h"
 #include "wireguard.h"
+#include "wireguard_starter.h"
 
 struct keeper {
 	struct tp_wireguard *dev;
@@ -336,6 +337,7 @@ static void follow(struct keeper *k)
 
 int main(int argc, char **argv)
 {
+	struct tp_wireguard_starter *starter = NULL;
 	struct keeper k = {0};
 	int err;
 
@@ -343,8 +345,9 @@ int main(int argc, char **argv)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	err = tp_crypto_init() ?: tp_netlink_open(&k.nl);
-	if (!err)
-		err = tp_wireguard_open(&k.dev, argv[1], backend_of(argv[2]), argv[3]);
+	if (!err && argv[3])
+		err = tp_wireguard_starter_new(&starter, argv[3]);
+	err = err ?: tp_wireguard_open(&k.dev, argv[1], backend_of(argv[2]), starter);
 	if (err)
 		return 1;
 	printf("open %s %s\n", tp_wireguard_backend_name(tp_wireguard_backend(k.dev)),
@@ -353,5 +356,6 @@ int main(int argc, char **argv)
 	if (!k.deleted)
 		tp_wireguard_close(k.dev);
 	tp_netlink_close(k.nl);
+	tp_wireguard_starter_free(starter);
 	return 0;
 }

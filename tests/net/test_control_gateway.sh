@@ -30,16 +30,7 @@ cat >$LAB/gateway.conf <<-CONF
 	pin_path = "$LAB/pins";
 	state_dir = "$LAB/gateway-state";
 CONF
-# What systemd does with status 75.
-supervised() {
-	local status
-	while "$B/turnpike-gateway" -c $LAB/gateway.conf; status=$?; [ $status -eq 75 ]; do :; done
-	return $status
-}
-export -f supervised
-export B LAB
-mkdir -p $LAB/gateway-state
-spawn gateway gateway bash -c supervised
+gateway_launch
 joined() {
 	[ "$(gw_get '.control.connected')" = true ]
 }
@@ -83,10 +74,8 @@ expect "the gateway tells when alice shook hands with it" wait_for 60 shaken
 # --- control gone -----------------------------------------------------------------------------
 
 stop control KILL
-kill -KILL "$(in_ns gateway pgrep -x -n turnpike-gatewa)" 2>/dev/null
-wait_for 10 not gateway_ready
-unset 'LAB_PID[gateway]'
-spawn gateway gateway bash -c supervised
+stop gateway KILL
+gateway_launch
 expect "killed, and started without control, it serves whom it served" wait_for 60 page
 refuse "with the policy that was" page :8080
 control_start

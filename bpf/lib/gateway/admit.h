@@ -284,10 +284,11 @@ TP_INLINE int gw_judge_in(const struct gw_packet *p, const struct gw_flow_key *k
 										: GW_DROP_filtered;
 }
 
-/* A first packet from beyond an uplink to a node, through mapping *m or (NULL) routed. */
+/* A first packet from beyond this uplink to a node, through mapping *m or (NULL) routed. */
 __noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *of,
-			   const struct gw_mapping *m, __u64 policy, __u32 now)
+			   const struct gw_mapping *m, __u64 policy, __u32 uplink)
 {
+	__u32 now = gw_ticks();
 	struct gw_scratch *s;
 	int why;
 
@@ -305,7 +306,7 @@ __noinline int gw_admit_in(const struct gw_packet *p, const struct gw_flow_key *
 		return why;
 	gw_flow_init(&s->flow, p, m ? GW_FLOW_NAT : GW_FLOW_ROUTED,
 		     s->flow.flags | GW_FLOW_FROM_REMOTE, policy, now);
-	s->flow.uplink = self.id;
+	s->flow.uplink = uplink;
 	if (m) {
 		s->flow.mapping = m->index;
 		s->flow.claim = m->claim;

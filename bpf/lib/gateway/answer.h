@@ -156,9 +156,9 @@ TP_INLINE int gw_send_back(struct __sk_buff *skb)
 	return bpf_redirect(skb->ifindex, 0);
 }
 
-TP_INLINE int gw_own_addresses(__be32 *v4, __u8 *v6)
+TP_INLINE int gw_own_addresses(const struct __sk_buff *skb, __be32 *v4, __u8 *v6)
 {
-	__u32 id = self.id;
+	__u32 id = gw_id(skb);
 	const struct gw_overlay *overlay;
 	const struct gw_uplink *uplink;
 
@@ -190,7 +190,7 @@ static __noinline int gw_answer(struct __sk_buff *skb, const struct gw_packet *p
 	int err;
 
 	if (p->icmp_error || p->part == GW_LATER_FRAGMENT || gw_is_link_scope(p->src) ||
-	    gw_own_addresses(&own4, own6))
+	    gw_own_addresses(skb, &own4, own6))
 		return -1;
 	if (bpf_skb_change_tail(skb, GW_L3 + l3_len + gw_quoted_len(p), 0))
 		return -1;

@@ -137,7 +137,7 @@ static __noinline int gw_fast_out(struct __sk_buff *skb, __u64 policy, __u32 now
 	tp_map_v4(key.remote, f.ip->daddr);
 	key.node_port = f.udp->source;
 	key.remote_port = f.udp->dest;
-	key.overlay = self.id;
+	key.overlay = gw_id(skb);
 	key.proto = f.ip->protocol;
 	flow = bpf_map_lookup_elem(&gw_flows, &key);
 	if (!flow || !gw_fast_flow(flow, &key, policy, true, now) || !gw_fast_mapped(flow, now) ||
@@ -162,7 +162,7 @@ static __noinline int gw_fast_in(struct __sk_buff *skb, const struct gw_uplink *
 	struct gw_way way;
 	__u64 address, port;
 
-	if (!gw_fast_parse(skb, &f) || gw_behind(uplink, self.id, f.ip->daddr, f.udp->dest,
+	if (!gw_fast_parse(skb, &f) || gw_behind(uplink, gw_id(skb), f.ip->daddr, f.udp->dest,
 						 f.ip->protocol, now, &key, &m) != CARRY_ON)
 		return CARRY_ON;
 	tp_map_v4(key.remote, f.ip->saddr);

@@ -11,6 +11,7 @@
 #include <linux/ip.h>
 
 #include "../mapped.h"
+#include "device.h"
 #include "nat_word.h"
 
 TP_INLINE int gw_xdp_leave(struct xdp_md *ctx, __u32 reason, int verdict)
@@ -33,12 +34,15 @@ TP_INLINE bool gw_xdp_is_local(__be32 addr)
 }
 
 /* The word of a port of this uplink's; NULL: not in the range, or not our address. */
-TP_INLINE const __u64 *gw_xdp_word(const struct iphdr *ip, __be16 port)
+TP_INLINE const __u64 *gw_xdp_word(const struct xdp_md *ctx, const struct iphdr *ip, __be16 port)
 {
-	__u32 id = self.id, index;
-	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	__u32 proto = ip->protocol == IPPROTO_TCP ? GW_NAT_TCP : GW_NAT_UDP;
+	const struct gw_uplink *uplink;
+	__u32 id, index;
 
+	if (!gw_device_number(ctx->ingress_ifindex, &id))
+		return NULL;
+	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	if (!uplink)
 		return NULL;
 	for (__u32 i = 0; i < TP_GW_ADDRS; i++) {
@@ -63,7 +67,7 @@ TP_INLINE int gw_first_line(struct xdp_md *ctx)
 	    (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) || !knobs.masquerade ||
 	    (__u16)(bpf_ntohs(ports[1]) - knobs.nat_base) >= knobs.nat_range)
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
-	word = gw_xdp_word(ip, ports[1]);
+	word = gw_xdp_word(ctx, ip, ports[1]);
 	if (!word)
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
 	if (!gw_word_alive(*(const volatile __u64 *)word, gw_ticks()))

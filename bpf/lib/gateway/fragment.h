@@ -12,33 +12,36 @@
 
 #define GW_FRAGMENT_SECONDS 30
 
-TP_INLINE void gw_fragment_key_of(struct gw_fragment_key *key, const struct gw_packet *p)
+TP_INLINE void gw_fragment_key_of(const struct __sk_buff *skb, struct gw_fragment_key *key,
+				  const struct gw_packet *p)
 {
 	tp_copy16(key->src, p->src);
 	tp_copy16(key->dst, p->dst);
 	key->id = p->fragment_id;
 	key->proto = p->proto;
 	key->role = self.role;
-	key->device = self.id;
+	key->device = gw_id(skb);
 }
 
-static __noinline void gw_fragment_lead(const struct gw_packet *p, const struct gw_flow_key *flow)
+static __noinline void gw_fragment_lead(const struct __sk_buff *skb, const struct gw_packet *p,
+					const struct gw_flow_key *flow)
 {
 	struct gw_fragment_key key = {};
 	struct gw_fragment lead = {.flow = *flow};
 
-	gw_fragment_key_of(&key, p);
+	gw_fragment_key_of(skb, &key, p);
 	lead.until = gw_ticks() + gw_ticks_of(GW_FRAGMENT_SECONDS);
 	bpf_map_update_elem(&gw_fragments, &key, &lead, BPF_ANY);
 }
 
 /* The flow of a later fragment. */
-static __noinline bool gw_fragment_follow(const struct gw_packet *p, struct gw_flow_key *flow)
+static __noinline bool gw_fragment_follow(const struct __sk_buff *skb, const struct gw_packet *p,
+					  struct gw_flow_key *flow)
 {
 	struct gw_fragment_key key = {};
 	const struct gw_fragment *lead;
 
-	gw_fragment_key_of(&key, p);
+	gw_fragment_key_of(skb, &key, p);
 	lead = bpf_map_lookup_elem(&gw_fragments, &key);
 	if (!lead || gw_ticks() >= lead->until)
 		return false;
@@ -62,7 +65,7 @@ static __noinline bool gw_punt(struct __sk_buff *skb, const struct gw_packet *p,
 	punt->len = len;
 	punt->ifindex = ifindex;
 	punt->mtu = mtu;
-	gw_fragment_key_of(&punt->key, p);
+	gw_fragment_key_of(skb, &punt->key, p);
 	barrier_var(last); /* for kernel 6.1 to see that the length is neither 0 nor too large */
 	last &= TP_GW_PUNT - 1;
 	if (bpf_skb_load_bytes(skb, GW_L3, punt->packet, last + 1)) {

@@ -192,8 +192,8 @@ static __noinline int gw_icmp_from_uplink(struct __sk_buff *skb, const struct gw
 
 	if (gw_quote_read(skb, p, &q) != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours);
-	if (gw_behind(uplink, self.id, tp_mapped_v4(q.src), q.src_port, q.proto, now, &key, &m) !=
-	    CARRY_ON)
+	if (gw_behind(uplink, gw_id(skb), tp_mapped_v4(q.src), q.src_port, q.proto, now, &key,
+		      &m) != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours); /* about a packet of this host */
 	tp_copy16(key.remote, q.dst);
 	key.proto = q.proto;

@@ -11,6 +11,14 @@
 const volatile struct gw_knobs knobs;
 const volatile struct gw_self self;
 
+/* Of each device that programs are on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct gw_device_number);
+	__uint(max_entries, TP_GW_DEVICES);
+} gw_devices SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);

@@ -8,13 +8,14 @@
 #include "fragment.h"
 #include "icmp.h"
 
-TP_INLINE void gw_key_out(struct gw_flow_key *key, const struct gw_packet *p)
+TP_INLINE void gw_key_out(const struct __sk_buff *skb, struct gw_flow_key *key,
+			  const struct gw_packet *p)
 {
 	tp_copy16(key->node, p->src);
 	tp_copy16(key->remote, p->dst);
 	key->node_port = p->src_port;
 	key->remote_port = p->dst_port;
-	key->overlay = self.id;
+	key->overlay = gw_id(skb);
 	key->proto = p->proto;
 }
 
@@ -67,8 +68,8 @@ static __noinline int gw_send_between(struct __sk_buff *skb, const struct gw_pac
 	if (!gw_way_overlay(&way, key->overlay))
 		return gw_leave(skb, GW_DROP_overlay_down);
 	if (p->part == GW_FIRST_FRAGMENT) {
-		gw_key_out(&came, p);
-		gw_fragment_lead(p, &came);
+		gw_key_out(skb, &came, p);
+		gw_fragment_lead(skb, p, &came);
 	}
 	return gw_out_plain(skb, p, key, flow, &way, false, now);
 }
@@ -107,7 +108,7 @@ TP_INLINE int gw_from_node(struct __sk_buff *skb, const struct gw_packet *p,
 	bool dead;
 	int why;
 
-	if (p->part == GW_LATER_FRAGMENT && !gw_fragment_follow(p, key))
+	if (p->part == GW_LATER_FRAGMENT && !gw_fragment_follow(skb, p, key))
 		return gw_punt_early(skb, p);
 	flow = gw_known_out(key, policy, now, &why);
 	if (why != CARRY_ON)
@@ -128,16 +129,16 @@ TP_INLINE int gw_from_node(struct __sk_buff *skb, const struct gw_packet *p,
 			return gw_leave(skb, GW_DROP_raced);
 	}
 	if (p->part == GW_FIRST_FRAGMENT)
-		gw_fragment_lead(p, key);
+		gw_fragment_lead(skb, p, key);
 	return gw_out(skb, p, key, flow, now);
 }
 
 /* For this host, as a neighbour. IPv4 hosts forward link-local addresses like any other. */
-TP_INLINE bool gw_is_to_neighbour(const struct gw_packet *p)
+TP_INLINE bool gw_is_to_neighbour(const struct __sk_buff *skb, const struct gw_packet *p)
 {
 	bool group = bpf_ntohl(tp_mapped_v4(p->dst)) >> 28 >= 0xe;
 
-	return gw_is_neighbourly(p) && (p->v6 || group || gw_is_local(p->dst, self.id));
+	return gw_is_neighbourly(p) && (p->v6 || group || gw_is_local(p->dst, gw_id(skb)));
 }
 
 TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
@@ -146,20 +147,23 @@ TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 	__u64 policy = gw_policy_now();
 	struct gw_packet p = {};
 	__u32 now = gw_ticks();
-	int why = gw_fast_out(skb, policy, now);
+	int why;
 
+	if (!gw_begin(skb))
+		return gw_leave(skb, GW_DROP_overlay_down);
+	why = gw_fast_out(skb, policy, now);
 	if (why != CARRY_ON)
 		return why;
 	why = gw_parse(skb, &p);
 	if (why == GW_PASS_not_ip)
 		return gw_leave(skb, self.l2_len ? GW_PASS_not_ip : GW_DROP_malformed);
-	if (self.l2_len && gw_is_to_neighbour(&p))
+	if (self.l2_len && gw_is_to_neighbour(skb, &p))
 		return gw_leave(skb, GW_PASS_link_scope);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
 	if (p.icmp_error)
-		return gw_icmp_from_node(skb, &p, self.id, now);
-	gw_key_out(&key, &p);
+		return gw_icmp_from_node(skb, &p, gw_id(skb), now);
+	gw_key_out(skb, &key, &p);
 	return gw_from_node(skb, &p, &key, policy, now);
 }
 

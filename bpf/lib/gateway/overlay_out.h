@@ -30,17 +30,19 @@ TP_INLINE int gw_host_packet(struct __sk_buff *skb)
 		skb->mark = 0;
 		return gw_leave(skb, GW_PASS_own_send);
 	}
+	if (!gw_begin(skb))
+		return gw_leave(skb, GW_DROP_overlay_down);
 	why = gw_parse(skb, &p);
 	if (why == GW_PASS_not_ip || gw_is_neighbourly(&p))
 		return gw_leave(skb, GW_PASS_not_ip);
-	own = gw_is_local(p.src, self.id);
+	own = gw_is_local(p.src, gw_id(skb));
 	if (own && (p.icmp_error || p.part == GW_LATER_FRAGMENT))
 		return gw_leave(skb, GW_PASS_local);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
 	if (p.icmp_error)
 		return gw_leave(skb, GW_DROP_icmp_stray);
-	gw_key_in(&key, &p, self.id);
+	gw_key_in(&key, &p, gw_id(skb));
 	flow = gw_known_in(&key, policy, now, &why);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);

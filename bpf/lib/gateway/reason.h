@@ -5,7 +5,7 @@
 
 #include <linux/pkt_cls.h>
 
-#include "maps.h"
+#include "device.h"
 
 /* What a step returns that found no reason to stop. */
 #define CARRY_ON (-1)

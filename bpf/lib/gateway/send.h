@@ -90,9 +90,9 @@ TP_INLINE int gw_fits(struct __sk_buff *skb, const struct gw_packet *p,
 }
 
 /* Of the device that the packet came in by. */
-TP_INLINE __u32 gw_own_mtu(void)
+TP_INLINE __u32 gw_own_mtu(const struct __sk_buff *skb)
 {
-	__u32 id = self.id;
+	__u32 id = gw_id(skb);
 	const struct gw_overlay *overlay = bpf_map_lookup_elem(&gw_overlays, &id);
 	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 
@@ -104,7 +104,7 @@ TP_INLINE __u32 gw_own_mtu(void)
 /* What comes back in answer must fit the device that this came in by, too. */
 TP_INLINE int gw_clamp(struct __sk_buff *skb, const struct gw_packet *p, const struct gw_way *way)
 {
-	__u32 own = gw_own_mtu(), mtu = own && own < way->mtu ? own : way->mtu;
+	__u32 own = gw_own_mtu(skb), mtu = own && own < way->mtu ? own : way->mtu;
 
 	if (p->proto != IPPROTO_TCP || !(p->tcp_flags & TCP_SYN) || p->part == GW_LATER_FRAGMENT)
 		return 0;

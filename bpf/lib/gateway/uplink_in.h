@@ -71,7 +71,7 @@ static __noinline int gw_to_node(struct __sk_buff *skb, const struct gw_packet *
 		flow = NULL;
 	}
 	if (!flow) {
-		why = gw_admit_in(p, key, m, policy, now);
+		why = gw_admit_in(p, key, m, policy, gw_id(skb));
 		if (why != CARRY_ON)
 			return gw_leave(skb, why);
 		flow = gw_flow_find(key, now, &dead);
@@ -79,7 +79,7 @@ static __noinline int gw_to_node(struct __sk_buff *skb, const struct gw_packet *
 			return gw_leave(skb, GW_DROP_raced);
 	}
 	if (p->part == GW_FIRST_FRAGMENT)
-		gw_fragment_lead(p, key);
+		gw_fragment_lead(skb, p, key);
 	return gw_in(skb, p, key, flow, now);
 }
 
@@ -103,7 +103,7 @@ static __noinline int gw_to_masquerade(struct __sk_buff *skb, const struct gw_pa
 
 	if (!uplink)
 		return gw_leave(skb, GW_PASS_not_ours);
-	why = gw_behind(uplink, self.id, tp_mapped_v4(p->dst), p->dst_port, p->proto, now, &key,
+	why = gw_behind(uplink, gw_id(skb), tp_mapped_v4(p->dst), p->dst_port, p->proto, now, &key,
 			&m);
 	tp_copy16(key.remote, p->src);
 	key.proto = p->proto;
@@ -133,7 +133,7 @@ static __noinline int gw_later_fragment(struct __sk_buff *skb, const struct gw_p
 	struct gw_flow *flow;
 	int why;
 
-	if (!gw_fragment_follow(p, &key)) {
+	if (!gw_fragment_follow(skb, p, &key)) {
 		if (gw_is_masquerade(uplink, p))
 			gw_punt(skb, p, GW_PUNT_EARLY, 0, 0);
 		return gw_leave(skb, GW_PASS_not_ours);
@@ -204,9 +204,12 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 	const struct gw_uplink *uplink;
 	struct gw_packet p = {};
 	__u32 now = gw_ticks();
-	__u32 id = self.id;
+	__u32 id;
 	int why;
 
+	if (!gw_begin(skb))
+		return gw_leave(skb, GW_PASS_not_ours);
+	id = gw_id(skb);
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	if (!uplink || !uplink->ifindex)
 		return gw_leave(skb, GW_PASS_not_ours);
