@@ -161,15 +161,19 @@ int relay_member_load(const char *path, struct relay_config **out, json_t **save
 	return err;
 }
 
-/* --- round trips --- */
+/* --- what control is to know of nodes --- */
+
+#define TOLD_AT_ONCE 64 /* the others next time */
 
 /* Who connects anew says all anew. */
 static void forget_told(struct relay *r)
 {
 	struct node *n, *tmp;
 
-	HASH_ITER (hh_key, r->nodes->by_key, n, tmp)
+	HASH_ITER (hh_key, r->nodes->by_key, n, tmp) {
 		n->trip_told = 0;
+		n->endpoint_told = (struct tp_endpoint){0};
+	}
 }
 
 static bool is_news(const struct node *n)
@@ -181,12 +185,12 @@ static bool is_news(const struct node *n)
 
 static void tell_trips(struct daemon *d)
 {
-	struct tp_ncp_path paths[64]; /* the others next time */
-	struct node *n, *tmp, *told[64];
+	struct tp_ncp_path paths[TOLD_AT_ONCE];
+	struct node *n, *tmp, *told[TOLD_AT_ONCE];
 	size_t count = 0;
 
 	HASH_ITER (hh_key, d->relay->nodes->by_key, n, tmp) {
-		if (count == sizeof(paths) / sizeof(paths[0]))
+		if (count == TOLD_AT_ONCE)
 			break;
 		if (!is_news(n))
 			continue;
@@ -200,9 +204,27 @@ static void tell_trips(struct daemon *d)
 		told[i]->trip_told = paths[i].rtt_us;
 }
 
+static void tell_endpoints(struct daemon *d)
+{
+	struct node *n, *tmp;
+	size_t count = 0;
+
+	HASH_ITER (hh_key, d->relay->nodes->by_key, n, tmp) {
+		if (!n->site || tp_endpoint_equal(&n->endpoint, &n->endpoint_told))
+			continue;
+		if (count++ == TOLD_AT_ONCE ||
+		    tp_member_node_endpoint(d->member, n->public_key, &n->endpoint))
+			return;
+		n->endpoint_told = n->endpoint;
+	}
+}
+
 void relay_member_tick(struct daemon *d, uint64_t now)
 {
-	if (!d->member || now < d->trips_told + TRIPS_EVERY)
+	if (!d->member)
+		return;
+	tell_endpoints(d);
+	if (now < d->trips_told + TRIPS_EVERY)
 		return;
 	d->trips_told = now;
 	tell_trips(d);

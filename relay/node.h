@@ -62,6 +62,7 @@ struct node {
 	uint64_t last_initiation; /* accepted from it, to the relay */
 	struct tp_round_trips trips;
 	uint32_t trip_told; /* us, to the control plane */
+	struct tp_endpoint endpoint_told;
 
 	/* as the relay's own peer; register.c and tunnel.c */
 	struct own_session *current, *previous, *next;

@@ -214,6 +214,15 @@ int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h)
 	return h->n_handshakes ? tp_ncp_client_send_message(m->client, &msg) : 0;
 }
 
+int tp_member_node_endpoint(struct tp_member *m, const uint8_t key[WG_KEY_LEN],
+			    const struct tp_endpoint *at)
+{
+	struct tp_ncp_message msg = {.type = TP_NCP_ENDPOINT_REPORT, .endpoint.endpoint = *at};
+
+	memcpy(msg.endpoint.public_key, key, WG_KEY_LEN);
+	return tp_ncp_client_send_message(m->client, &msg);
+}
+
 int tp_member_paths(struct tp_member *m, const struct tp_ncp_path *paths, size_t n)
 {
 	struct tp_ncp_message msg = {.type = TP_NCP_STATS, .stats = {.n_paths = n}};

@@ -74,6 +74,9 @@ json_t *tp_member_report(const struct tp_member *m);
 int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h);
 /* Its counters and round trips; the same. */
 int tp_member_stats(struct tp_member *m, const struct tp_ncp_stats *stats);
+/* A relay's: where the node with this WireGuard key is. The same. */
+int tp_member_node_endpoint(struct tp_member *m, const uint8_t key[WG_KEY_LEN],
+			    const struct tp_endpoint *at);
 /* Round trips, a node's to all of its relays that answer or a relay's to its nodes that have
  * changed; see docs/ncp.md. `paths` are borrowed. The same. */
 int tp_member_paths(struct tp_member *m, const struct tp_ncp_path *paths, size_t n);

@@ -78,7 +78,7 @@ static TABLE(pubkey_table, struct tp_ncp_pubkey, pubkey_fields, NULL);
 
 #define S struct tp_ncp_endpoint
 static const struct tp_ncp_field endpoint_fields[] = {
-	SCALAR(S, network_id, TP_NCP_ID, true),
+	SCALAR(S, network_id, TP_NCP_ID, false),
 	SCALAR(S, endpoint, TP_NCP_ENDPOINT, true),
 	SCALAR(S, public_key, TP_NCP_KEY, false),
 };

@@ -13,7 +13,8 @@ struct tp_ncp_pubkey {
 };
 
 struct tp_ncp_endpoint {
-	char network_id[TP_NCP_ID_SIZE];
+	char network_id[TP_NCP_ID_SIZE]; /* of the sender's own; a relay's node is known by its key
+					  */
 	struct tp_endpoint endpoint;
 	uint8_t public_key[WG_KEY_LEN]; /* a relay's report on this node; zero: the sender's own */
 };

@@ -34,6 +34,12 @@ expect "all three register" wait_for 40 online 3
 expect "alice reaches bob" wait_for 40 reaches alice bob
 expect "and carol" wait_for 40 reaches alice carol
 
+seen_by_control() {
+	[ "$(ctl node list --json | jq -r '[.. | objects | select(.deviceName? == "alice")][0].endpoint')" = \
+		"$(tp relay nodes --json | jq -r '.[] | select(.name | startswith("alice")) | .endpoint')" ]
+}
+expect "control knows where the relay has seen alice" wait_for 20 seen_by_control
+
 # --- a policy ---------------------------------------------------------------------------------
 
 in_force() { # JQ-CONDITION on `relay status`
