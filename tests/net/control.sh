@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# turnpike-control on the lab's own loopback, and calls of its API. Sourced after lib.sh.
+# turnpike-control, its command line tool and calls of its API: in this shell's own network
+# namespace, or in the one that CONTROL_NS names. Sourced after lib.sh; control_lab.sh has members for
+# it.
 
+CONTROL_NS=
 CONTROL_STATE=$LAB/control
 CONTROL_LISTEN=127.0.0.1:8443
-API=http://$CONTROL_LISTEN/turnpike.v1.AdminService
+CONTROL_SERVER=http://$CONTROL_LISTEN
+API=$CONTROL_SERVER/turnpike.v1.AdminService
 REPLY=$LAB/reply.json
 STATUS=
+export TURNPIKE_SESSION=$LAB/session/control.json
 
 control_config() { # EXTRA-LINE...
 	cat >$LAB/control.conf <<-END
@@ -23,20 +28,27 @@ control_ready() {
 	"$B/turnpike" control daemon -s $LAB/control.sock --json
 }
 
-# In this shell's own namespace.
-control_run() {
-	"$B/turnpike-control" -c $LAB/control.conf >>$LAB/log/control.log 2>&1 </dev/null &
-	LAB_PID[control]=$!
+control_start() { # [EXTRA-LINE...]: with these settings, or once more with those that it had
+	[ $# = 0 ] && [ -e $LAB/control.conf ] || control_config "$@"
+	if [ -n "$CONTROL_NS" ]; then
+		spawn control "$CONTROL_NS" "$B/turnpike-control" -c $LAB/control.conf
+	else
+		"$B/turnpike-control" -c $LAB/control.conf >>$LAB/log/control.log 2>&1 </dev/null &
+		LAB_PID[control]=$!
+	fi
 	wait_for 20 control_ready || die "turnpike-control starts"
 }
 
-control_start() { # EXTRA-LINE...
-	control_config "$@"
-	control_run
+ctl() { # COMMAND...: the command line tool
+	if [ -n "$CONTROL_NS" ]; then
+		in_ns "$CONTROL_NS" "$B/turnpike" control "$@"
+	else
+		"$B/turnpike" control "$@"
+	fi
 }
 
-control_run_again() {
-	timeout 10 "$B/turnpike-control" -c $LAB/control.conf
+ctl_login() { # [OPTION...]: as the first administrator
+	ctl login --server $CONTROL_SERVER --credentials $CONTROL_STATE/control-admin.json "$@"
 }
 
 # api TOKEN-VARIABLE TENANT RPC MESSAGE: the answer is in $REPLY, its status in $STATUS; "-" for

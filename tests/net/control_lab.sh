@@ -1,36 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash disable=SC2034
 #
-# The lab of lib.sh with a control plane, on a public host of its own. Tests source it after lib.sh.
+# The lab of lib.sh with a control plane on a public host of its own, and members. Tests source it
+# after lib.sh.
+
+. "$LAB_DIR/control.sh"
 
 CONTROL=198.18.7.2
 CONTROL_KEY= # once it has started
 
 control_up() {
 	lab_host control 7
-	cat >$LAB/control.conf <<-CONF
-		listen = "127.0.0.1:8443";
-		ncp_listen = "$CONTROL:8447";
-		control_socket = "$LAB/control.sock";
-		state_dir = "$LAB/control";
-	CONF
-	control_start
-	ctl login --server http://127.0.0.1:8443 --credentials $LAB/control/control-admin.json \
-		>/dev/null || die "no login"
-}
-
-control_start() {
-	spawn control control "$B/turnpike-control" -c $LAB/control.conf
-	wait_for 20 control_ready || die "control did not start"
-	CONTROL_KEY=$("$B/turnpike" control daemon -s $LAB/control.sock --json | jq -r .ncp.public_key)
-}
-
-control_ready() {
-	"$B/turnpike" control daemon -s $LAB/control.sock
-}
-
-ctl() { # COMMAND...: the command line tool, asking this lab's control plane
-	in_ns control env HOME=$LAB "$B/turnpike" control "$@"
+	CONTROL_NS=control
+	control_start "ncp_listen = \"$CONTROL:8447\";"
+	CONTROL_KEY=$(control_ready | jq -r .ncp.public_key)
+	ctl_login >/dev/null || die "no login"
 }
 
 # An auth key, in the file that a daemon's control block names.

@@ -7,55 +7,50 @@
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/control.sh"
 
-export TURNPIKE_SESSION=$LAB/session/control.json
-cli() {
-	"$B/turnpike" control "$@"
-}
 got() { # JQ-FILTER COMMAND...
 	local filter=$1
 	shift
-	cli "$@" --json | jq -r "$filter"
+	ctl "$@" --json | jq -r "$filter"
 }
 
 control_start
-refuse "without a login" cli network list
-expect "login with the first administrator's file" cli -s http://$CONTROL_LISTEN login \
-	--credentials $CONTROL_STATE/control-admin.json
+refuse "without a login" ctl network list
+expect "login with the first administrator's file" ctl_login
 equal "the session's file is its owner's alone" 600 "$(stat -c %a $TURNPIKE_SESSION)"
 chmod 644 $TURNPIKE_SESSION
-refuse "one that others can read is not used" cli status
+refuse "one that others can read is not used" ctl status
 chmod 600 $TURNPIKE_SESSION
 
 # --- from nothing -----------------------------------------------------------------------------
 
-expect "tenant create" cli tenant create acme
+expect "tenant create" ctl tenant create acme
 equal "which is in use from then on" acme "$(got '.tenant.name' tenant show)"
-expect "tenant set" cli tenant set defaultListenPort=4500 'stunServers=["stun.example:3478"]'
+expect "tenant set" ctl tenant set defaultListenPort=4500 'stunServers=["stun.example:3478"]'
 equal "both are set" '4500 stun.example:3478' "$(got '.tenant.config.wireGuardConfig |
 	"\(.defaultListenPort) \(.stunServers[0])"' tenant show)"
-expect "network create" cli network create office 100.64.1.0/24
+expect "network create" ctl network create office 100.64.1.0/24
 equal "with the tenant's port" 4500 "$(got '.[0].listenPort' network list)"
-expect "network set" cli network set office dns=100.64.1.9 listenPort=4501 'stunServers=[]'
+expect "network set" ctl network set office dns=100.64.1.9 listenPort=4501 'stunServers=[]'
 equal "these and no others" '4501 100.64.1.9 [] 100.64.1.0/24' \
 	"$(got '.[0] | "\(.listenPort) \(.dns) \(.stunServers) \(.subnetCidr)"' network list)"
 equal "but not its subnet" 1 \
-	"$(cli network set office subnetCidr=100.64.2.0/24 2>&1 | grep -c 'cannot be changed, peers have their addresses of 100.64.1.0/24')"
-cli network set office dns= listenPort=4500 >/dev/null
-expect "auth-key create" cli auth-key create --role gateway --tag lan --expires 24h
-KEY=$(cli auth-key create robots --role node --reusable)
+	"$(ctl network set office subnetCidr=100.64.2.0/24 2>&1 | grep -c 'cannot be changed, peers have their addresses of 100.64.1.0/24')"
+ctl network set office dns= listenPort=4500 >/dev/null
+expect "auth-key create" ctl auth-key create --role gateway --tag lan --expires 24h
+KEY=$(ctl auth-key create robots --role node --reusable)
 equal "its secret is all that is printed" 1 "$(grep -cE '^tpk_[A-Za-z0-9_-]{43}$' <<<"$KEY")"
-expect "auth-key revoke" cli auth-key revoke robots
+expect "auth-key revoke" ctl auth-key revoke robots
 equal "it is" "gateway robots" "$(got '[.[] | select(.revokedAt == null or .name == "robots") | .name] | join(" ")' \
 	auth-key list)"
-refuse "a time that is none" cli auth-key create --expires soon
+refuse "a time that is none" ctl auth-key create --expires soon
 RELAY_KEY=$("$B/turnpike" genkey | "$B/turnpike" pubkey)
-expect "relay create" cli relay create r1 "$RELAY_KEY" 203.0.113.99:443
-expect "relay serve" cli relay serve r1
+expect "relay create" ctl relay create r1 "$RELAY_KEY" 203.0.113.99:443
+expect "relay serve" ctl relay serve r1
 
 # --- stock peers ------------------------------------------------------------------------------
 
-cli peer add phone --tag staff >$LAB/wgphone.conf
-cli peer add laptop >$LAB/wglaptop.conf
+ctl peer add phone --tag staff >$LAB/wgphone.conf
+ctl peer add laptop >$LAB/wglaptop.conf
 expect "wg-quick takes the file as it is" wg-quick strip $LAB/wglaptop.conf
 line() { # FILE KEY
 	sed -nE "s|^$2 = (.*)|\1|p" "$1" | paste -sd ' '
@@ -71,7 +66,7 @@ equal "the public half is what was uploaded" "$("$B/turnpike" pubkey <<<"$PRIVAT
 	"$(got '.[] | select(.deviceName == "laptop").publicKey' node list)"
 refuse "the private one went nowhere" grep -rqF "$PRIVATE" $CONTROL_STATE $LAB/log
 equal "stale: the file that does not know the laptop" phone "$(got '.[].peer.deviceName' peer stale)"
-expect "export" cli peer export phone
+expect "export" ctl peer export phone
 equal "none is stale then" 0 "$(got length peer stale)"
 # The code's half blocks as a picture: each character is two modules, one above the other.
 qr_picture() {
@@ -87,68 +82,68 @@ qr_picture() {
 		{ row("UB"); row("LB") }
 		END { print "P2", width, n, 255; for (i = 1; i <= n; i++) print rows[i] }'
 }
-cli peer add tablet --qr >$LAB/tablet
+ctl peer add tablet --qr >$LAB/tablet
 qr_picture <$LAB/tablet >$LAB/tablet.pgm
 equal "its QR code is the file" "$(grep -v $'\033' $LAB/tablet)" \
 	"$(zbarimg -q --raw $LAB/tablet.pgm 2>/dev/null)"
-expect "egress set" cli egress set laptop 192.168.10.0/24
+expect "egress set" ctl egress set laptop 192.168.10.0/24
 equal "it stands in the others' files" "100.64.1.2/32, 192.168.10.0/24" \
-	"$(cli peer export phone | grep -o '100.64.1.2/32.*')"
-expect "relay assign" cli relay assign phone r1
-expect "node endpoint" cli node endpoint laptop 198.51.100.7:51820
-expect "node relay yes" cli node relay laptop yes
+	"$(ctl peer export phone | grep -o '100.64.1.2/32.*')"
+expect "relay assign" ctl relay assign phone r1
+expect "node endpoint" ctl node endpoint laptop 198.51.100.7:51820
+expect "node relay yes" ctl node relay laptop yes
 equal "it is a relay, and a gateway as before" 'true ["192.168.10.0/24"]' \
 	"$(got '.[] | select(.deviceName == "laptop") | "\(.isRelay) \(.egressSubnets | tojson)"' node list)"
-expect "egress set" cli egress set laptop 192.168.10.0/24 192.168.11.0/24
+expect "egress set" ctl egress set laptop 192.168.10.0/24 192.168.11.0/24
 equal "still a relay" true \
 	"$(got '.[] | select(.deviceName == "laptop").isRelay' node list)"
-cli egress set laptop 192.168.10.0/24 >/dev/null
-expect "node relay no" cli node relay laptop no
-refuse "neither yes nor no" cli node relay laptop perhaps
-refuse "a relay without a declared endpoint" cli node relay phone yes
-equal "a declared endpoint is used" 1 "$(cli peer export phone | grep -c 'Endpoint = 198.51.100.7:51820')"
+ctl egress set laptop 192.168.10.0/24 >/dev/null
+expect "node relay no" ctl node relay laptop no
+refuse "neither yes nor no" ctl node relay laptop perhaps
+refuse "a relay without a declared endpoint" ctl node relay phone yes
+equal "a declared endpoint is used" 1 "$(ctl peer export phone | grep -c 'Endpoint = 198.51.100.7:51820')"
 
 # --- policy -----------------------------------------------------------------------------------
 
 echo '[{"name":"web","from":["tag:staff"],"to":["laptop"],"protocol":"tcp","ports":["443"]}]' >$LAB/web.json
-expect "policy apply" cli policy apply $LAB/web.json
-expect "policy delete" cli policy delete initial
-expect "allowed" cli policy test phone laptop tcp 443
-refuse "denied" cli policy test laptop phone tcp 443
+expect "policy apply" ctl policy apply $LAB/web.json
+expect "policy delete" ctl policy delete initial
+expect "allowed" ctl policy test phone laptop tcp 443
+refuse "denied" ctl policy test laptop phone tcp 443
 peers_of() { # NAME
-	cli peer export "$1" | sed -n 's/^# //p' | tail -n +2 | paste -sd ' '
+	ctl peer export "$1" | sed -n 's/^# //p' | tail -n +2 | paste -sd ' '
 }
 equal "a file names those that a rule lets its peer talk to" "relay r1 laptop" "$(peers_of phone)"
 equal "and no others" "relay r1" "$(peers_of tablet)"
 echo '[{"from":' >$LAB/bad.json
-refuse "a file that is not JSON" cli policy apply $LAB/bad.json
+refuse "a file that is not JSON" ctl policy apply $LAB/bad.json
 
 # --- people, and the rest ---------------------------------------------------------------------
 
-expect "user create" cli user create olga --role operator <<<"a good password"
-expect "she logs in" cli -f $LAB/olga.json -s http://$CONTROL_LISTEN login olga <<<"a good password"
-expect "and is in her tenant" cli -f $LAB/olga.json node list
-refuse "but may not delete it" cli -f $LAB/olga.json network delete office
-refuse "a wrong password" cli -f $LAB/x.json -s http://$CONTROL_LISTEN login olga <<<"another"
-expect "group" cli group create people
-expect "group rename" cli group rename people folk
+expect "user create" ctl user create olga --role operator <<<"a good password"
+expect "she logs in" ctl -f $LAB/olga.json -s http://$CONTROL_LISTEN login olga <<<"a good password"
+expect "and is in her tenant" ctl -f $LAB/olga.json node list
+refuse "but may not delete it" ctl -f $LAB/olga.json network delete office
+refuse "a wrong password" ctl -f $LAB/x.json -s http://$CONTROL_LISTEN login olga <<<"another"
+expect "group" ctl group create people
+expect "group rename" ctl group rename people folk
 equal "it is" folk "$(got '.[].name' group list)"
-cli group rename folk people
-expect "group add" cli group add people phone
-expect "network enroll" cli network enroll field people 100.64.9.0/24
-equal "with two networks one must be named" 1 "$(cli node list 2>&1 | grep -c 'say which with -n')"
-equal "invited there" '""' "$(cli -n field node list --json | jq '.[0].allocatedIp')"
-expect "platform relay" cli relay create big "" 203.0.113.98:443 --platform
-expect "for a network" cli -n office relay serve big --platform
-expect "status" cli status
-expect "audit" grep -q peer.add <(cli audit)
+ctl group rename folk people
+expect "group add" ctl group add people phone
+expect "network enroll" ctl network enroll field people 100.64.9.0/24
+equal "with two networks one must be named" 1 "$(ctl node list 2>&1 | grep -c 'say which with -n')"
+equal "invited there" '""' "$(ctl -n field node list --json | jq '.[0].allocatedIp')"
+expect "platform relay" ctl relay create big "" 203.0.113.98:443 --platform
+expect "for a network" ctl -n office relay serve big --platform
+expect "status" ctl status
+expect "audit" grep -q peer.add <(ctl audit)
 ALL=$(got length audit --all)
 expect "audit --all has all ($ALL)" test "$ALL" -gt 30
 equal "--limit" 7 "$(got length audit --limit 7)"
 equal "--since, a span" "$ALL" "$(got length audit --since 1h)"
 equal "a time" 0 "$(got length audit --since 2100-01-01T00:00:00Z)"
-refuse "neither" cli audit --since yesterday
-refuse "an unknown command" cli frobnicate
+refuse "neither" ctl audit --since yesterday
+refuse "an unknown command" ctl frobnicate
 
 # --- backup and restore -----------------------------------------------------------------------
 
@@ -159,13 +154,13 @@ EPOCH=$(got .epoch status)
 expect "a backup while the daemon runs" daemon --backup $LAB/backup.db
 equal "which is its owner's alone" 600 "$(stat -c %a $LAB/backup.db)"
 refuse "a backup overwrites nothing" daemon --backup $LAB/backup.db
-expect "later a network goes" cli network delete field
+expect "later a network goes" ctl network delete field
 refuse "no restore while the daemon runs" daemon --restore $LAB/backup.db
 stop control
 echo nonsense >$LAB/nonsense.db
 refuse "no restore of nonsense" daemon --restore $LAB/nonsense.db
 expect "restore" daemon --restore $LAB/backup.db
-control_run
+control_start
 equal "the network is back" "field office" "$(got '[.[].name] | sort | join(" ")' network list)"
 refuse "in a new epoch" test "$(got .epoch status)" = "$EPOCH"
 
@@ -176,7 +171,7 @@ add_peers() { # PREFIX
 	local i
 	for i in {1..1000}; do
 		[ -e $LAB/enough ] && return
-		cli -n office peer add "$1-$i" --json 2>/dev/null >$LAB/added.$1 &&
+		ctl -n office peer add "$1-$i" --json 2>/dev/null >$LAB/added.$1 &&
 			jq -r '"\(.peer.deviceName) \(.peer.allocatedIp)"' $LAB/added.$1 >>$LAB/acknowledged.$1
 	done
 }
@@ -186,7 +181,7 @@ done
 for _ in {1..4}; do
 	sleep 1
 	stop control KILL
-	control_run
+	control_start
 done
 sleep 0.5
 touch $LAB/enough

@@ -45,18 +45,14 @@ equal "who trusts the certificate gets an answer" 401 "$(status --cacert $LAB/tl
 equal "who does not gets none" 000 "$(status)"
 equal "TLS 1.1 gets none" 000 "$(status --cacert $LAB/tls.pem --tls-max 1.1 --ciphers ALL:@SECLEVEL=0)"
 equal "HTTP without TLS gets none" 000 "$(API=http://$CONTROL_LISTEN/x status)"
-export TURNPIKE_SESSION=$LAB/session.json
-cli() {
-	"$B/turnpike" control "$@"
-}
-expect "turnpike control logs in" cli login -s https://$CONTROL_LISTEN --ca $LAB/tls.pem \
+expect "turnpike control logs in" ctl login -s https://$CONTROL_LISTEN --ca $LAB/tls.pem \
 	--credentials $CONTROL_STATE/control-admin.json
 equal "the token's file is its owner's alone" 600 "$(stat -c %a $TURNPIKE_SESSION)"
-expect "and asks" cli tenant list
+expect "and asks" ctl tenant list
 certificate two
-refuse "a certificate that is not the server's" cli tenant list
+refuse "a certificate that is not the server's" ctl tenant list
 kill -HUP "${LAB_PID[control]}"
-expect "SIGHUP takes a renewed certificate" wait_for 10 cli tenant list
+expect "SIGHUP takes a renewed certificate" wait_for 10 ctl tenant list
 cp $LAB/tls.pem $LAB/trusted.pem
 echo nonsense >$LAB/tls.pem
 kill -HUP "${LAB_PID[control]}"

@@ -54,7 +54,7 @@ kill -HUP "${LAB_PID[control]}"
 expect "SIGHUP is heard" wait_for 10 grep -q 'nothing to reload' $LAB/log/control.log
 stop control
 equal "a clean stop" 0 $?
-control_run
+control_start
 equal "as the user again" "$ID $ID $ID $ID" "$(of_threads Uid)"
 api ADMIN "$ACME" CreateWireGuardNetwork '{"name":"office"}'
 equal "and writes what root left to it" 200 "$STATUS"
@@ -63,7 +63,7 @@ api ADMIN "$ACME" CreateGroup '{"name":"after"}'
 equal "after which it still writes" 200 "$STATUS"
 stop control
 expect "root restores" "$B/turnpike-control" -c $LAB/control.conf --restore $LAB/copy.db
-control_run
+control_start
 api ADMIN "$ACME" CreateGroup '{"name":"restored"}'
 equal "and it writes that, too" 200 "$STATUS"
 stop control
