@@ -79,6 +79,15 @@ static void refuse(struct node *n, const struct ctl_error *err)
 	ctl_node_say_error(n, ctl_code_name(err->code), err->text);
 }
 
+/* Its round trips come anew. */
+static void relay_came(struct node *n, const uint8_t key[WG_KEY_LEN])
+{
+	struct ctl_paths *paths = ctl_path_reports_known(n->nodes->paths);
+
+	ctl_paths_forget_relay(paths, key);
+	ctl_paths_connected(paths, n->device.id);
+}
+
 static void hello(struct node *n, const struct tp_ncp_hello *hello)
 {
 	bool first = !n->device.id[0];
@@ -91,8 +100,7 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 		}
 		tp_wipe(n->auth_key, sizeof(n->auth_key));
 		if (n->device.kind == CTL_RELAY)
-			ctl_paths_forget_relay(ctl_path_reports_known(n->nodes->paths),
-					       hello->public_key);
+			relay_came(n, hello->public_key);
 		n->known = true;
 		n->state.since = ctl_now(n->nodes->store);
 		n->nodes->n_anonymous--;
@@ -219,6 +227,8 @@ static void on_closed(void *arg, struct tp_ncp_session *s, enum tp_ncp_end end)
 	(void)s;
 	if (n->device.id[0]) {
 		tp_debug("node %s: %s", n->device.name, tp_ncp_end_name(end));
+		ctl_paths_disconnected(ctl_path_reports_known(n->nodes->paths), n->device.id,
+				       ctl_now(n->nodes->store));
 		ctl_nodes_event(n->nodes->store, &n->device, "node.disconnect",
 				json_pack("{s:s}", "reason", tp_ncp_end_name(end)));
 	}

@@ -157,7 +157,7 @@ int ctl_path_reports_new(struct ctl_path_reports **out, struct event_base *base,
 	if (!r)
 		return -ENOMEM;
 	r->store = store;
-	r->paths = ctl_paths_new();
+	r->paths = ctl_paths_new(ctl_now(store));
 	r->timer = event_new(base, -1, 0, on_timer, r);
 	if (!r->paths || !r->timer) {
 		ctl_path_reports_free(r);

@@ -26,23 +26,40 @@ struct measured {
 	UT_hash_handle hh;
 };
 
+struct connection {
+	char device[CTL_ID_LEN];
+	int64_t ended; /* 0: not yet */
+	UT_hash_handle hh;
+};
+
 struct ctl_paths {
 	struct said *said;
 	struct measured *measured;
+	struct connection *connections; /* of relays that had one */
+	int64_t begun;
 };
 
-struct ctl_paths *ctl_paths_new(void)
+struct ctl_paths *ctl_paths_new(int64_t now)
 {
-	return calloc(1, sizeof(struct ctl_paths));
+	struct ctl_paths *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->begun = now;
+	return p;
 }
 
 void ctl_paths_free(struct ctl_paths *p)
 {
+	struct connection *c, *next_c;
 	struct measured *m, *next_m;
 	struct said *s, *next_s;
 
 	if (!p)
 		return;
+	HASH_ITER (hh, p->connections, c, next_c) {
+		HASH_DELETE(hh, p->connections, c);
+		free(c);
+	}
 	HASH_ITER (hh, p->said, s, next_s) {
 		HASH_DELETE(hh, p->said, s);
 		free(s);
@@ -194,4 +211,48 @@ bool ctl_paths_get(const struct ctl_paths *p, const char *device, const uint8_t 
 	m = find_measured(p, &pair);
 	*rtt_us = m ? m->rtt_us : 0;
 	return m;
+}
+
+/* --- connections of relays --- */
+
+static struct connection *find_connection(const struct ctl_paths *p, const char *device)
+{
+	struct connection *c;
+
+	HASH_FIND_STR(p->connections, device, c);
+	return c;
+}
+
+void ctl_paths_connected(struct ctl_paths *p, const char *device)
+{
+	struct connection *c = find_connection(p, device);
+
+	if (c) {
+		c->ended = 0;
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return;
+	strcpy(c->device, device);
+	HASH_ADD_STR(p->connections, device, c);
+	if (!tp_hash_added(c))
+		free(c);
+}
+
+void ctl_paths_disconnected(struct ctl_paths *p, const char *device, int64_t now)
+{
+	struct connection *c = find_connection(p, device);
+
+	if (c)
+		c->ended = now;
+}
+
+bool ctl_paths_gone(const struct ctl_paths *p, const char *device, int64_t now)
+{
+	const struct connection *c = find_connection(p, device);
+
+	if (!*device || (c && !c->ended))
+		return false;
+	return now - (c ? c->ended : p->begun) > CTL_PATHS_GONE_MS;
 }

@@ -10,10 +10,12 @@
 #include "ncp_view.h"
 
 #define CTL_PATHS_MAX 16 /* relays that a device is asked about */
+/* A daemon that lives tries again within 70 s: see docs/ncp.md. */
+#define CTL_PATHS_GONE_MS 120000
 
 struct ctl_paths;
 
-struct ctl_paths *ctl_paths_new(void); /* NULL without memory */
+struct ctl_paths *ctl_paths_new(int64_t now); /* unix ms; NULL without memory */
 void ctl_paths_free(struct ctl_paths *p);
 
 /* A device's own word on all of its relays, which replaces what it said before: one that is not
@@ -32,5 +34,12 @@ void ctl_paths_forget(struct ctl_paths *p, const char *device);
  * the device says that the relay does not answer. */
 bool ctl_paths_get(const struct ctl_paths *p, const char *device, const uint8_t node[WG_KEY_LEN],
 		   const uint8_t relay[WG_KEY_LEN], uint32_t *rtt_us);
+
+/* A relay's connection, by its device: it is there, or ended now. */
+void ctl_paths_connected(struct ctl_paths *p, const char *device);
+void ctl_paths_disconnected(struct ctl_paths *p, const char *device, int64_t now);
+/* Whether a relay that connects has not done so for a while. It may forward as ever; but there is
+ * no reason to send new peers there. False for one without a device, which never does. */
+bool ctl_paths_gone(const struct ctl_paths *p, const char *device, int64_t now);
 
 #endif

@@ -8,11 +8,9 @@
 
 #include "control/address.h"
 #include "control/device.h"
-#include "control/paths.h"
-#include "control/world.h"
+#include "control/stock_relays.h"
 #include "crypto.h"
 
-#define RELAYS	  3  /* that a file registers with: one is down at times, and files don't change */
 #define KEEPALIVE 25 /* of a relay's own peer: mandatory, and needless on the others */
 
 /* A file being written. */
@@ -20,63 +18,10 @@ struct file {
 	FILE *out;
 	const struct ctl_world *world;
 	const struct ctl_member *self;
-	const char *wish; /* id of the relay to lead through, if it can be; "" */
-	const struct ctl_relay *relays[RELAYS];
-	size_t n_relays;
-	const struct ctl_relay *chosen; /* for the peers that have no endpoint of their own */
+	const struct ctl_stock_relays *relays;
 };
 
 /* --- relays --------------------------------------------------------------------------------- */
-
-/* One that drains is taken only when the peer is pinned to it. */
-static bool usable(const struct file *f, const struct ctl_relay *r)
-{
-	return !r->draining || !strcmp(r->id, f->self->peer.relay);
-}
-
-static const struct ctl_relay *usable_relay(const struct file *f, const char *id)
-{
-	const struct ctl_relay *r = *id ? ctl_world_relay(f->world, id) : NULL;
-
-	return r && usable(f, r) ? r : NULL;
-}
-
-/* The one to lead through, and others to register with, too. */
-static void choose_relays(struct file *f)
-{
-	f->chosen = usable_relay(f, f->self->peer.relay);
-	if (!f->chosen)
-		f->chosen = usable_relay(f, f->wish);
-	for (size_t i = 0; i < f->world->n_relays && f->n_relays < RELAYS; i++)
-		if (usable(f, &f->world->relays[i]))
-			f->relays[f->n_relays++] = &f->world->relays[i];
-	if (!f->chosen && f->n_relays)
-		f->chosen = f->relays[0];
-	for (size_t i = 0; i < f->n_relays; i++)
-		if (f->relays[i] == f->chosen)
-			return;
-	if (f->n_relays)
-		f->relays[f->n_relays - 1] = f->chosen;
-}
-
-/* By the round trips that the relays have measured; what it has is kept where none is known. */
-static void choose_nearest(const struct ctl_world *w, const struct ctl_member *self,
-			   char relay[CTL_ID_LEN])
-{
-	uint32_t us, least = UINT32_MAX;
-
-	for (size_t i = 0; i < w->n_relays; i++) {
-		const struct ctl_relay *r = &w->relays[i];
-
-		if (r->draining ||
-		    !ctl_paths_get(w->paths, self->peer.device, self->peer.public_key,
-				   r->public_key, &us) ||
-		    us >= least)
-			continue;
-		least = us;
-		strcpy(relay, r->id);
-	}
-}
 
 /* Its first, which is its best. */
 static void print_endpoint(FILE *out, const struct ctl_relay *r)
@@ -127,13 +72,14 @@ static void print_peer(const struct file *f, const struct ctl_member *m)
 {
 	const struct ctl_peer *p = &m->peer;
 	bool direct = p->endpoint_declared && *p->endpoint;
+	const struct ctl_relay *relay = ctl_stock_relay_to(f->relays, f->world, f->self, m);
 
 	fprintf(f->out, "\n# %s\n[Peer]\n", p->device_name);
 	print_key(f->out, p->public_key);
 	if (direct)
 		fprintf(f->out, "Endpoint = %s\n", p->endpoint);
-	else if (f->chosen)
-		print_endpoint(f->out, f->chosen);
+	else if (relay)
+		print_endpoint(f->out, relay);
 	print_allowed(f, m);
 	if (direct && f->world->network.keepalive)
 		fprintf(f->out, "PersistentKeepalive = %d\n", f->world->network.keepalive);
@@ -155,10 +101,9 @@ static void print_interface(const struct file *f)
 
 static void print_file(struct file *f)
 {
-	choose_relays(f);
 	print_interface(f);
-	for (size_t i = 0; i < f->n_relays; i++)
-		print_relay(f, f->relays[i]);
+	for (size_t i = 0; i < f->relays->n; i++)
+		print_relay(f, f->relays->list[i]);
 	for (size_t i = 0; i < f->world->n_members; i++) {
 		const struct ctl_member *m = &f->world->members[i];
 
@@ -168,9 +113,10 @@ static void print_file(struct file *f)
 }
 
 /* NULL without memory. */
-static char *make_file(const struct ctl_world *w, const struct ctl_member *self, const char *wish)
+static char *make_file(const struct ctl_world *w, const struct ctl_member *self,
+		       const struct ctl_stock_relays *relays)
 {
-	struct file f = {.world = w, .self = self, .wish = wish};
+	struct file f = {.world = w, .self = self, .relays = relays};
 	char *text = NULL;
 	size_t size;
 
@@ -184,26 +130,38 @@ static char *make_file(const struct ctl_world *w, const struct ctl_member *self,
 	return NULL;
 }
 
-static void digest(const char *text, uint8_t out[32])
+/* Of the file as it would be with the relays that it had, if no round trip were known: what varies
+ * by itself makes no file stale. */
+static int digest(const struct ctl_world *w, const struct ctl_member *self, const char *had,
+		  uint8_t out[32])
 {
+	struct ctl_world plain = *w;
+	struct ctl_stock_relays relays;
+	char *text;
+
+	plain.paths = NULL;
+	ctl_stock_relays_keep(&relays, &plain, self, had);
+	text = make_file(&plain, self, &relays);
+	if (!text)
+		return -1;
 	tp_hash(out, &(struct tp_span){text, strlen(text)}, 1);
+	free(text);
+	return 0;
 }
 
-static int remember(struct ctl_store *s, const struct ctl_peer *p, const char *text,
-		    const char *relay, struct ctl_error *err)
+/* exported_relay holds the ids of all relays that the file has. */
+static int remember(struct ctl_store *s, const struct ctl_peer *p, const uint8_t hash[32],
+		    const char *had, struct ctl_error *err)
 {
-	uint8_t hash[32];
-	int rc;
+	int rc = ctl_db_run(ctl_store_db(s),
+			    "UPDATE peer SET exported_digest = ?2, exported_revision = ?3,"
+			    " exported_relay = ?4 WHERE id = ?1",
+			    "tkit", p->id, hash, (int64_t)ctl_store_revision(s), had);
 
-	digest(text, hash);
-	rc = ctl_db_run(ctl_store_db(s),
-			"UPDATE peer SET exported_digest = ?2, exported_revision = ?3,"
-			" exported_relay = ?4 WHERE id = ?1",
-			"tkit", p->id, hash, (int64_t)ctl_store_revision(s), relay);
 	return ctl_fail_db(err, rc, "peer");
 }
 
-static int remembered(struct ctl_store *s, const struct ctl_peer *p, char relay[CTL_ID_LEN],
+static int remembered(struct ctl_store *s, const struct ctl_peer *p, char had[CTL_STOCK_HAD_LEN],
 		      struct ctl_error *err)
 {
 	struct ctl_db *db = ctl_store_db(s);
@@ -212,7 +170,7 @@ static int remembered(struct ctl_store *s, const struct ctl_peer *p, char relay[
 	int got = ctl_db_step(db, q);
 
 	if (got == 1)
-		ctl_db_copy(q, 0, relay, CTL_ID_LEN);
+		ctl_db_copy(q, 0, had, CTL_STOCK_HAD_LEN);
 	ctl_db_done(q);
 	return ctl_fail_db(err, got, "peer");
 }
@@ -221,17 +179,19 @@ static int export(struct ctl_store *s, const struct ctl_world *w, const char *de
 		  struct ctl_error *err)
 {
 	const struct ctl_member *self = ctl_world_member(w, device);
-	char relay[CTL_ID_LEN] = "";
+	char had[CTL_STOCK_HAD_LEN] = "";
+	struct ctl_stock_relays relays;
+	uint8_t hash[32];
 
 	if (!self || self->peer.device_kind != CTL_STOCK)
 		return ctl_fail(err, CTL_FAILED_PRECONDITION, "the device is no stock peer");
-	if (remembered(s, &self->peer, relay, err))
+	if (remembered(s, &self->peer, had, err))
 		return -1;
-	if (w->paths)
-		choose_nearest(w, self, relay);
-	*file = make_file(w, self, relay);
-	return *file ? remember(s, &self->peer, *file, relay, err)
-		     : ctl_fail(err, CTL_INTERNAL, "out of memory");
+	ctl_stock_relays_choose(&relays, w, self, ctl_now(s), had);
+	*file = make_file(w, self, &relays);
+	if (!*file || digest(w, self, had, hash))
+		return ctl_fail(err, CTL_INTERNAL, "out of memory");
+	return remember(s, &self->peer, hash, had, err);
 }
 
 int ctl_stock_export(struct ctl_store *s, const struct ctl_paths *paths, const char *tenant,
@@ -262,7 +222,7 @@ struct exported {
 	char network[CTL_ID_LEN], device[CTL_ID_LEN];
 	uint8_t digest[32];
 	uint64_t revision;
-	char relay[CTL_ID_LEN];
+	char had[CTL_STOCK_HAD_LEN]; /* the relays in the file */
 };
 
 /* Collected first: what a file is made from is read with the same statements. */
@@ -289,7 +249,7 @@ static int next_exported(struct ctl_store *s, const char *tenant, const char *ne
 		ctl_db_copy(q, 1, e->device, sizeof(e->device));
 		memcpy(e->digest, ctl_db_key(q, 2), sizeof(e->digest));
 		e->revision = (uint64_t)ctl_db_int(q, 3);
-		ctl_db_copy(q, 4, e->relay, sizeof(e->relay));
+		ctl_db_copy(q, 4, e->had, sizeof(e->had));
 	}
 	return ctl_fail_db(err, got, "peer");
 }
@@ -316,16 +276,12 @@ static int is_stale(struct search *f, const struct exported *e, const struct ctl
 		    struct ctl_error *err)
 {
 	uint8_t hash[32];
-	char *text;
 
 	if (load(f, e->network, err))
 		return -1;
 	*self = ctl_world_member(&f->world, e->device);
-	text = *self ? make_file(&f->world, *self, e->relay) : NULL;
-	if (!text)
+	if (!*self || digest(&f->world, *self, e->had, hash))
 		return ctl_fail(err, CTL_INTERNAL, "no file could be made");
-	digest(text, hash);
-	free(text);
 	return memcmp(hash, e->digest, sizeof(hash)) != 0;
 }
 

@@ -13,9 +13,9 @@ struct ctl_paths;
 
 #define CTL_STOCK_PRIVATE_KEY "<private key>" /* what stands in the file in its place */
 
-/* The file as it is now, to be freed; from then on it counts as the one that the peer has. It leads
- * through the relay that is nearest to the peer by `paths` (NULL: none is known). Needs a
- * transaction. CTL_FAILED_PRECONDITION when the peer is none of this kind. */
+/* The file as it is now, to be freed; from then on it counts as the one that the peer has. Its
+ * relays are chosen by `paths` (NULL: nothing is known). Needs a transaction.
+ * CTL_FAILED_PRECONDITION when the peer is none of this kind. */
 int ctl_stock_export(struct ctl_store *s, const struct ctl_paths *paths, const char *tenant,
 		     const char *network, const char *device, char **file, struct ctl_error *err);
 /* Stock peers whose file would be another now, in the order of their ids; `revision`: the latest

@@ -71,6 +71,14 @@ expect "that leads through the relay that was there first" leads_through "198.18
 expect "once she has been seen, the next leads through the near one" wait_for 30 nearer
 equal "and is not stale for what varies" "" "$(stale)"
 
+ctl relay drain relay >/dev/null || die "no drain"
+equal "but is when the relay is to be left" carol "$(stale)"
+expect "the next has the other alone" export_again carol
+expect "and leads through it" leads_through "198.18.6.2:$RELAY_PORT"
+equal "which is how the file should be" "" "$(stale)"
+refuse "the one that drains is not in it" grep -q "$R4" $LAB/carol.conf
+ctl relay undrain relay >/dev/null || die "no undrain"
+
 # --- a policy for nodes themselves --------------------------------------------------------------
 
 cat >$LAB/policy.json <<-RULES

@@ -17,6 +17,7 @@
 #include "control/network.h"
 #include "control/nodes.h"
 #include "control/nodes_reports.h"
+#include "control/paths.h"
 #include "control/policy.h"
 #include "control/reaper.h"
 #include "control/relay.h"
@@ -581,6 +582,30 @@ static void test_round_trips(void **state)
 	agent_end(&r);
 }
 
+static bool relay_is_gone(const char *device)
+{
+	return ctl_paths_gone(ctl_nodes_paths(nodes), device, ctl_now(s) + CTL_PATHS_GONE_MS + 1);
+}
+
+static void test_a_relay_that_goes(void **state)
+{
+	char relay[CTL_SECRET_LEN], id[CTL_ID_LEN];
+	struct agent r;
+
+	(void)state;
+	make_key(CTL_RELAY, NULL, relay);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(r.snapshots);
+	strcpy(id, device_of(&r));
+	assert_false(relay_is_gone(id));
+	tp_ncp_client_free(r.client);
+	AWAIT(relay_is_gone(id));
+	agent_connect(&r);
+	AWAIT(r.snapshots == 2);
+	assert_false(relay_is_gone(id));
+	agent_end(&r);
+}
+
 static void test_a_removed_device(void **state)
 {
 	char secret[CTL_SECRET_LEN], id[CTL_ID_LEN];
@@ -644,6 +669,7 @@ int main(void)
 		CASE(test_events),
 		CASE(test_reports),
 		CASE(test_round_trips),
+		CASE(test_a_relay_that_goes),
 		CASE(test_a_removed_device),
 		CASE(test_ephemeral_devices),
 	};

@@ -18,7 +18,7 @@ static const uint8_t fra[WG_KEY_LEN] = {1}, ams[WG_KEY_LEN] = {2}, alice[WG_KEY_
 static int setup(void **state)
 {
 	(void)state;
-	p = ctl_paths_new();
+	p = ctl_paths_new(0);
 	return p ? 0 : -1;
 }
 
