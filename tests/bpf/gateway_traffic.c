@@ -234,21 +234,24 @@ static enum lab_side of_some_flow(const struct model *m, const struct model_flow
 		side = FROM_HOST;
 	if (!out && (flow->kind == GW_FLOW_OVERLAY || flow->kind == GW_FLOW_HAIRPIN) && !one_in(10))
 		side = FROM_NODE;
-	if (one_in(10))
+	if (one_in(6))
 		miss(m, &d->p);
 	finish(d, f);
 	return side;
 }
 
-/* To what may be another node's mapping, by one of the nodes. */
-static void to_mapping(const struct model *m, struct draft *d)
+/* To what may be a node's mapping: by a node, or a host of the LAN. */
+static enum lab_side to_mapping(const struct model *m, struct draft *d)
 {
+	static const char *const strangers[] = {SERVER, OTHER, "192.168.10.9"};
 	const struct model_mapping *peer = &m->mappings[below(m->n_mappings)];
+	enum lab_side side = one_in(2) ? FROM_NODE : FROM_UPLINK;
 
 	d->p.proto = peer->proto == IPPROTO_TCP ? IPPROTO_TCP : IPPROTO_UDP;
-	d->p.src = one_in(2) ? ALICE : BOB;
+	d->p.src = side == FROM_UPLINK ? PICK(strangers) : one_in(2) ? ALICE : BOB;
 	d->p.dst = EXTERNAL;
 	d->p.dport = peer->port;
+	return side;
 }
 
 /* One node opens flow after flow, to one host. */
@@ -283,8 +286,8 @@ enum lab_side traffic_next(const struct model *m, uint32_t *mark, struct lab_fra
 	from_anybody(m, &d, one_in(6));
 	if (scan(&d)) {
 		side = FROM_NODE;
-	} else if (m->n_mappings && one_in(6)) {
-		to_mapping(m, &d);
+	} else if (m->n_mappings && one_in(4)) {
+		side = to_mapping(m, &d);
 	} else if (one_in(3)) {
 		turn(&d.p);
 		side = FROM_UPLINK;

@@ -20,12 +20,17 @@
 #define COMPARE_EVERY 100
 #define STILL	      250 /* packets of each thousand in which budgets run out */
 
-static const struct lab_rule usual[] = {
-	{"alice", "192.168.10.0/24", NULL, NULL}, {"alice", "172.16.0.0/16", NULL, NULL},
-	{"alice", "2001:db8::/32", NULL, NULL},	  {"alice", "bob", NULL, NULL},
-	{"any", "gateway", "icmp", NULL},	  {"172.16.0.0/16", "alice", "udp", "514"},
-	{"bob", "192.168.10.0/24", "udp", NULL},  {"bob", "192.168.10.0/24", "tcp", "80"},
-	{"192.168.10.7", "any", NULL, NULL},	  {NULL, NULL, NULL, NULL}};
+static const struct lab_rule usual[] = {{"alice", "192.168.10.0/24", NULL, NULL},
+					{"alice", "172.16.0.0/16", NULL, NULL},
+					{"alice", "2001:db8::/32", NULL, NULL},
+					{"alice", "bob", NULL, NULL},
+					{"any", "gateway", "icmp", NULL},
+					{"172.16.0.0/16", "alice", "udp", "514"},
+					{"bob", "192.168.10.0/24", "udp", NULL},
+					{"bob", "192.168.10.0/24", "tcp", "80"},
+					{"192.168.10.7", "any", NULL, NULL},
+					{"192.168.10.0/24", "alice", "udp", "5003"},
+					{NULL, NULL, NULL, NULL}};
 static const struct lab_rule wide[] = {{"any", "any", NULL, NULL}, {NULL, NULL, NULL, NULL}};
 static const struct lab_rule narrow[] = {{"alice", "192.168.10.7", "udp", NULL},
 					 {"bob", "any", "tcp", NULL},
