@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What nodes are told of policies and round trips, and what they report. */
+#include "control_agents.h"
+
+#include "control/path_reports.h"
+#include "control/policy.h"
+#include "control/relay.h"
+#include "crypto.h"
+
+static void test_policy_reaches_nodes_and_relay(void **state)
+{
+	json_t *none = json_array(),
+	       *rules = json_loads("[{\"from\":[\"tag:staff\"],\"to\":[\"any\"]},"
+				   "{\"from\":[\"tag:staff\"],\"to\":[\"10.0.0.0/8\"]}]",
+				   0, NULL);
+	char node[CTL_SECRET_LEN], staff[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
+	struct agent a, b, c, r;
+	const json_t *served, *mine;
+
+	(void)state;
+	agents_key(CTL_NODE, NULL, node);
+	agents_key(CTL_GATEWAY, "[\"staff\"]", staff);
+	agents_key(CTL_RELAY, NULL, relay);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(r.snapshots);
+	assert_string_equal(json_string_value(json_object_get(r.doc.view, "service_address")),
+			    "100.127.255.1");
+	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
+	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
+		   lab.office.id);
+	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
+	ctl_changed(lab.s, CTL_CHANGE_RELAY, "r", NULL);
+	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+	agent_init(&a, "alice", TP_NCP_NODE, node);
+	agent_init(&b, "bob", TP_NCP_NODE, node);
+	agent_init(&c, "carol", TP_NCP_GATEWAY, staff);
+	AWAIT(peers_of(&a) == 2 && peers_of(&b) == 2 && peers_of(&c) == 2);
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_array_get(json_object_get(network_of(&a), "peers"), 0), "endpoint")),
+		"203.0.113.99:443");
+	DO(ctl_policy_apply(lab.s, lab.acme.id, lab.office.id, "initial", 0, rules, &lab.err));
+	AWAIT(peers_of(&a) == 1 && peers_of(&b) == 1 && peers_of(&c) == 2);
+	assert_int_equal(json_array_size(json_object_get(network_of(&c), "rules")), 2);
+	mine = json_object_get(network_of(&a),
+			       "rules"); /* what leads to others is not its business */
+	assert_int_equal(json_array_size(mine), 1);
+	mine = json_object_get(json_array_get(mine, 0), "to");
+	assert_int_equal(json_array_size(mine), 1);
+	assert_string_equal(json_string_value(json_array_get(mine, 0)), "alice");
+	served = json_array_get(json_object_get(r.doc.view, "serves"), 0);
+	AWAIT(json_array_size(json_object_get(served, "nodes")) == 3);
+	AWAIT(json_array_size(json_object_get(
+		      json_array_get(json_object_get(r.doc.view, "serves"), 0), "admits")) == 2);
+	DO(ctl_policy_apply(lab.s, lab.acme.id, lab.office.id, "initial", 0, none, &lab.err));
+	AWAIT(peers_of(&a) == 0 && peers_of(&c) == 0);
+	AWAIT(json_array_size(json_object_get(
+		      json_array_get(json_object_get(r.doc.view, "serves"), 0), "admits")) == 0);
+	json_decref(rules);
+	json_decref(none);
+	agent_end(&a);
+	agent_end(&b);
+	agent_end(&c);
+	agent_end(&r);
+}
+
+/* Is the latest event of the action about this device, and does it say so? */
+static void test_reports(void **state)
+{
+	struct tp_ncp_message m = {.type = TP_NCP_HANDSHAKES};
+	struct tp_ncp_handshake one = {.time = 1700000000123};
+	char secret[CTL_SECRET_LEN];
+	struct ctl_peer p;
+	struct agent a, b;
+
+	(void)state;
+	agents_key(CTL_NODE, NULL, secret);
+	agent_init(&a, "alice", TP_NCP_NODE, secret);
+	agent_init(&b, "bob", TP_NCP_NODE, secret);
+	AWAIT(peers_of(&a) == 1 && peers_of(&b) == 1);
+	strcpy(one.network_id, lab.office.id);
+	memcpy(one.public_key, b.public_key, 32);
+	m.handshakes.handshakes = &one;
+	m.handshakes.n_handshakes = 1;
+	tp_ncp_client_send_message(a.client, &m);
+	AWAIT(!ctl_peer_get(lab.s, NULL, lab.office.id, device_of(&b), &p, &lab.err) &&
+	      p.last_handshake);
+	assert_int_equal(p.last_handshake, 1700000000);
+	/* A node may say where it is, and not where another is. */
+	m = (struct tp_ncp_message){.type = TP_NCP_ENDPOINT_REPORT};
+	strcpy(m.endpoint.network_id, lab.office.id);
+	tp_endpoint_parse("198.51.100.7:7", &m.endpoint.endpoint);
+	memcpy(m.endpoint.public_key, b.public_key, 32);
+	tp_ncp_client_send_message(a.client, &m);
+	AWAIT(a.errors == 1);
+	assert_string_equal(a.error, "only a relay of the network may");
+	memset(m.endpoint.public_key, 0, 32);
+	tp_ncp_client_send_message(a.client, &m);
+	AWAIT(!ctl_peer_get(lab.s, NULL, lab.office.id, device_of(&a), &p, &lab.err) &&
+	      p.endpoint[0]);
+	assert_string_equal(p.endpoint, "198.51.100.7:7");
+	agent_end(&a);
+	agent_end(&b);
+}
+
+static void say_paths(struct agent *a, const uint8_t key[32], uint32_t rtt_us)
+{
+	struct tp_ncp_path path = {.rtt_us = rtt_us};
+	struct tp_ncp_message m = {.type = TP_NCP_STATS,
+				   .stats = {.paths = &path, .n_paths = rtt_us ? 1 : 0}};
+
+	memcpy(path.public_key, key, 32);
+	tp_ncp_client_send_message(a->client, &m);
+}
+
+/* What `a` was told of its only peer's round trip to the only relay; 0: nothing. */
+static json_int_t told_path(const struct agent *a)
+{
+	const json_t *peer = json_array_get(json_object_get(network_of(a), "peers"), 0);
+
+	return json_integer_value(
+		json_object_get(json_array_get(json_object_get(peer, "paths"), 0), "rtt_us"));
+}
+
+static void test_round_trips(void **state)
+{
+	char secret[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
+	uint8_t stranger[32] = {9};
+	struct agent a, b, r;
+	int deltas;
+
+	(void)state;
+	agents_key(CTL_NODE, NULL, secret);
+	agents_key(CTL_RELAY, NULL, relay);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(r.snapshots);
+	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
+	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
+		   lab.office.id);
+	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
+	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+	agent_init(&a, "alice", TP_NCP_NODE, secret);
+	agent_init(&b, "bob", TP_NCP_NODE, secret);
+	AWAIT(peers_of(&a) == 1 && peers_of(&b) == 1);
+	say_paths(&r, b.public_key, 50000);
+	AWAIT(told_path(&a) == 50000);
+	say_paths(&r, stranger, 1);
+	say_paths(&a, r.public_key, 30000);
+	AWAIT(told_path(&b) == 30000);
+	/* The node's own word counts; a little more or less is not worth telling. */
+	deltas = b.deltas;
+	say_paths(&r, a.public_key, 90000);
+	say_paths(&a, r.public_key, 31000);
+	say_paths(&b, r.public_key, 70000);
+	AWAIT(told_path(&a) == 70000);
+	assert_int_equal(told_path(&b), 30000);
+	assert_int_equal(b.deltas, deltas);
+	say_paths(&a, r.public_key, 0); /* no relay answers any more */
+	AWAIT(told_path(&b) == 0);
+	agent_end(&a);
+	agent_end(&b);
+	agent_end(&r);
+}
+
+static bool relay_is_gone(const char *device)
+{
+	return ctl_paths_gone(ctl_nodes_paths(lab.nodes), device,
+			      ctl_now(lab.s) + CTL_PATHS_GONE_MS + 1);
+}
+
+static void test_a_relay_that_goes(void **state)
+{
+	char relay[CTL_SECRET_LEN], id[CTL_ID_LEN];
+	struct agent r;
+
+	(void)state;
+	agents_key(CTL_RELAY, NULL, relay);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(r.snapshots);
+	strcpy(id, device_of(&r));
+	assert_false(relay_is_gone(id));
+	tp_ncp_client_free(r.client);
+	AWAIT(relay_is_gone(id));
+	agent_connect(&r);
+	AWAIT(r.snapshots == 2);
+	assert_false(relay_is_gone(id));
+	agent_end(&r);
+}
+
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, agents_begin, agents_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_policy_reaches_nodes_and_relay),
+		CASE(test_reports),
+		CASE(test_round_trips),
+		CASE(test_a_relay_that_goes),
+	};
+
+	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
