@@ -207,6 +207,31 @@ static void an_idle_block_is_given_back_in_two_steps(void **s)
 	gw_blocks_free(b);
 }
 
+/* Overlay 1 goes: its blocks at once, whatever is alive there, and no other's. */
+static void blocks_end_with_their_overlay(void **s)
+{
+	struct gw_blocks *b = open_blocks();
+
+	(void)s;
+	blocks[0] = owner("100.64.1.9", 1);
+	blocks[1] = owner("100.64.1.9", 2);
+	words[index_of(0, GW_NAT_UDP, FIRST)] = word(NOW + 10, 1, 0);
+	words[index_of(0, GW_NAT_TCP, FIRST + BLOCK - 1)] = word(NOW + 10, 4, 0);
+	words[index_of(0, GW_NAT_TCP, FIRST + BLOCK)] = word(NOW + 10, 1, 0);
+	gw_blocks_end(b, GW_OVERLAY, 1);
+	assert_true(blocks[0] == 0);
+	assert_true(words[index_of(0, GW_NAT_UDP, FIRST)] == word(0, 2, 0));
+	assert_true(words[index_of(0, GW_NAT_TCP, FIRST + BLOCK - 1)] == word(0, 5, 0));
+	assert_true(blocks[1] == owner("100.64.1.9", 2));
+	assert_true(words[index_of(0, GW_NAT_TCP, FIRST + BLOCK)] == word(NOW + 10, 1, 0));
+	line_is(0, "allocated", "100.64.1.9", "192.0.2.1", FIRST); /* though no tick had seen it */
+	line_is(1, "released", "100.64.1.9", "192.0.2.1", FIRST);
+	assert_null(log_line(2));
+	gw_blocks_end(b, GW_UPLINK, 0);
+	assert_true(blocks[1] == 0);
+	gw_blocks_free(b);
+}
+
 static void a_block_that_is_used_in_between_stays(void **s)
 {
 	struct gw_blocks *b = open_blocks();
@@ -327,6 +352,7 @@ int main(void)
 		TEST(use_is_counted),
 		TEST(a_block_is_logged_once),
 		TEST(an_idle_block_is_given_back_in_two_steps),
+		TEST(blocks_end_with_their_overlay),
 		TEST(a_block_that_is_used_in_between_stays),
 		TEST(a_full_list_takes_no_more),
 		TEST(addresses_keep_their_places),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 
 #include "gateway/overlay.h"
 #include "gateway/report.h"
@@ -179,6 +180,7 @@ static void devices_keep_their_numbers(void **state)
 	before.nat_first = 10000;
 	before.reserved = strdup("10000-10127");
 	json_object_set_new(before.wireguard, "wg0", json_string("saved"));
+	json_object_set_new(before.made, "wg0", json_true());
 	assert_int_equal(gw_state_save(&before), 0);
 
 	c.overlays = swapped;
@@ -190,6 +192,8 @@ static void devices_keep_their_numbers(void **state)
 	assert_int_equal(after.nat_first, 10000);
 	assert_string_equal(after.reserved, "10000-10127");
 	assert_string_equal(str(after.wireguard, "wg0"), "saved");
+	assert_true(json_is_true(json_object_get(after.made, "wg0")));
+	assert_null(json_object_get(after.made, "wg1"));
 	snprintf(file, sizeof(file), "%s/gateway.json", dir);
 	assert_int_equal(unlink(file), 0);
 	assert_int_equal(rmdir(dir), 0);
@@ -212,6 +216,24 @@ static void a_number_is_given_again(void **state)
 	assert_int_equal(gw_state_overlay(&s, "old1"), 1);
 }
 
+/* While the flows of what leaves are there, its number is nobody else's. */
+static void a_reload_takes_free_numbers_only(void **state)
+{
+	struct gw_state s = {0};
+
+	(void)state;
+	for (int i = 0; i < TP_GW_OVERLAYS; i++)
+		snprintf(s.overlays[i], IFNAMSIZ, "old%d", i);
+	assert_int_equal(gw_state_number_new(&s, d.config, TP_GW_UPLINKS), -ENOSPC);
+	assert_int_equal(gw_state_overlay(&s, "old0"), 0);
+	s.overlays[7][0] = s.overlays[9][0] = '\0';
+	assert_int_equal(gw_state_number_new(&s, d.config, 0), -ENOSPC); /* no room for an uplink */
+	assert_int_equal(gw_state_number_new(&s, d.config, 1), 0);
+	assert_int_equal(gw_state_overlay(&s, "wg0"), 7);
+	assert_int_equal(gw_state_overlay(&s, "wg1"), 9);
+	assert_int_equal(gw_state_uplinks(&s), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +243,7 @@ int main(void)
 		cmocka_unit_test(everything_is_left_out_without_full_tunnel),
 		cmocka_unit_test(devices_keep_their_numbers),
 		cmocka_unit_test(a_number_is_given_again),
+		cmocka_unit_test(a_reload_takes_free_numbers_only),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
