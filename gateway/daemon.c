@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "control.h"
 #include "gateway/commands.h"
+#include "gateway/datapath_devices.h"
 #include "gateway/membership.h"
 #include "gateway/metrics_page.h"
 #include "gateway/ports.h"
@@ -305,6 +306,13 @@ static int open_starter(struct gw_daemon *d)
 	return getenv("INVOCATION_ID") ? 0 : tp_wireguard_starter_new(&d->starter, WIREGUARD_GO);
 }
 
+static int open_overlays(struct gw_daemon *d)
+{
+	const struct gw_overlays_setup setup = {&d->state, d->base, d->starter, d->relays};
+
+	return gw_overlays_open(&d->overlays, d->config, &setup);
+}
+
 static int daemon_open(struct gw_daemon *d)
 {
 	int err;
@@ -315,9 +323,7 @@ static int daemon_open(struct gw_daemon *d)
 	err = err ?: d->base ? 0 : -ENOMEM;
 	err = err ?: open_state(d);
 	err = err ?: gw_membership_relays(&d->relays, d);
-	err = err
-		      ?: gw_overlays_open(&d->overlays, d->config, &d->state, d->base, d->starter,
-					  d->relays);
+	err = err ?: open_overlays(d);
 	err = err ?: open_kernel_side(d);
 	err = err ?: start_events(d);
 	err = err ?: open_services(d);

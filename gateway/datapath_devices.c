@@ -12,6 +12,7 @@
 
 #include "bpf_link.h"
 #include "bpf_tc.h"
+#include "datapath_devices.h"
 #include "datapath_private.h"
 #include "log.h"
 

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "control.h"
 #include "gateway/commands.h"
+#include "gateway/datapath_devices.h"
 #include "gateway/report.h"
 
 enum outcome { STEP_OK, STEP_FAILED, STEP_OPEN };

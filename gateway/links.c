@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/addresses.h"
+#include "gateway/datapath_devices.h"
 #include "gateway/snapshot.h"
 #include "log.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "gateway/datapath_devices.h"
 #include "gateway/metrics_page.h"
 
 #include <stdlib.h>

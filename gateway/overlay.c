@@ -372,8 +372,7 @@ int gw_overlays_apply(struct gw_overlays *all, const struct gw_config *config)
 /* --- all of them ---------------------------------------------------------------------------- */
 
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
-		     struct gw_state *state, struct event_base *base,
-		     struct tp_wireguard_starter *starter, const struct gw_relays *relays)
+		     const struct gw_overlays_setup *setup)
 {
 	struct gw_overlays *all = calloc(1, sizeof(*all));
 	int err;
@@ -381,11 +380,11 @@ int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
 	*out = NULL;
 	if (!all)
 		return -ENOMEM;
-	all->state = state;
-	all->relays = relays;
-	all->starter = starter;
+	all->state = setup->state;
+	all->starter = setup->starter;
+	all->relays = setup->relays;
 	err = tp_netlink_open(&all->nl);
-	err = err ?: gw_endpoints_new(&all->endpoints, base, on_resolved, all);
+	err = err ?: gw_endpoints_new(&all->endpoints, setup->base, on_resolved, all);
 	err = err ?: gw_overlays_apply(all, config);
 	if (err) {
 		gw_overlays_free(all);

@@ -14,13 +14,18 @@
 struct gw_overlays;
 struct gw_relays;
 
-/* Opens every device of the configuration and applies it. What was applied by an earlier run is in
- * state->wireguard and state->endpoints, where it is kept up to date; the caller saves it, but for
- * host names that got another address, which `base` finds out. `starter`: as tp_wireguard_open.
- * `relays` (may be NULL) says where relayed peers are. 0 or -errno, logged. */
+struct gw_overlays_setup {
+	struct gw_state *state; /* ->wireguard, ->endpoints, ->made: what an earlier run applied */
+	struct event_base *base;
+	struct tp_wireguard_starter *starter; /* as tp_wireguard_open */
+	const struct gw_relays *relays;	      /* say where relayed peers are; NULL: control does */
+};
+
+/* Opens every device of the configuration and applies it. What `setup` points to is kept by
+ * reference; the state is kept up to date, and the caller saves it, but for host names that got
+ * another address, which `base` finds out. 0 or -errno, logged. */
 int gw_overlays_open(struct gw_overlays **out, const struct gw_config *config,
-		     struct gw_state *state, struct event_base *base,
-		     struct tp_wireguard_starter *starter, const struct gw_relays *relays);
+		     const struct gw_overlays_setup *setup);
 void gw_overlays_free(struct gw_overlays *o);
 
 /* Another configuration: devices that are new are opened and made, those that it lacks stay as they

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "gateway/daemon.h"
+#include "gateway/datapath_devices.h"
 #include "gateway/datapath_purge.h"
 #include "gateway/ruleset.h"
 #include "log.h"

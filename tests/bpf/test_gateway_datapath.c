@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "gateway/datapath.h"
+#include "gateway/datapath_devices.h"
 #include "gateway/datapath_purge.h"
 #include "gateway/sweep.h"
 #include "log.h"
