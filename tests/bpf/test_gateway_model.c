@@ -13,7 +13,7 @@
 #include "gateway_traffic.h"
 #include "random.h"
 
-#define PACKETS	      6000 /* for each way to configure */
+#define PACKETS	      4000 /* for each way to configure */
 #define EPOCH	      3000 /* packets until all is forgotten */
 #define POLICY_EVERY  250
 #define XDP_EVERY     40
