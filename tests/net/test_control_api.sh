@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 400
 # The API of turnpike-control with curl: who may call what (by the comments in the .proto), what is
 # refused and how, what a bad client can do, and each RPC once as it is meant.
 
