@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -187,11 +188,24 @@ static int open_nodes(struct ctl_daemon *d)
 	return 0;
 }
 
+/* A descriptor a node: the soft limit is one for programs that use select(). */
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		tp_warn("the limit of open files stays low: %s", strerror(errno));
+}
+
 static int daemon_open(struct ctl_daemon *d)
 {
 	int err;
 
 	d->started = tp_now();
+	raise_file_limit();
 	d->listen_fd = d->ncp_fd = -1;
 	d->state.lock = -1;
 	d->base = event_base_new();
