@@ -83,7 +83,6 @@ static bool any_unknown(const struct gw_relays *r)
 uint64_t relays_say(struct gw_relays *r, uint64_t now)
 {
 	struct vector v, said = {.n = r->n_said};
-	struct tp_ncp_stats stats = {.paths = v.paths};
 	bool urgent, changed;
 
 	if (!r->member || any_unknown(r))
@@ -95,8 +94,7 @@ uint64_t relays_say(struct gw_relays *r, uint64_t now)
 		return UINT64_MAX;
 	if (!urgent && !r->unsaid && now < r->said_at + TP_SEC(SAY_S))
 		return r->said_at + TP_SEC(SAY_S);
-	stats.n_paths = v.n;
-	if (tp_member_stats(r->member, &stats))
+	if (tp_member_paths(r->member, v.paths, v.n))
 		return now + TP_SEC(1);
 	memcpy(r->said, v.paths, sizeof(v.paths));
 	r->n_said = v.n;

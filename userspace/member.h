@@ -72,8 +72,6 @@ json_t *tp_member_report(const struct tp_member *m);
 /* What its peers have done. `h` is borrowed. 0, also with none; or an error as
  * tp_ncp_session_send(): to be said again later. */
 int tp_member_handshakes(struct tp_member *m, const struct tp_ncp_handshakes *h);
-/* Its counters and round trips; the same. */
-int tp_member_stats(struct tp_member *m, const struct tp_ncp_stats *stats);
 /* A relay's: where the node with this WireGuard key is. The same. */
 int tp_member_node_endpoint(struct tp_member *m, const uint8_t key[WG_KEY_LEN],
 			    const struct tp_endpoint *at);
