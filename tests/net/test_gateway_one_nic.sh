@@ -25,6 +25,7 @@ for node in alice bob; do
 	equal "$node downloads 3 MB" 3000000 "$(fetch $node 3000000)"
 	expect "$node's 40 UDP datagrams are all answered" udp $node -m 4 -n 5 -i 5 $ECHO:7 $WEB:9
 done
+wait_for 40 reaches alice bob
 expect "alice and bob see each other by the relay" reaches alice bob -c 20 -i 0.02
 
 # What is the host's stays the host's, on the same address.
