@@ -56,19 +56,13 @@ control_bench_phase() { # "COMMAND" [COMMAND...]
 }
 
 # A start with all members waiting: they come as fast as they can. CPU and bytes are the new one's.
-control_bench_restart() {
+control_bench_resync() {
+	local answer
+	echo resync >&"$MEMBERS_IN"
 	stop control
 	control_bench_start
-}
-
-control_bench_resync() {
-	local before answer
-	echo resync >&"$MEMBERS_IN"
-	control_bench_restart
-	before=$(control_bench_cost)
 	read -r -t 1300 answer <&"$MEMBERS_OUT" || die "the members do not answer"
-	jq -c -n --argjson a "$answer" --argjson b "$before" --argjson e "$(control_bench_cost)" '$a + {
-		cpu_ms: $e.cpu_ms, kib: $e.kib, bytes: $e.bytes, snapshots: $e.snapshots, deltas: $e.deltas}' \
+	jq -c -n --argjson a "$answer" --argjson e "$(control_bench_cost)" '$a + $e' \
 		>>$LAB/control-phases
 }
 

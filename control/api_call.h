@@ -129,9 +129,8 @@ int api_page_end(struct api_page *page, const char *name, int result, json_t **o
 
 /* --- writing: new references --- */
 
-json_t *api_timestamp(int64_t ms); /* null for 0 */
-json_t *api_int64(uint64_t value); /* a string, as proto3 has 64-bit integers */
-json_t *api_key_json(const uint8_t key[32]);
+json_t *api_timestamp(int64_t ms);	 /* null for 0 */
+json_t *api_int64(uint64_t value);	 /* a string, as proto3 has 64-bit integers */
 json_t *api_list_json(const char *list); /* the store's JSON lists */
 /* 0 with *out, or -1 with an internal error when `j` is NULL. */
 int api_answer(struct api_call *c, json_t *j, json_t **out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* RPCs about devices. They come by joining; here they are seen and deleted. */
 #include "control/api_call.h"
+#include "control/json_text.h"
 #include "control/api_device.h"
 #include "control/nodes.h"
 
@@ -22,7 +23,7 @@ json_t *api_device_json(const struct api_call *c, const struct ctl_device *d)
 
 	j = json_pack("{s:s,s:s,s:s,s:s,s:o,s:b,s:o,s:o}", "id", d->id, "tenantId", d->tenant,
 		      "name", d->name, "kind", ctl_kind_name(d->kind), "publicKey",
-		      d->has_key ? api_key_json(d->key) : json_string(""), "ephemeral",
+		      d->has_key ? ctl_key_json(d->key) : json_string(""), "ephemeral",
 		      d->ephemeral, "lastSeenAt", api_timestamp(d->last_seen), "createdAt",
 		      api_timestamp(d->created));
 	if (state)

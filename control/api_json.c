@@ -310,13 +310,6 @@ json_t *api_int64(uint64_t value)
 	return json_string(text);
 }
 
-json_t *api_key_json(const uint8_t key[32])
-{
-	char text[TP_KEY_STRLEN];
-
-	return json_string(tp_key_format(key, text));
-}
-
 json_t *api_list_json(const char *list)
 {
 	json_t *j = json_loads(list, 0, NULL);

@@ -4,6 +4,7 @@
 
 #include "control/address.h"
 #include "control/api_call.h"
+#include "control/json_text.h"
 #include "control/api_device.h"
 #include "control/api_trips.h"
 
@@ -17,7 +18,7 @@ json_t *api_peer_json(const struct ctl_peer *p)
 	j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:i,s:s,s:b}", "id", p->id, "networkId",
 		      p->network, "deviceId", p->device, "deviceName", p->device_name, "deviceKind",
 		      ctl_kind_name((enum ctl_kind)p->device_kind), "publicKey",
-		      p->ip ? api_key_json(p->public_key) : json_string(""), "allocatedIp", ip,
+		      p->ip ? ctl_key_json(p->public_key) : json_string(""), "allocatedIp", ip,
 		      "listenPort", p->listen_port, "endpoint", p->endpoint, "endpointDeclared",
 		      p->endpoint_declared);
 	json_object_set_new(j, "isRelay", json_boolean(p->is_relay));

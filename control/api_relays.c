@@ -2,6 +2,7 @@
 /* RPCs about relays: a tenant's own, and the platform's. */
 #include "control/address.h"
 #include "control/api_call.h"
+#include "control/json_text.h"
 #include "control/api_device.h"
 #include "control/network.h"
 #include "control/relay.h"
@@ -14,7 +15,7 @@ static json_t *relay_json(const struct api_call *c, const struct ctl_relay *r)
 	ctl_ip_format(r->service_ip, ip);
 	j = json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:s,s:b,s:o}", "id", r->id, "tenantId", r->tenant,
 		      "name", r->name, "deviceId", r->device, "publicKey",
-		      r->has_key ? api_key_json(r->public_key) : json_string(""), "endpoints",
+		      r->has_key ? ctl_key_json(r->public_key) : json_string(""), "endpoints",
 		      api_list_json(r->endpoints), "serviceAddress", ip, "draining", r->draining,
 		      "createdAt", api_timestamp(r->created));
 	if (state)

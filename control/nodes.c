@@ -103,6 +103,8 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 			relay_came(n, hello->public_key);
 		n->known = true;
 		n->state.since = ctl_now(n->nodes->store);
+		TAILQ_REMOVE(&n->nodes->anonymous, n, entry);
+		TAILQ_INSERT_TAIL(&n->nodes->list, n, entry);
 		n->nodes->n_anonymous--;
 		n->nodes->stats.connected++;
 		replace_older(n);
@@ -210,11 +212,13 @@ static void on_established(void *arg, struct tp_ncp_session *s, const json_t *pa
 static void node_free(struct node *n)
 {
 	leave(n);
-	LIST_REMOVE(n, entry);
-	if (n->known)
+	if (n->known) {
+		TAILQ_REMOVE(&n->nodes->list, n, entry);
 		n->nodes->stats.connected--;
-	else
+	} else {
+		TAILQ_REMOVE(&n->nodes->anonymous, n, entry);
 		n->nodes->n_anonymous--;
+	}
 	json_decref(n->view);
 	tp_wipe(n, sizeof(*n));
 	free(n);
@@ -245,13 +249,8 @@ static const struct tp_ncp_session_ops session_ops = {
 /* Those who connect and say nothing must not keep others out. */
 static void drop_oldest_anonymous(struct ctl_nodes *nodes)
 {
-	struct node *n, *oldest = NULL;
+	struct node *oldest = TAILQ_FIRST(&nodes->anonymous);
 
-	LIST_FOREACH (n, &nodes->list, entry) /* the newest first */
-		if (!n->known)
-			oldest = n;
-	if (!oldest)
-		return;
 	tp_ncp_session_free(oldest->session);
 	node_free(oldest);
 }
@@ -275,7 +274,7 @@ static void on_connection(void *arg, int fd, const struct sockaddr *from)
 		return;
 	}
 	n->nodes = nodes;
-	LIST_INSERT_HEAD(&nodes->list, n, entry);
+	TAILQ_INSERT_TAIL(&nodes->anonymous, n, entry);
 	nodes->n_anonymous++;
 	if (tp_ncp_session_respond(&n->session, bev, &nodes->config, n))
 		node_free(n);
@@ -302,7 +301,8 @@ int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd
 	n->base = base;
 	n->store = store;
 	configure(n, id);
-	LIST_INIT(&n->list);
+	TAILQ_INIT(&n->list);
+	TAILQ_INIT(&n->anonymous);
 	if (ctl_path_reports_new(&n->paths, base, store) || ctl_nodes_tell_start(n) ||
 	    tp_acceptor_new(&n->acceptor, base, listen_fd, on_connection, n)) {
 		ctl_nodes_free(n);
@@ -319,7 +319,7 @@ void ctl_nodes_free(struct ctl_nodes *n)
 	if (!n)
 		return;
 	ctl_nodes_tell_stop(n);
-	while ((node = LIST_FIRST(&n->list))) {
+	while ((node = TAILQ_FIRST(&n->list)) || (node = TAILQ_FIRST(&n->anonymous))) {
 		tp_ncp_session_free(node->session);
 		node_free(node);
 	}

@@ -23,7 +23,7 @@ struct node {
 	bool known;   /* its hello was good */
 	bool whole;   /* it wants a snapshot */
 	struct ctl_node_state state;
-	LIST_ENTRY(node) entry;
+	TAILQ_ENTRY(node) entry;
 	UT_hash_handle hh; /* by device.id, while that is not "" */
 };
 
@@ -38,7 +38,8 @@ struct ctl_nodes {
 	struct ctl_path_reports *paths;
 	struct tp_ncp_session_config config;
 	unsigned long ends[TP_NCP_N_ENDS];
-	LIST_HEAD(, node) list;
+	TAILQ_HEAD(node_list, node)
+	list, anonymous; /* with a good hello, and before one: the oldest first */
 	struct node *by_device;
 	unsigned int n_anonymous;
 	struct ctl_nodes_stats stats;

@@ -82,41 +82,20 @@ static int device_of_key(struct ctl_store *s, const char *network, const uint8_t
 		     : ctl_fail(err, CTL_NOT_FOUND, "no peer has this key in network %s", network);
 }
 
-/* The network in which this relay serves the node of that key. */
-static int served_peer(struct ctl_store *s, const struct ctl_device *d, const uint8_t key[32],
-		       char network[CTL_ID_LEN], char device[CTL_ID_LEN], struct ctl_error *err)
-{
-	struct ctl_db *db = ctl_store_db(s);
-	struct sqlite3_stmt *q =
-		ctl_db_query(db,
-			     "SELECT peer.network, peer.device FROM relay"
-			     " JOIN relay_network ON relay_network.relay = relay.id"
-			     " JOIN peer ON peer.network = relay_network.network"
-			     " WHERE relay.device = ? AND peer.public_key = ?",
-			     "tk", d->id, key);
-	int got = ctl_db_step(db, q);
-
-	if (got == 1) {
-		ctl_db_copy(q, 0, network, CTL_ID_LEN);
-		ctl_db_copy(q, 1, device, CTL_ID_LEN);
-	}
-	ctl_db_done(q);
-	return got == 1 ? 0
-	       : got	? ctl_fail_db(err, got, "peer")
-			: ctl_fail(err, CTL_PERMISSION_DENIED, "only a relay of the network may");
-}
-
 static int endpoint(struct ctl_store *s, const struct ctl_device *d,
 		    const struct tp_ncp_endpoint *e, struct ctl_error *err)
 {
 	static const uint8_t own[WG_KEY_LEN];
-	char text[TP_ADDR_STRLEN], network[CTL_ID_LEN], device[CTL_ID_LEN];
+	const char *network = e->network_id, *device = d->id;
+	char text[TP_ADDR_STRLEN];
+	struct ctl_served node;
 
-	snprintf(network, sizeof(network), "%s", e->network_id);
-	snprintf(device, sizeof(device), "%s", d->id);
-	if (memcmp(e->public_key, own, sizeof(own)) &&
-	    served_peer(s, d, e->public_key, network, device, err))
-		return -1;
+	if (memcmp(e->public_key, own, sizeof(own)) != 0) {
+		if (ctl_relay_served(s, d->id, e->public_key, &node, err))
+			return -1;
+		network = node.network;
+		device = node.device;
+	}
 	return ctl_peer_endpoint(s, network, device, tp_endpoint_format(&e->endpoint, text), false,
 				 err);
 }

@@ -101,7 +101,7 @@ static void on_distribute(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	nodes->scheduled = false;
-	LIST_FOREACH (n, &nodes->list, entry) {
+	TAILQ_FOREACH (n, &nodes->list, entry) {
 		if (!n->device.id[0])
 			continue;
 		if (n->whole)
@@ -212,7 +212,7 @@ static void on_change(void *arg, uint64_t revision, const struct ctl_change *cha
 	(void)revision;
 	for (size_t i = 0; i < count; i++)
 		ctl_views_change(nodes->views, &changes[i]);
-	LIST_FOREACH (n, &nodes->list, entry)
+	TAILQ_FOREACH (n, &nodes->list, entry)
 		for (size_t i = 0; i < count && n->known && n->device.id[0]; i++)
 			if (touches(n, &changes[i]))
 				follow(n, &changes[i]);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/relay.h"
 #include "log.h"
 
 #define EVERY_SECONDS 2
@@ -95,41 +96,19 @@ static int said(struct ctl_path_reports *r, const struct ctl_device *d,
 	return rc ? rc : ctl_fail_db(err, got, "network");
 }
 
-/* The relay's key and the network in which it serves this node. */
-static bool serves(struct ctl_path_reports *r, const struct ctl_device *d,
-		   const uint8_t node[WG_KEY_LEN], uint8_t key[WG_KEY_LEN],
-		   char network[CTL_ID_LEN])
-{
-	struct ctl_db *db = ctl_store_db(r->store);
-	struct sqlite3_stmt *q = ctl_db_query(
-		db,
-		"SELECT relay.public_key, peer.network FROM relay"
-		" JOIN relay_network ON relay_network.relay = relay.id"
-		" JOIN peer ON peer.network = relay_network.network"
-		" WHERE relay.device = ? AND relay.public_key IS NOT NULL AND peer.public_key = ?",
-		"tk", d->id, node);
-	bool found = ctl_db_step(db, q) == 1;
-
-	if (found) {
-		memcpy(key, ctl_db_key(q, 0), WG_KEY_LEN);
-		ctl_db_copy(q, 1, network, CTL_ID_LEN);
-	}
-	ctl_db_done(q);
-	return found;
-}
-
+/* What is not of a node that it serves is nobody's. */
 static int measured(struct ctl_path_reports *r, const struct ctl_device *d,
 		    const struct tp_ncp_stats *stats, struct ctl_error *err)
 {
-	char network[CTL_ID_LEN];
-	uint8_t key[WG_KEY_LEN];
+	struct ctl_error not_served;
+	struct ctl_served node;
 
 	for (size_t i = 0; i < stats->n_paths; i++) {
 		const struct tp_ncp_path *p = &stats->paths[i];
 
-		if (serves(r, d, p->public_key, key, network) &&
-		    ctl_paths_measure(r->paths, key, p->public_key, p->rtt_us) &&
-		    mark(r, network, err))
+		if (!ctl_relay_served(r->store, d->id, p->public_key, &node, &not_served) &&
+		    ctl_paths_measure(r->paths, node.relay_key, p->public_key, p->rtt_us) &&
+		    mark(r, node.network, err))
 			return -1;
 	}
 	return 0;

@@ -300,3 +300,27 @@ int ctl_relay_detach(struct ctl_store *s, const char *relay, const char *network
 	return ctl_audit(s, n.tenant, "network.relay", n.id, json_pack("{s:s}", "remove", r.name),
 			 err);
 }
+
+int ctl_relay_served(struct ctl_store *s, const char *relay_device, const uint8_t node_key[32],
+		     struct ctl_served *out, struct ctl_error *err)
+{
+	struct ctl_db *db = ctl_store_db(s);
+	struct sqlite3_stmt *q = ctl_db_query(
+		db,
+		"SELECT peer.network, peer.device, relay.public_key FROM relay"
+		" JOIN relay_network ON relay_network.relay = relay.id"
+		" JOIN peer ON peer.network = relay_network.network"
+		" WHERE relay.device = ? AND relay.public_key IS NOT NULL AND peer.public_key = ?",
+		"tk", relay_device, node_key);
+	int got = ctl_db_step(db, q);
+
+	if (got == 1) {
+		ctl_db_copy(q, 0, out->network, sizeof(out->network));
+		ctl_db_copy(q, 1, out->device, sizeof(out->device));
+		memcpy(out->relay_key, ctl_db_key(q, 2), sizeof(out->relay_key));
+	}
+	ctl_db_done(q);
+	return got == 1 ? 0
+	       : got	? ctl_fail_db(err, got, "peer")
+			: ctl_fail(err, CTL_PERMISSION_DENIED, "only a relay of the network may");
+}

@@ -59,4 +59,14 @@ int ctl_relay_of_network(struct ctl_store *s, const char *network,
 			 bool (*fn)(void *arg, const struct ctl_relay *relay), void *arg,
 			 struct ctl_error *err);
 
+/* A node that a relay serves, by keys. */
+struct ctl_served {
+	char network[CTL_ID_LEN], device[CTL_ID_LEN];
+	uint8_t relay_key[32];
+};
+/* The node of that WireGuard key, where the relay that is this device serves it; it has joined, so
+ * it has a key. CTL_PERMISSION_DENIED: it serves none such. */
+int ctl_relay_served(struct ctl_store *s, const char *relay_device, const uint8_t node_key[32],
+		     struct ctl_served *out, struct ctl_error *err);
+
 #endif

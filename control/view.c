@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/json_text.h"
 #include "control/view_shared.h"
 
 struct entry {

@@ -5,36 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/address.h"
+#include "control/json_text.h"
 #include "control/paths.h"
-#include "crypto.h"
 
 #define RELAY_KEEPALIVE 25
 
 /* --- small things --- */
-
-json_t *ctl_key_json(const uint8_t key[32])
-{
-	char text[TP_KEY_STRLEN];
-
-	return json_string(tp_key_format(key, text));
-}
-
-json_t *ctl_address_json(uint32_t ip, unsigned int bits)
-{
-	char text[CTL_CIDR_LEN];
-
-	ctl_prefix_format(ip, bits, text);
-	return json_string(text);
-}
-
-json_t *ctl_ip_json(uint32_t ip)
-{
-	char text[CTL_IP_LEN];
-
-	ctl_ip_format(ip, text);
-	return json_string(text);
-}
 
 static bool is_empty(const json_t *list)
 {
@@ -207,7 +183,6 @@ static int make(struct ctl_shared *h)
 		if (!(h->peers[i] = peer_json(w, &w->members[i])))
 			return -1;
 	h->taken = find_taken(w);
-	h->loaded = true;
 	return 0;
 }
 
@@ -217,7 +192,7 @@ int ctl_shared_load(struct ctl_shared *h, struct ctl_store *s, const struct ctl_
 	struct ctl_shared new = {0};
 	int rc;
 
-	if (h->loaded && !h->stale)
+	if (h->peers && !h->stale)
 		return 0;
 	rc = ctl_world_load(&new.world, s, network, err);
 	new.world.paths = paths;
@@ -227,7 +202,7 @@ int ctl_shared_load(struct ctl_shared *h, struct ctl_store *s, const struct ctl_
 		ctl_shared_free(&new);
 		return -1;
 	}
-	if (h->loaded)
+	if (h->peers)
 		keep_equal(&new, h);
 	ctl_shared_free(h);
 	*h = new;

@@ -11,8 +11,8 @@
 
 struct ctl_shared {
 	struct ctl_world world;
-	bool loaded, stale;
-	struct json_t **peers;	  /* of each member */
+	bool stale;
+	struct json_t **peers;	  /* of each member; NULL: not loaded */
 	struct json_t **by_class; /* lists of all that each class may talk to; NULL: not made yet */
 	struct json_t *relays;
 	struct json_t *rules;  /* a gateway's */
@@ -31,9 +31,5 @@ struct json_t *ctl_shared_served(struct ctl_shared *h);
 
 /* The relay that an operator has assigned; NULL: none, or a relay peer. */
 const struct ctl_relay *ctl_shared_pinned(const struct ctl_world *w, const struct ctl_member *m);
-
-struct json_t *ctl_key_json(const uint8_t key[32]);
-struct json_t *ctl_address_json(uint32_t ip, unsigned int bits);
-struct json_t *ctl_ip_json(uint32_t ip);
 
 #endif

@@ -104,6 +104,19 @@ lan_routes() { # NAME...
 	done
 }
 
+# Alice pings the web server a hundred times a second, from here to lan_pings_lossless.
+lan_pings() {
+	spawn pings alice ping -n -q -i 0.01 -c 20000 $WEB
+	wait_for 10 grep -q ping /proc/"${LAB_PID[pings]}"/comm
+}
+lan_pings_lossless() {
+	local last
+	stop pings INT
+	last=$(grep transmitted $LAB/log/pings.log | tail -n 1)
+	note "$last"
+	awk '{ exit !($1 > 15 && $1 - $4 <= 1) }' <<<"$last" # one is on its way
+}
+
 # What the LAN hosts saw: lines "http 80 from ADDRESS:PORT".
 lan_log() { # NAME
 	grep ' from ' "$LAB/log/serve-$1.log"

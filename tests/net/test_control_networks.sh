@@ -40,21 +40,10 @@ expect "alice reaches the LAN" wait_for 60 reaches_web alice
 
 # --- a second network ---------------------------------------------------------------------------
 
-pings() {
-	spawn pings alice ping -n -q -i 0.01 -c 20000 $WEB
-	wait_for 10 grep -q ping /proc/"${LAB_PID[pings]}"/comm
-}
-no_loss() {
-	local last
-	stop pings INT
-	last=$(grep transmitted $LAB/log/pings.log | tail -n 1)
-	note "$last"
-	awk '{ exit !($1 > 15 && $1 - $4 <= 1) }' <<<"$last" # one is on its way
-}
 overlays() { # N
 	[ "$(gw_get '.overlays | length')" -eq "$1" ]
 }
-pings
+lan_pings
 expect "another network" ctl network create lab 100.64.7.0/24
 expect "takes the gateway in" ctl node add "$gw_name" -n lab
 expect "which has a second device then" wait_for 30 overlays 2
@@ -63,7 +52,7 @@ has_address() {
 	ip -n gateway -4 addr show dev "$second" | grep -q 100.64.7.
 }
 expect "up, with an address of that network" wait_for 10 has_address
-expect "alice has lost nothing meanwhile" no_loss
+expect "alice has lost nothing meanwhile" lan_pings_lossless
 
 # --- killed -------------------------------------------------------------------------------------
 
@@ -75,11 +64,11 @@ wait_for 60 joined || die "the gateway did not join again"
 
 # --- out of them --------------------------------------------------------------------------------
 
-pings
+lan_pings
 expect "out of the second" ctl node remove "$gw_name" -n lab
 expect "its device goes" wait_for 30 overlays 1
 refuse "from the host, too" ip -n gateway link show "$second"
-expect "alice has lost nothing" no_loss
+expect "alice has lost nothing" lan_pings_lossless
 expect "out of the first" ctl node remove "$gw_name" -n office
 expect "the other device goes" wait_for 30 overlays 0
 refuse "alice reaches nothing" reaches_web alice

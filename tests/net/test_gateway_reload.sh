@@ -30,18 +30,6 @@ there() { # DEV
 log_says() { # TEXT
 	grep -q "$1" $LAB/log/gateway.log
 }
-# Alice pings the web server a hundred times a second, from here to no_loss.
-pings() {
-	spawn pings alice ping -n -q -i 0.01 -c 20000 $WEB
-	wait_for 10 grep -q ping /proc/"${LAB_PID[pings]}"/comm
-}
-no_loss() {
-	local last
-	stop pings INT
-	last=$(grep transmitted $LAB/log/pings.log | tail -n 1)
-	note "$last"
-	awk '{ exit !($1 > 15 && $1 - $4 <= 1) }' <<<"$last" # one is on its way
-}
 carols() {
 	gw_flow_count '.overlay == "wg1"'
 }
@@ -49,19 +37,19 @@ carols() {
 # --- one more overlay --------------------------------------------------------------------------
 
 pid=${LAB_PID[gateway]}
-pings
+lan_pings
 GW_OVERLAYS=$(second_overlay wg1 100.64.2.9 51821 $LAB/gateway.key)
 gateway_reload
 expect "a reload adds an overlay: its device is made" there wg1
 expect "its node reaches the LAN" wait_for 20 reaches_web carol
 expect "by flows of its own" test "$(carols)" -ge 1
-expect "alice has lost nothing meanwhile" no_loss
+expect "alice has lost nothing meanwhile" lan_pings_lossless
 equal "it is the same process" "$pid" "$(cat /proc/"$pid"/status | sed -n 's/^Pid:\t//p')"
 
 # --- all or nothing -----------------------------------------------------------------------------
 
 both=$GW_OVERLAYS
-pings
+lan_pings
 GW_OVERLAYS="$both, $(second_overlay wg2 100.64.3.9 51822 $LAB/gateway.key | sed 's/peer-of-wg2/x/'),
 	$(second_overlay wg3 100.64.4.9 51823 $LAB/nowhere.key)"
 gateway_conf
@@ -71,7 +59,7 @@ refuse "the one that could be made is not left" there wg2
 expect "carol is served as before" reaches_web carol
 GW_OVERLAYS=$both
 gateway_conf
-expect "nor has alice lost anything" no_loss
+expect "nor has alice lost anything" lan_pings_lossless
 equal "no number is left behind" "wg0 wg1" \
 	"$(jq -r '.overlays[] | select(. != "")' $LAB/gateway-state/gateway.json | xargs)"
 
@@ -87,7 +75,7 @@ equal "with the devices that were there" 2 "$(grep -c 'WireGuard device adopted'
 
 # --- one less -----------------------------------------------------------------------------------
 
-pings
+lan_pings
 GW_OVERLAYS=
 gateway_reload
 wait_for 10 not there wg1
@@ -97,7 +85,7 @@ equal "its ports" 0 "$(gw gateway nat --json | jq '[.. | objects | select(.overl
 equal "and its pins" "" "$(find $LAB/pins -name '*wg1*' 2>/dev/null)"
 expect "its blocks were given back, and logged" grep -q '"released","overlay":"wg1"' $LAB/gateway-state/gateway-ports.log
 refuse "carol reaches nothing" reaches_web carol
-expect "alice has lost nothing" no_loss
+expect "alice has lost nothing" lan_pings_lossless
 
 GW_OVERLAYS=$both
 gateway_reload
@@ -107,7 +95,7 @@ expect "it comes back" wait_for 20 reaches_web carol
 
 GW_UPLINKS="lan0 lan1"
 GW_SUBNETS="$LAN4.0/24 192.168.30.0/24"
-pings
+lan_pings
 gateway_reload
 expect "an uplink that is not there is waited for" log_says "lan1: there is no such device"
 lab_ns far
@@ -122,7 +110,7 @@ asks_far() {
 }
 expect "it comes, and leads there" wait_for 20 web_asker alice 192.168.30.10
 expect "masqueraded" lan_log far
-expect "and alice's other way has lost nothing" no_loss
+expect "and alice's other way has lost nothing" lan_pings_lossless
 ip -n gateway link del lan1
 refuse "it vanishes" web_asker alice 192.168.30.10
 GW_UPLINKS=lan0
