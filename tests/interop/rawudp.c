@@ -10,6 +10,7 @@
  *	  -l LEN    LEN random bytes (-w 4: of ciphertext)
  *	  -n COUNT  packets (1)
  *	  -r RATE   packets a second (as fast as it goes)
+ *	  -b N      of those, N at once each time
  *	  -v N      take the source from N consecutive addresses, with a random port
  *	Prints the number of packets that the kernel took.
  */
@@ -41,7 +42,7 @@ struct shape {
 	unsigned long type; /* WireGuard message type, 0: plain noise */
 	bool keyed;
 	struct tp_mac_keys keys;
-	unsigned long count, rate, sources;
+	unsigned long count, rate, burst, sources;
 };
 
 struct packet {
@@ -213,6 +214,7 @@ static int parse_option(struct shape *s, int option, const char *value)
 		return s->random_len < 1300 ? 0 : -EINVAL;
 	case 'n': s->count = strtoul(value, NULL, 10); return 0;
 	case 'r': s->rate = strtoul(value, NULL, 10); return 0;
+	case 'b': s->burst = strtoul(value, NULL, 10); return s->burst ? 0 : -EINVAL;
 	case 'v': s->sources = strtoul(value, NULL, 10); return 0;
 	case 'm':
 		if (tp_key_parse(value, key))
@@ -228,8 +230,8 @@ static int parse_options(struct shape *s, int argc, char **argv)
 {
 	int option, err = 0;
 
-	*s = (struct shape){.count = 1};
-	while (!err && (option = getopt(argc, argv, "s:d:x:w:m:l:n:r:v:")) != -1)
+	*s = (struct shape){.count = 1, .burst = 1};
+	while (!err && (option = getopt(argc, argv, "s:d:x:w:m:l:n:r:b:v:")) != -1)
 		err = parse_option(s, option, optarg);
 	if (!err && (!s->src.port && !s->sources))
 		err = -EINVAL;
@@ -249,7 +251,7 @@ int main(int argc, char **argv)
 
 	if (tp_crypto_init() || parse_options(&s, argc, argv)) {
 		fprintf(stderr, "usage: rawudp -s SRC:PORT -d DST:PORT [-x HEX] [-w TYPE] [-m KEY] "
-				"[-l LEN] [-n COUNT] [-r RATE] [-v SOURCES]\n");
+				"[-l LEN] [-n COUNT] [-r RATE] [-b BURST] [-v SOURCES]\n");
 		return 2;
 	}
 	fd = socket(tp_addr_is_v4(&s.dst.addr) ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW);
@@ -259,7 +261,7 @@ int main(int argc, char **argv)
 	}
 	start = tp_now();
 	for (unsigned long i = 0; i < s.count; i++) {
-		pace(start, i, s.rate);
+		pace(start, i - i % s.burst, s.rate);
 		if (!send_one(fd, &s))
 			taken++;
 	}

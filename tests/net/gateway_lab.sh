@@ -104,17 +104,13 @@ lan_routes() { # NAME...
 	done
 }
 
-# Alice pings the web server a hundred times a second, from here to lan_pings_lossless.
+# Alice pings the web server fifty times a second, from here to lan_pings_lossless.
 lan_pings() {
-	spawn pings alice ping -n -q -i 0.01 -c 20000 $WEB
-	wait_for 10 grep -q ping /proc/"${LAB_PID[pings]}"/comm
+	ping_start lan alice $WEB 0.02
 }
-lan_pings_lossless() {
-	local last
-	stop pings INT
-	last=$(grep transmitted $LAB/log/pings.log | tail -n 1)
-	note "$last"
-	awk '{ exit !($1 > 15 && $1 - $4 <= 1) }' <<<"$last" # one is on its way
+lan_pings_lossless() { # TEXT
+	ping_more lan 5
+	ping_lossless lan "$1"
 }
 
 # What the LAN hosts saw: lines "http 80 from ADDRESS:PORT".

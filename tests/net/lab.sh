@@ -421,13 +421,15 @@ lab_drops_since() { # NAME of a ping
 # What was dropped so far because a queue was full: sockets' and tunnels' on the nodes' hosts, the
 # receive rings of the relay's NICs, and the machine's backlogs.
 lab_drops() {
-	local node n sum=0
+	local node tun n sum=0
 	[ ! -e /run/netns/inet ] || sum=$(in_ns inet awk '$1 ~ /^relay[01]:/ { n += $13 } END { print n + 0 }' /proc/net/dev)
-	for node in "${!NODE[@]}"; do
+	for node in $(printf '%s\n' "${!NODE[@]}" gateway | sort -u); do
 		[ -e "/run/netns/$node" ] || continue
-		n=$(in_ns "$node" awk -v tun="$node:" '
+		tun="$node:"
+		[ "$node" != gateway ] || tun='(wg|tp-).*:'
+		n=$(in_ns "$node" awk -v tun="^$tun$" '
 			/^Udp: [0-9]/ { n += $6 }
-			$1 == tun { n += $5 + $13 }
+			$1 ~ tun { n += $5 + $13 }
 			END { print n + 0 }' /proc/net/snmp /proc/net/dev)
 		sum=$((sum + n))
 	done

@@ -52,7 +52,7 @@ has_address() {
 	ip -n gateway -4 addr show dev "$second" | grep -q 100.64.7.
 }
 expect "up, with an address of that network" wait_for 10 has_address
-expect "alice has lost nothing meanwhile" lan_pings_lossless
+lan_pings_lossless "alice has lost nothing meanwhile"
 
 # --- killed -------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ lan_pings
 expect "out of the second" ctl node remove "$gw_name" -n lab
 expect "its device goes" wait_for 30 overlays 1
 refuse "from the host, too" ip -n gateway link show "$second"
-expect "alice has lost nothing" lan_pings_lossless
+lan_pings_lossless "alice has lost nothing"
 expect "out of the first" ctl node remove "$gw_name" -n office
 expect "the other device goes" wait_for 30 overlays 0
 refuse "alice reaches nothing" reaches_web alice

@@ -43,7 +43,7 @@ gateway_reload
 expect "a reload adds an overlay: its device is made" there wg1
 expect "its node reaches the LAN" wait_for 20 reaches_web carol
 expect "by flows of its own" test "$(carols)" -ge 1
-expect "alice has lost nothing meanwhile" lan_pings_lossless
+lan_pings_lossless "alice has lost nothing meanwhile"
 equal "it is the same process" "$pid" "$(cat /proc/"$pid"/status | sed -n 's/^Pid:\t//p')"
 
 # --- all or nothing -----------------------------------------------------------------------------
@@ -59,7 +59,7 @@ refuse "the one that could be made is not left" there wg2
 expect "carol is served as before" reaches_web carol
 GW_OVERLAYS=$both
 gateway_conf
-expect "nor has alice lost anything" lan_pings_lossless
+lan_pings_lossless "nor has alice lost anything"
 equal "no number is left behind" "wg0 wg1" \
 	"$(jq -r '.overlays[] | select(. != "")' $LAB/gateway-state/gateway.json | xargs)"
 
@@ -85,7 +85,7 @@ equal "its ports" 0 "$(gw gateway nat --json | jq '[.. | objects | select(.overl
 equal "and its pins" "" "$(find $LAB/pins -name '*wg1*' 2>/dev/null)"
 expect "its blocks were given back, and logged" grep -q '"released","overlay":"wg1"' $LAB/gateway-state/gateway-ports.log
 refuse "carol reaches nothing" reaches_web carol
-expect "alice has lost nothing" lan_pings_lossless
+lan_pings_lossless "alice has lost nothing"
 
 GW_OVERLAYS=$both
 gateway_reload
@@ -110,7 +110,7 @@ asks_far() {
 }
 expect "it comes, and leads there" wait_for 20 web_asker alice 192.168.30.10
 expect "masqueraded" lan_log far
-expect "and alice's other way has lost nothing" lan_pings_lossless
+lan_pings_lossless "and alice's other way has lost nothing"
 ip -n gateway link del lan1
 refuse "it vanishes" web_asker alice 192.168.30.10
 GW_UPLINKS=lan0
