@@ -53,6 +53,13 @@ def gateway_tcp_report:
 		mbit: (group_by(.variant) | map({(.[0].variant): (map(.mbit) | median | round)}) | add)
 	} | . + {to_nft: (.mbit as $m | $m | map_values(ratio(.; $m.nft)))}) end;
 
+# The median of connections a second, and what one costs beyond the stacks of its ends.
+def gateway_churn_report:
+	if . == null then null else
+		(group_by(.variant) | map({(.[0].variant | ltrimstr("churn-")): (map(.opened / .seconds) | median | round)}) | add) as $m
+		| {rate: $m, failed: (map(.failed) | add), to_nft: ratio($m.gateway; $m.nft),
+			gateway_us: (1e6 / $m.gateway - 1e6 / $m.direct | fixed(1)), nft_us: (1e6 / $m.nft - 1e6 / $m.direct | fixed(1))} end;
+
 def turn_report:
 	if . == null then null
 	else {runs: length, relayed: (map(.relayed) | add), ns: (map(.us_each) | median * 1000 | round)} end;
@@ -85,11 +92,12 @@ def control_report:
 	gateway_testrun: $gateway,
 	gateway_live: ($gateway_live | gateway_live_report),
 	gateway_tcp: ($gateway_tcp | gateway_tcp_report),
+	gateway_churn: ($gateway_churn | gateway_churn_report),
 	live: $l,
 	coturn: ($t | if . and $l then . + {ratio: (.ns / $l.relay_marginal_ns | fixed(1)),
 		ratio_to_whole_path: (.ns / $l.variants["relay-1000"].ns | fixed(1))} else . end),
 	end_to_end: ($e2e | e2e_report),
 	scale: $scale,
 	control: ($control | control_report),
-	samples: {live: $live, gateway_live: $gateway_live, gateway_tcp: $gateway_tcp, coturn: $turn, end_to_end: $e2e}
+	samples: {live: $live, gateway_live: $gateway_live, gateway_tcp: $gateway_tcp, gateway_churn: $gateway_churn, coturn: $turn, end_to_end: $e2e}
 }

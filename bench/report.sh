@@ -27,6 +27,7 @@ report_json() {
 		--argjson gateway "$(report_lines $LAB/gateway_testrun)" \
 		--argjson gateway_live "$(report_lines $LAB/gateway_live)" \
 		--argjson gateway_tcp "$(report_lines $LAB/gateway_tcp)" \
+		--argjson gateway_churn "$(report_lines $LAB/gateway_churn)" \
 		--argjson control "$(report_lines $LAB/control-runs)" -f "$BENCH_DIR/report.jq"
 }
 

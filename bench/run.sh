@@ -4,7 +4,7 @@
 # All benchmarks, side by side in one run; BENCH_QUICK=1 for a short one. Variants take turns, and
 # what is reported is the median. Results go to bench/results/ as JSON and as tables.
 #
-#	bench/run.sh [testrun] [gateway_testrun] [gateway_live] [gateway_tcp] [live] [turn] [e2e] [scale] [control]	only these parts, and no files
+#	bench/run.sh [testrun] [gateway_testrun] [gateway_live] [gateway_tcp] [gateway_churn] [live] [turn] [e2e] [scale] [control]	only these parts, and no files
 # but with BENCH_NAME, which names them
 
 BENCH_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,6 +16,7 @@ BENCH_COMMAND="${BENCH_QUICK:+BENCH_QUICK=1 }${*:+bench/run.sh }${*:-make bench}
 . "$BENCH_DIR/end_to_end.sh"
 . "$BENCH_DIR/gateway_live.sh"
 . "$BENCH_DIR/gateway_tcp.sh"
+. "$BENCH_DIR/gateway_churn.sh"
 . "$BENCH_DIR/scale.sh"
 . "$BENCH_DIR/control.sh"
 . "$BENCH_DIR/report.sh"
@@ -48,7 +49,7 @@ part() { # NAME COMMAND...
 	"$@"
 }
 
-PARTS=${*:-testrun gateway_testrun gateway_live gateway_tcp live turn e2e scale control}
+PARTS=${*:-testrun gateway_testrun gateway_live gateway_tcp gateway_churn live turn e2e scale control}
 bench_begin
 bench_keys
 part testrun bench_testrun
@@ -56,12 +57,14 @@ part gateway_testrun bench_gateway_testrun
 if [ -n "${BENCH_QUICK:-}" ]; then
 	part gateway_live bench_gateway_live 2 0.5
 	part gateway_tcp bench_gateway_tcp 3 1
+	part gateway_churn bench_gateway_churn 3 1
 	part live bench_live 1 2 0.5
 	part turn bench_turn 1 2000
 	part e2e bench_end_to_end 2 3
 else
 	part gateway_live bench_gateway_live 5 1
 	part gateway_tcp bench_gateway_tcp 5 2
+	part gateway_churn bench_gateway_churn 5 2
 	part live bench_live 2 4 1
 	part turn bench_turn 3 10000
 	part e2e bench_end_to_end 5 5

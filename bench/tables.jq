@@ -48,6 +48,12 @@ def gateway_tcp:
 		[.[] | [(if .direction == "up" then "node to LAN" else "LAN to node" end),
 			.mbit[$variants[]], (.to_nft as $r | $variants | map($r[.] | tostring) | join(", "))]]);
 
+def gateway_churn:
+	.gateway_churn | select(.) |
+	"", "## TCP connections opened and closed a second", "",
+	table(["no forwarder", "gateway", "nft, a set", "gateway to nft", "gateway, \u00b5s each", "nft, \u00b5s each", "failed"];
+		[[.rate.direct, .rate.gateway, .rate.nft, .to_nft, .gateway_us, .nft_us, .failed]]);
+
 def coturn:
 	.coturn | select(.) |
 	"", "## CPU a relayed packet", "",
@@ -88,4 +94,4 @@ def control:
 
 "# Benchmark results", "",
 "\(.date), \(.machine), Linux \(.kernel), by `\(.command)`; load average before the run: \(.load_before).",
-gateway, gateway_live, gateway_tcp, live, coturn, end_to_end, scale, control
+gateway, gateway_live, gateway_tcp, gateway_churn, live, coturn, end_to_end, scale, control
