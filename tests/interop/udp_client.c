@@ -8,7 +8,7 @@
  *	  -n N      datagrams from each socket to each server (1)
  *	  -l LEN    bytes of each (16)
  *	  -i MS     pause between rounds (0)
- *	  -w MS     wait for the last answers (500)
+ *	  -w MS     wait for the last answers, ICMP errors among them (500)
  *	  -f        let the datagrams be fragmented on their way (DF=0)
  *	  -q        stay quiet about ICMP errors
  *	Prints "sent N received N", and "icmp TYPE CODE N" for each kind of error that came.
@@ -42,7 +42,7 @@ static struct {
 } opts = {.sockets = 1, .rounds = 1, .len = 16, .wait_ms = 500};
 
 static struct pollfd fds[SOCKETS_MAX];
-static unsigned long sent, received, errors[KINDS][KINDS];
+static unsigned long sent, received, refused, errors[KINDS][KINDS];
 
 static _Noreturn void fail(const char *what)
 {
@@ -65,8 +65,10 @@ static void take_error(int fd)
 		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 		const struct sock_extended_err *e = c ? (const void *)CMSG_DATA(c) : NULL;
 
-		if (e && e->ee_origin != SO_EE_ORIGIN_LOCAL)
+		if (e && e->ee_origin != SO_EE_ORIGIN_LOCAL) {
 			errors[e->ee_type][e->ee_code]++;
+			refused++;
+		}
 		m.msg_controllen = sizeof(control);
 	}
 }
@@ -98,7 +100,7 @@ static void collect(unsigned int ms)
 		for (unsigned int i = 0; i < opts.sockets; i++)
 			if (fds[i].revents)
 				take(&fds[i]);
-	} while (now < end && (received < sent || opts.pause_ms));
+	} while (now < end && (received + refused < sent || opts.pause_ms));
 }
 
 /* --- sockets ---------------------------------------------------------------------------------- */

@@ -138,7 +138,7 @@ got=$(awk '/packets transmitted/ { print $4 }' <<<"$ping")
 judge "ping alice -> bob: $got of 40, average $(awk -F/ '/^rtt/ { print $5 }' <<<"$ping") ms" \
 	test "${got:-0}" = 40
 spawn iperf bob iperf3 -s -1
-wait_for 5 listens bob 5201
+wait_for 20 listens bob 5201
 mbit=$(in_ns alice iperf3 -c "$(node_ip bob)" -t 3 -J |
 	jq -r '.end.sum_received.bits_per_second / 1e6 | floor')
 judge "TCP alice -> bob: $mbit Mbit/s through both tunnels (3 s, wireguard-go's speed)" \

@@ -284,7 +284,7 @@ gw_counts() {
 	if ! out=$("$@" 2>&1); then
 		not_ok "$text"
 		note "failed: $*: $out"
-	elif wait_for 3 gw_counted "$reason" "$before" "$n"; then
+	elif wait_for 20 gw_counted "$reason" "$before" "$n"; then
 		ok "$text"
 	else
 		not_ok "$text"
@@ -465,11 +465,11 @@ tcp_hold() { # NAME NODE HOST PORT
 	mkfifo "$LAB/$1.in"
 	spawn "$1" "$2" sh -c "exec nc -N $3 $4 <$LAB/$1.in"
 	exec {TCP_FD}>"$LAB/$1.in"
-	wait_for 5 test -s "$LAB/log/$1.log"
+	wait_for 20 test -s "$LAB/log/$1.log"
 }
 
 # Says a word through the held connection and waits for its echo.
 tcp_says() { # NAME FD WORD
 	echo "$3" >&"$2"
-	wait_for 5 grep -q "^$3\$" "$LAB/log/$1.log"
+	wait_for 20 grep -q "^$3\$" "$LAB/log/$1.log"
 }

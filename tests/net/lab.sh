@@ -221,7 +221,7 @@ wg_keepalive() { # NODE SECONDS
 wg_down() { # NODE
 	stop "wg-$1"
 	ip -n "$1" link del "$1" 2>/dev/null
-	wait_for 5 not ip -n "$1" link show "$1" || true
+	wait_for 20 not ip -n "$1" link show "$1" || true
 }
 
 # --- the relay --------------------------------------------------------------------------------
@@ -444,7 +444,7 @@ tcp_transfer() { # FROM TO BYTES
 	local sum got
 	head -c "$3" /dev/urandom >"$LAB/sent"
 	spawn "tcp-$2" "$2" sh -c "exec nc -l -N -w 30 $(node_ip "$2") 5001 >$LAB/received"
-	wait_for 5 listens "$2" 5001 || return 1
+	wait_for 20 listens "$2" 5001 || return 1
 	in_ns "$1" nc -N -w 30 "$(node_ip "$2")" 5001 <"$LAB/sent" || return 1
 	wait "${LAB_PID[tcp-$2]}"
 	unset "LAB_PID[tcp-$2]"

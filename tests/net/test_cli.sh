@@ -287,7 +287,7 @@ script_status() {
 fake_start $LAB/answers.json
 top_on_tty
 printf q >&7
-expect "top: q quits" wait_for 10 script_ended
+expect "top: q quits" wait_for 30 script_ended
 exec 7>&-
 expect "top: and gives the terminal back" restored
 equal "top: with status 0" 0 "$(script_status)"
@@ -298,10 +298,10 @@ tty=$(readlink /proc/"$(cat $LAB/top.pid)"/fd/1)
 stty -F "$tty" cols 30 rows 5
 kill -WINCH "$(cat $LAB/top.pid)"
 n=$(grep -c FORWARDED $LAB/screen)
-expect "top: goes on after a resize" wait_for 10 frames $((n + 2))
+expect "top: goes on after a resize" wait_for 30 frames $((n + 2))
 refuse "top: no room, no list of nodes" bash -c "tail -c 300 $LAB/screen | grep -q NODE"
 kill -INT "$(cat $LAB/top.pid)"
-expect "top: SIGINT quits" wait_for 10 script_ended
+expect "top: SIGINT quits" wait_for 30 script_ended
 exec 7>&-
 expect "top: and gives the terminal back" restored
 unset "LAB_PID[script]"
@@ -322,7 +322,7 @@ asked() {
 	grep -q '"status"' <(tail -n 1 $SEEN)
 }
 : >$SEEN
-expect "top asks a daemon that hangs" wait_for 10 asked
+expect "top asks a daemon that hangs" wait_for 30 asked
 start=$(now_ms)
 stop top INT
 equal "and can be interrupted" 0 $?

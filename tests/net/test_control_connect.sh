@@ -52,7 +52,7 @@ expect "and asks" ctl tenant list
 certificate two
 refuse "a certificate that is not the server's" ctl tenant list
 kill -HUP "${LAB_PID[control]}"
-expect "SIGHUP takes a renewed certificate" wait_for 10 ctl tenant list
+expect "SIGHUP takes a renewed certificate" wait_for 30 ctl tenant list
 cp $LAB/tls.pem $LAB/trusted.pem
 echo nonsense >$LAB/tls.pem
 kill -HUP "${LAB_PID[control]}"

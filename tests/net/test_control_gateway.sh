@@ -60,7 +60,7 @@ RULES
 before=$(gw_generation)
 expect "a policy for port 80 only" ctl policy apply $LAB/policy.json --name initial
 expect "reaches the gateway" wait_for 30 gw_past "$before"
-expect "the page still loads" wait_for 10 page
+expect "the page still loads" wait_for 30 page
 refuse "port 8080 does not" page :8080
 expect "counted by its rule" test "$(gw_hits web)" -ge 1
 equal "no rule of nftables anywhere" "" "$(in_ns gateway nft list ruleset)"

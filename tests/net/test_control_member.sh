@@ -39,7 +39,7 @@ spawn bob-web bob nc -l -k "$(member_ip bob)" 8080
 asks() {
 	in_ns alice nc -z -w 1 "$(member_ip bob)" 8080
 }
-expect "all is allowed at first: a service of bob's" wait_for 10 asks
+expect "all is allowed at first: a service of bob's" wait_for 30 asks
 cat >$LAB/policy.json <<-RULES
 	[ { "name": "to-bob", "from": ["alice"], "to": ["bob"], "protocol": "icmp" } ]
 RULES

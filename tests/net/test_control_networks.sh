@@ -51,7 +51,7 @@ second=$(gw_get '.overlays[].name' | grep -v "^$(gw_get '.overlays[0].name')$")
 has_address() {
 	ip -n gateway -4 addr show dev "$second" | grep -q 100.64.7.
 }
-expect "up, with an address of that network" wait_for 10 has_address
+expect "up, with an address of that network" wait_for 30 has_address
 lan_pings_lossless "alice has lost nothing meanwhile"
 
 # --- killed -------------------------------------------------------------------------------------

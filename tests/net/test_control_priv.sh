@@ -51,7 +51,7 @@ api ADMIN - CreateTenant '{"name":"acme"}'
 equal "it writes its database" 200 "$STATUS"
 ACME=$(reply .tenant.id)
 kill -HUP "${LAB_PID[control]}"
-expect "SIGHUP is heard" wait_for 10 grep -q 'nothing to reload' $LAB/log/control.log
+expect "SIGHUP is heard" wait_for 30 grep -q 'nothing to reload' $LAB/log/control.log
 stop control
 equal "a clean stop" 0 $?
 control_start

@@ -89,4 +89,4 @@ back() {
 	in_ns bob ping -n -q -c 1 -W 2 "$(member_ip alice)"
 }
 expect "bob does not reach alice any more" wait_for 30 not back
-expect "alice reaches bob" wait_for 10 meet
+expect "alice reaches bob" wait_for 30 meet

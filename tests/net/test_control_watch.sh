@@ -100,27 +100,27 @@ begun() {
 }
 wait_for 10 begun
 ctl peer add phone >/dev/null
-expect "a peer is added: a line for people" wait_for 5 grep -qE \
+expect "a peer is added: a line for people" wait_for 20 grep -qE \
 	'^[0-9:]{8}  peer.add +user:admin +device phone, network ' $LAB/table.out
-expect "one of JSON for programs" wait_for 5 eval \
+expect "one of JSON for programs" wait_for 20 eval \
 	'[ "$(jq -r "select(.action == \"peer.key\") | .details | fromjson.address" $LAB/lines.out)" = 100.64.1.1 ]'
 equal "each line is an object by itself" 0 "$(grep -vc '^{.*}$' $LAB/lines.out)"
 stop control
 control_start
-expect "the control plane goes: it says so" wait_for 10 grep -q 'trying again' $LAB/table.err
+expect "the control plane goes: it says so" wait_for 30 grep -q 'trying again' $LAB/table.err
 again() {
 	ctl group create "again-$((++PROBE))" >/dev/null && grep -q again $LAB/table.out
 }
 expect "and is watched again when it is back" wait_for 20 again
 expect "with a word about what may be missing" grep -q 'were missed' $LAB/table.err
 kill -HUP "${LAB_PID[table]}"
-expect "it ends with its terminal" wait_for 5 not running table
+expect "it ends with its terminal" wait_for 20 not running table
 "$B/turnpike" control watch 2>/dev/null | head -n 1 >$LAB/head.out &
 PIPE=$!
 piped() {
 	ctl group create "piped-$((++PROBE))" >/dev/null && ! kill -0 $PIPE 2>/dev/null
 }
-expect "and with its reader" wait_for 10 piped
+expect "and with its reader" wait_for 30 piped
 stop lines
 refuse "not without a login" ctl -f $LAB/none.json watch
 

@@ -40,5 +40,5 @@ expect "turnpike relay detach" tp relay detach
 detached() {
 	! running relay && ! attached
 }
-expect "ends the daemon and detaches" wait_for 15 detached
+expect "ends the daemon and detaches" wait_for 30 detached
 equal "no pin is left" 0 "$(pins)"

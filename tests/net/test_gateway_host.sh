@@ -43,7 +43,7 @@ expect "its connection is undisturbed" tcp_says own "$own" two
 # gateway does not start, and says whose port it is.
 stop gateway
 spawn squatter gateway nc -l -k 20000
-wait_for 5 listens gateway 20000
+wait_for 20 listens gateway 20000
 gateway_start
 expect "a service on a port of the range: warned of" grep -q '<4>.*20000' $LAB/log/gateway.log
 expect "flows go on" tcp_says own "$own" three

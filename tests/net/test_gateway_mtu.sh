@@ -53,7 +53,7 @@ arrived() { # N LENGTH
 whole() { # N ORDER TEXT
 	lan_forget echo
 	in_ns alice "$B/tests/interop/fragments" -n "$1" -i 5 -o "$2" $ECHO:9
-	expect "$3" wait_for 3 arrived "$1" 3000
+	expect "$3" wait_for 20 arrived "$1" 3000
 }
 whole 3 0,1,2,3 "fragments in order arrive as one datagram"
 whole 3 3,2,1,0 "and in reverse order, the first one last"

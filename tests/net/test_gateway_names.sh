@@ -54,7 +54,7 @@ ping_start others alice $WEB 0.02
 equal "a name that is not known has no endpoint" "(none)" \
 	"$(wg show wg0 endpoints | awk -v k="$(key ghost)" '$1 == k { print $2 }')"
 expect "the status names it" grep -q "ghost.example:5001 is not known" <<<"$(gw gateway status)"
-expect "one in /etc/hosts needs no server" wait_for 10 endpoint_is listed 198.18.77.1:5002
+expect "one in /etc/hosts needs no server" wait_for 30 endpoint_is listed 198.18.77.1:5002
 equal "and is resolved" resolved "$(state_of listed)"
 
 echo "ghost.example 198.18.77.2" >$LAB/names

@@ -25,7 +25,7 @@ for node in alice bob; do
 done
 
 spawn iperf echo iperf3 -s
-wait_for 5 listens echo 5201
+wait_for 20 listens echo 5201
 rate() { # OPTION...: bit/s
 	in_ns alice iperf3 -c $ECHO -t 1 -J "$@" |
 		jq '.end.sum_received.bits_per_second // .end.sum.bits_per_second // 0 | floor'

@@ -58,7 +58,7 @@ kill -HUP "${LAB_PID[gateway]}"
 complained() {
 	tail -n +$((lines + 1)) $LAB/log/gateway.log | grep -q 'there is no node "nobody"'
 }
-expect "a policy that is wrong is refused" wait_for 10 complained
+expect "a policy that is wrong is refused" wait_for 30 complained
 equal "and the old one stands" "$generation" "$(gw_generation)"
 expect "with its flows" tcp_says kept "$kept" three
 

@@ -47,6 +47,6 @@ expect "detach" gw gateway detach
 gone() {
 	! running gateway
 }
-expect "ends the daemon" wait_for 10 gone
+expect "ends the daemon" wait_for 30 gone
 refuse "and the forwarding" web_asker alice
 equal "nothing is left pinned" "" "$(find $LAB/pins -mindepth 1 -path '*gateway*' -type f)"

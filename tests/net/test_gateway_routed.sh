@@ -23,7 +23,7 @@ expect "UDP by IPv6" udp alice -n 5 -i 2 "[fd10::20]:7"
 expect "ping" in_ns alice ping -n -q -c 3 -i 0.02 $WEB
 expect "ping by IPv6" in_ns alice ping -n -q -c 3 -i 0.02 fd10::10
 told6() {
-	udp bob -w 200 "[fd10::20]:7" | grep -q '^icmp 1 1 1$'
+	udp bob -w 3000 "[fd10::20]:7" | grep -q '^icmp 1 1 1$'
 }
 gw_counts refused 1 "bob is refused and told by ICMPv6 type 1 code 1" told6
 equal "2 MB by IPv6" 2000000 "$(fetch alice 2000000 "[fd10::10]")"

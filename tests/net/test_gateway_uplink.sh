@@ -23,11 +23,11 @@ latest() {
 seen_from() { # ADDRESS
 	latest | grep -q "from $1:"
 }
-expect "a flow that never pauses, from $GATEWAY_LAN" wait_for 10 seen_from $GATEWAY_LAN
+expect "a flow that never pauses, from $GATEWAY_LAN" wait_for 30 seen_from $GATEWAY_LAN
 ip -n gateway addr add $LAN4.2/24 dev lan0
 ip -n gateway addr del $GATEWAY_LAN/24 dev lan0
 ip -n gateway addr add $LAN4.2/24 dev lan0 2>/dev/null
-expect "the address changes: it goes on from the new one" wait_for 5 seen_from $LAN4.2
+expect "the address changes: it goes on from the new one" wait_for 20 seen_from $LAN4.2
 equal "no mapping is left on the old one" $LAN4.2 "$(externals)"
 expect "and is answered" udp alice -s 5001 -n 5 -i 5 $ECHO:7
 expect "other nodes as well" web_asker bob
@@ -35,7 +35,7 @@ stop keepalive
 ip -n gateway addr del $LAN4.2/24 dev lan0
 gw_counts uplink_down 1+ "no address at all: refused, and counted" not udp alice -w 200 $ECHO:7
 ip -n gateway addr add $GATEWAY_LAN/24 dev lan0
-expect "back again" wait_for 5 web_asker alice
+expect "back again" wait_for 20 web_asker alice
 
 # --- several ------------------------------------------------------------------------------------
 
@@ -43,7 +43,7 @@ for h in 2 3 4; do ip -n gateway addr add $LAN4.$h/24 dev lan0; done
 known() {
 	[ "$(gw_get '.uplinks[0].addresses | length')" -eq 4 ]
 }
-expect "four addresses" wait_for 5 known
+expect "four addresses" wait_for 20 known
 lan_forget echo
 for node in c3 c4 c5 c6; do
 	udp $node -m 20 -n 1 -i 1 $ECHO:7 $ECHO:9 >/dev/null
@@ -63,4 +63,4 @@ expect "nodes are spread over more than one" test "$(lan_log echo | sed 's/.*fro
 ip -n gateway link set lan0 down
 refuse "uplink down: nothing passes" udp alice -w 300 $ECHO:7
 ip -n gateway link set lan0 up
-expect "up again" wait_for 10 web_asker alice
+expect "up again" wait_for 30 web_asker alice

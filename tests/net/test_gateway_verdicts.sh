@@ -28,7 +28,7 @@ lan_routes web echo
 
 told() { # NODE ADDRESS:PORT: refused, and the node was told by ICMP code 13
 	sleep 0.1 # it is not told more often than that
-	udp "$1" -w 200 "$2" | grep -q '^icmp 3 13 1$'
+	udp "$1" -w 3000 "$2" | grep -q '^icmp 3 13 1$'
 }
 told_tcp() { # NODE ADDRESS PORT
 	sleep 0.1

@@ -53,7 +53,7 @@ seen() {
 	[ "$(relay_reason handshake_replay)" -gt "$count" ]
 }
 replay 198.18.3.2:7777
-expect "her replayed initiation is recognised" wait_for 10 seen
+expect "her replayed initiation is recognised" wait_for 30 seen
 unmoved "alice's initiations replayed from carol's host" "$before"
 replay "$bob_at"
 unmoved "replayed in the name of bob's address" "$before"

@@ -32,4 +32,4 @@ raw carol -s 198.18.3.2:99 -d $R4 -w 4 -n 7 >/dev/null
 counted() {
 	[ "$(metric 'turnpike_relay_dropped_packets_total{reason="no_flow"}')" -eq $((before + 7)) ]
 }
-expect "seven packets without a flow are seven drops with that reason" wait_for 10 counted
+expect "seven packets without a flow are seven drops with that reason" wait_for 30 counted

@@ -42,7 +42,7 @@ refused() { # PORT REASON COMMAND...
 	local port=$1 reason=$2
 	shift 2
 	control_start "$OURS" "$port" || return 1
-	! in_ns host "$@" && wait_for 5 control_says "ended: $reason" && ! control_says established
+	! in_ns host "$@" && wait_for 20 control_says "ended: $reason" && ! control_says established
 }
 
 both_ended() {
@@ -51,7 +51,7 @@ both_ended() {
 
 replayed() { # PORT
 	control_start "$OURS" "$1" || return 1
-	in_ns host $THEIRS replay $LAB/node.key "$1" "$KEY" && wait_for 5 both_ended &&
+	in_ns host $THEIRS replay $LAB/node.key "$1" "$KEY" && wait_for 20 both_ended &&
 		[ "$(grep -c accepting $LAB/log/control.log)" = 2 ] && ! control_says established
 }
 

@@ -15,7 +15,7 @@ counted() { # REASON MORE-THAN
 before=$(relay_reason target_unknown)
 refuse "carol does not reach alice" reaches carol alice
 refuse "nor bob" reaches carol bob
-expect "the relay counts why" wait_for 15 counted target_unknown "$before"
+expect "the relay counts why" wait_for 30 counted target_unknown "$before"
 wg set alice peer "$(cat $LAB/carol.pub)" endpoint $R4 allowed-ips "$(node_ip carol)/32"
 refuse "alice, who has carol in her file, does not reach her either" reaches alice carol
 expect "explain says that they share no network" \

@@ -29,7 +29,7 @@ stock_start() {
 
 stock_stop() {
 	stop wg-stock
-	wait_for 5 not test -e /run/wireguard/wg0.sock
+	wait_for 20 not test -e /run/wireguard/wg0.sock
 }
 
 # What the stock side knows of us: wg set's own words.

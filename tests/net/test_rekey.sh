@@ -17,7 +17,7 @@ rekeyed() {
 
 first=$(handshake)
 spawn iperf bob iperf3 -s -1
-wait_for 5 listens bob 5201
+wait_for 20 listens bob 5201
 spawn load alice iperf3 -c "$(node_ip bob)" -u -b 8M -l 1000 -t 160 -J --logfile $LAB/load.json
 ping_start rekey alice "$(node_ip bob)" 0.05
 expect "a new keypair is made under load" wait_for 150 rekeyed

@@ -58,5 +58,5 @@ spawn second relay "$B/turnpike-relay" -c $LAB/relay.conf
 ended() {
 	! running second
 }
-expect "a second daemon refuses to run beside the first" wait_for 15 ended
+expect "a second daemon refuses to run beside the first" wait_for 30 ended
 expect "which goes on" reaches alice bob

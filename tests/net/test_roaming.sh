@@ -43,7 +43,7 @@ expect "alice speaks IPv6 from now on: traffic returns" ping_more rebind 20
 alice_sends_from() {
 	tp relay flows --json | jq -r '.[] | select(.from == "alice").source' | grep -qF "$1"
 }
-expect "her session with bob is forwarded from IPv6" wait_for 5 alice_sends_from "[2001:db8:1::2]"
+expect "her session with bob is forwarded from IPv6" wait_for 20 alice_sends_from "[2001:db8:1::2]"
 ping_stop rebind >/dev/null
 
 # Bob is silent, so only his keepalive can tell of the new mapping.
@@ -54,4 +54,4 @@ moved() {
 	[ "$(node_get bob endpoint)" != "$before" ]
 }
 expect "bob's keepalive alone re-registers him" wait_for 20 moved
-expect "and alice reaches him there" wait_for 10 reaches alice bob
+expect "and alice reaches him there" wait_for 30 reaches alice bob

@@ -178,7 +178,7 @@ expect "and one more to the other, and both are swapped" apply "10.9.8.0/24" "10
 equal "so one has this" "$(node_ip far)/32 10.9.8.0/24" "$(allowed_of far | tr ' ' '\n' | sort -r | xargs)"
 equal "and the other that" "10.9.7.1/32 $(node_ip other)/32" "$(allowed_of other)"
 expect "a route leads there" tell route 10.9.7.1/32
-expect "and packets arrive" wait_for 10 in_ns here ping -n -q -c 1 -W 2 10.9.7.1
+expect "and packets arrive" wait_for 30 in_ns here ping -n -q -c 1 -W 2 10.9.7.1
 refuse "the same prefix for two is refused" apply "10.9.7.1/32" "10.9.7.1/32"
 equal "and changes nothing" "10.9.7.1/32 $(node_ip other)/32" "$(allowed_of other)"
 
@@ -211,7 +211,7 @@ roam() {
 }
 roam
 expect "a peer roams" wait_for 20 endpoint_is "198.18.1.3:$PORT"
-expect "and is reached there" wait_for 10 reaches here far
+expect "and is reached there" wait_for 30 reaches here far
 flood_start roamed
 expect "a change of something else" apply "10.9.1.0/24" "" "peer ${STRANGER[1]}"
 expect "and back" apply "" ""
@@ -305,7 +305,7 @@ if [ $BACKEND = wireguard-go ]; then
 	expect "so that it works" wait_for 20 reaches here other
 fi
 expect "the device is deleted" tell delete
-expect "and gone" wait_for 10 not ip -n here link show here
+expect "and gone" wait_for 30 not ip -n here link show here
 if [ $BACKEND = wireguard-go ]; then
 	expect "with its process" wait_for 10 not serving
 fi
