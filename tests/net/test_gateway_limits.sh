@@ -21,13 +21,13 @@ held() { # NODE: its ports, of UDP
 }
 
 # One node takes all it may have.
-first=$(udp alice -s 30000 -m 200 -n 1 -w 1000 $ECHO:7)
+first=$(udp alice -s 30000 -m 200 -n 1 -w 5000 $ECHO:7)
 equal "200 ports" "sent 200 received 200" "$first"
 gw_counts ports_full 40+ "more than its 256: refused" not udp alice -s 31000 -m 100 -w 300 $ECHO:7
-told=$(udp alice -s 32000 -w 200 $ECHO:7)
+told=$(udp alice -s 32000 -w 3000 $ECHO:7)
 expect "and told by ICMP" grep -q '^icmp 3 13' <<<"$told"
 equal "it has its 256" 256 "$(held alice)"
-again=$(udp alice -s 30000 -m 200 -n 1 -w 1000 $ECHO:7)
+again=$(udp alice -s 30000 -m 200 -n 1 -w 5000 $ECHO:7)
 equal "all it had still work: nothing live was evicted" "sent 200 received 200" "$again"
 expect "the other node's connection does not notice" tcp_says bobs "$bobs" one
 expect "and it makes new ones" udp bob -s 40000 -m 50 -w 500 $ECHO:7
