@@ -3,11 +3,12 @@
  * Opens and closes TCP connections as fast as they go, some at a time.
  *
  *	churn -l ADDR:PORT                 the server: accepts, and closes at once
- *	churn -c ADDR:PORT [-n N] [-t S]   the client: N connections at a time (64), for S seconds (1)
+ *	churn -c ADDR:PORT [-n N] [-t S]   the client: N connections at a time (64), for S seconds
+ *(1)
  *
- * The server closes first, so that what lingers (TIME_WAIT) is its: the client's ports are free for the
- * next connection. The client prints a line of JSON: {"opened", "failed", "seconds"}; a connection counts
- * as opened when the server's FIN has come and the client's is sent.
+ * The server closes first, so that what lingers (TIME_WAIT) is its: the client's ports are free for
+ *the next connection. The client prints a line of JSON: {"opened", "failed", "seconds"}; a
+ *connection counts as opened when the server's FIN has come and the client's is sent.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -44,7 +45,8 @@ static void watch(const struct churn *c, int fd)
 		fatal("epoll_ctl");
 }
 
-/* One more connection under way. One that fails at once has no port, say: it is counted, not tried again. */
+/* One more connection under way. One that fails at once has no port, say: it is counted, not tried
+ * again. */
 static void open_one(struct churn *c)
 {
 	int fd = socket(c->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -126,7 +128,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (err || !addr.port) {
-		fprintf(stderr, "usage: churn -l ADDR:PORT | -c ADDR:PORT [-n AT-A-TIME] [-t SECONDS]\n");
+		fprintf(stderr,
+			"usage: churn -l ADDR:PORT | -c ADDR:PORT [-n AT-A-TIME] [-t SECONDS]\n");
 		return 2;
 	}
 	c.addr_len = tp_endpoint_to_sockaddr(&addr, &c.addr);

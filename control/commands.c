@@ -31,10 +31,11 @@ static json_t *status(const struct ctl_daemon *d)
 			   (json_int_t)s.logins, "bad_logins", (json_int_t)s.bad_logins);
 	json_object_set_new(
 		answer, "ncp",
-		json_pack("{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "listen",
+		json_pack("{s:s,s:s,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "listen",
 			  d->nodes ? tp_endpoint_format(&d->config->ncp_listen, ncp) : "off",
 			  "public_key", tp_key_format(d->state.ncp.public_key, key), "connected",
-			  (int)n.connected, "joined", (json_int_t)n.joined, "refused",
+			  (int)n.connected, "waiting", (int)n.waiting, "displaced",
+			  (json_int_t)n.displaced, "joined", (json_int_t)n.joined, "refused",
 			  (json_int_t)n.refused, "snapshots", (json_int_t)n.snapshots, "deltas",
 			  (json_int_t)n.deltas, "bytes", (json_int_t)n.bytes, "applied",
 			  (json_int_t)n.applied, "failed", (json_int_t)n.failed));

@@ -23,7 +23,7 @@
 #include "sdnotify.h"
 #include "tls.h"
 
-#define BACKLOG 256
+#define BACKLOG 4096   /* all nodes come at once after a restart */
 #define AWAY_MS 600000 /* until an ephemeral device goes */
 
 /* --- signals -------------------------------------------------------------------------------- */

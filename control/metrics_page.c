@@ -25,6 +25,12 @@ static void write_nodes(struct tp_metrics *m, const struct ctl_nodes_stats *s)
 	tp_metrics_family(m, TP_GAUGE, "turnpike_control_nodes",
 			  "Nodes, gateways and relays that are connected.");
 	tp_metrics_u64(m, NULL, s->connected);
+	tp_metrics_family(m, TP_GAUGE, "turnpike_control_nodes_waiting",
+			  "Connections that have not said hello.");
+	tp_metrics_u64(m, NULL, s->waiting);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_nodes_displaced_total",
+			  "Of these, closed as the oldest when there were too many.");
+	tp_metrics_u64(m, NULL, s->displaced);
 	tp_metrics_family(m, TP_COUNTER, "turnpike_control_joins_total",
 			  "Devices that were admitted by an auth key.");
 	tp_metrics_u64(m, NULL, s->joined);

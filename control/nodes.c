@@ -14,8 +14,6 @@
 #include "ncp_document.h"
 #include "ncp_messages.h"
 
-#define ANONYMOUS_MAX 1024 /* connections that have not said hello */
-
 /* --- hello --- */
 
 static enum ctl_kind kind_of(int kind)
@@ -103,9 +101,8 @@ static void hello(struct node *n, const struct tp_ncp_hello *hello)
 			relay_came(n, hello->public_key);
 		n->known = true;
 		n->state.since = ctl_now(n->nodes->store);
-		TAILQ_REMOVE(&n->nodes->anonymous, n, entry);
+		ctl_waiting_remove(n);
 		TAILQ_INSERT_TAIL(&n->nodes->list, n, entry);
-		n->nodes->n_anonymous--;
 		n->nodes->stats.connected++;
 		replace_older(n);
 		ctl_nodes_event(n->nodes->store, &n->device, "node.connect",
@@ -199,6 +196,7 @@ static int on_accept(void *arg, struct tp_ncp_session *s, const uint8_t key[WG_K
 		return -EINVAL;
 	memcpy(n->auth_key, auth.auth_key, sizeof(n->auth_key));
 	tp_wipe(&auth, sizeof(auth));
+	ctl_waiting_greeted(n);
 	return 0;
 }
 
@@ -209,15 +207,14 @@ static void on_established(void *arg, struct tp_ncp_session *s, const json_t *pa
 	(void)payload;
 }
 
-static void node_free(struct node *n)
+void ctl_node_free(struct node *n)
 {
 	leave(n);
 	if (n->known) {
 		TAILQ_REMOVE(&n->nodes->list, n, entry);
 		n->nodes->stats.connected--;
 	} else {
-		TAILQ_REMOVE(&n->nodes->anonymous, n, entry);
-		n->nodes->n_anonymous--;
+		ctl_waiting_remove(n);
 	}
 	json_decref(n->view);
 	tp_wipe(n, sizeof(*n));
@@ -236,7 +233,7 @@ static void on_closed(void *arg, struct tp_ncp_session *s, enum tp_ncp_end end)
 		ctl_nodes_event(n->nodes->store, &n->device, "node.disconnect",
 				json_pack("{s:s}", "reason", tp_ncp_end_name(end)));
 	}
-	node_free(n);
+	ctl_node_free(n);
 }
 
 static const struct tp_ncp_session_ops session_ops = {
@@ -246,15 +243,6 @@ static const struct tp_ncp_session_ops session_ops = {
 	.closed = on_closed,
 };
 
-/* Those who connect and say nothing must not keep others out. */
-static void drop_oldest_anonymous(struct ctl_nodes *nodes)
-{
-	struct node *oldest = TAILQ_FIRST(&nodes->anonymous);
-
-	tp_ncp_session_free(oldest->session);
-	node_free(oldest);
-}
-
 static void on_connection(void *arg, int fd, const struct sockaddr *from)
 {
 	struct ctl_nodes *nodes = arg;
@@ -262,8 +250,6 @@ static void on_connection(void *arg, int fd, const struct sockaddr *from)
 	struct node *n;
 
 	(void)from;
-	if (nodes->n_anonymous >= ANONYMOUS_MAX)
-		drop_oldest_anonymous(nodes);
 	bev = bufferevent_socket_new(nodes->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	n = bev ? calloc(1, sizeof(*n)) : NULL;
 	if (!n) {
@@ -274,10 +260,10 @@ static void on_connection(void *arg, int fd, const struct sockaddr *from)
 		return;
 	}
 	n->nodes = nodes;
-	TAILQ_INSERT_TAIL(&nodes->anonymous, n, entry);
-	nodes->n_anonymous++;
+	n->fd = fd;
+	ctl_waiting_add(n);
 	if (tp_ncp_session_respond(&n->session, bev, &nodes->config, n))
-		node_free(n);
+		ctl_node_free(n);
 }
 
 /* --- life --- */
@@ -302,7 +288,7 @@ int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd
 	n->store = store;
 	configure(n, id);
 	TAILQ_INIT(&n->list);
-	TAILQ_INIT(&n->anonymous);
+	ctl_waiting_init(n);
 	if (ctl_path_reports_new(&n->paths, base, store) || ctl_nodes_tell_start(n) ||
 	    tp_acceptor_new(&n->acceptor, base, listen_fd, on_connection, n)) {
 		ctl_nodes_free(n);
@@ -319,9 +305,10 @@ void ctl_nodes_free(struct ctl_nodes *n)
 	if (!n)
 		return;
 	ctl_nodes_tell_stop(n);
-	while ((node = TAILQ_FIRST(&n->list)) || (node = TAILQ_FIRST(&n->anonymous))) {
+	while ((node = TAILQ_FIRST(&n->list)) || (node = TAILQ_FIRST(&n->silent.list)) ||
+	       (node = TAILQ_FIRST(&n->greeted.list))) {
 		tp_ncp_session_free(node->session);
-		node_free(node);
+		ctl_node_free(node);
 	}
 	tp_acceptor_free(n->acceptor);
 	ctl_path_reports_free(n->paths);
@@ -331,6 +318,7 @@ void ctl_nodes_free(struct ctl_nodes *n)
 void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out)
 {
 	*out = n->stats;
+	out->waiting = n->silent.n + n->greeted.n;
 }
 
 const struct ctl_paths *ctl_nodes_paths(const struct ctl_nodes *n)

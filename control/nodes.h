@@ -18,7 +18,9 @@ struct ctl_paths;
 
 struct ctl_nodes_stats {
 	unsigned int connected;
+	unsigned int waiting;	  /* connections before their hello */
 	uint64_t joined, refused; /* hellos */
+	uint64_t displaced;	  /* before their hello, for newer ones */
 	uint64_t snapshots, deltas, bytes;
 	uint64_t applied, failed; /* acknowledgements */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the parts of nodes.h share: nodes.c has the connections, nodes_tell.c what is told. */
+/* What the parts of nodes.h share: nodes.c has the connections,
+ * nodes_waiting.c those that have not said hello, nodes_tell.c what is told. */
 #ifndef CONTROL_NODES_PRIVATE_H
 #define CONTROL_NODES_PRIVATE_H
 
@@ -17,14 +18,25 @@
 struct node {
 	struct ctl_nodes *nodes;
 	struct tp_ncp_session *session;
+	int fd;			  /* the session's */
 	struct ctl_device device; /* id is "" before its hello, and when it is on its way out */
 	char auth_key[129];
-	json_t *view; /* as it was told */
-	bool known;   /* its hello was good */
-	bool whole;   /* it wants a snapshot */
+	json_t *view;		     /* as it was told */
+	bool known;		     /* its hello was good */
+	struct ctl_waiting *waiting; /* where it is until then */
+	bool whole;		     /* it wants a snapshot */
 	struct ctl_node_state state;
 	TAILQ_ENTRY(node) entry;
 	UT_hash_handle hh; /* by device.id, while that is not "" */
+};
+
+/* Nodes, the oldest first. */
+TAILQ_HEAD(node_list, node);
+
+/* Connections that have not said hello. */
+struct ctl_waiting {
+	struct node_list list;
+	unsigned int n;
 };
 
 struct ctl_nodes {
@@ -38,10 +50,10 @@ struct ctl_nodes {
 	struct ctl_path_reports *paths;
 	struct tp_ncp_session_config config;
 	unsigned long ends[TP_NCP_N_ENDS];
-	TAILQ_HEAD(node_list, node)
-	list, anonymous; /* with a good hello, and before one: the oldest first */
+	struct ctl_waiting silent,
+		greeted;       /* before their hello: without a handshake, and with one */
+	struct node_list list; /* with a good hello */
 	struct node *by_device;
-	unsigned int n_anonymous;
 	struct ctl_nodes_stats stats;
 };
 
@@ -49,6 +61,17 @@ struct ctl_nodes {
 struct node *ctl_node_of(const struct ctl_nodes *nodes, const char *device);
 /* It is nobody's any more, and ends with these words. */
 void ctl_node_show_out(struct node *n, const char *code, const char *text);
+
+void ctl_node_free(struct node *n);
+
+/* nodes_waiting.c */
+void ctl_waiting_init(struct ctl_nodes *nodes);
+/* One has just connected; or its first handshake message has opened, which may be a replay. Either
+ * may end an older one. */
+void ctl_waiting_add(struct node *n);
+void ctl_waiting_greeted(struct node *n);
+/* It waits no longer. */
+void ctl_waiting_remove(struct node *n);
 
 /* nodes_tell.c */
 int ctl_nodes_tell_start(struct ctl_nodes *nodes);

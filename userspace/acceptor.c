@@ -39,15 +39,19 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	a->fn(a->arg, fd, from);
 }
 
-static void on_error(struct evconnlistener *listener, void *arg)
+static void pause_for(struct tp_acceptor *a, unsigned int ms)
 {
-	static const struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
-	struct tp_acceptor *a = arg;
+	struct timeval tv = {.tv_usec = (suseconds_t)ms * 1000};
 
-	(void)listener;
-	tp_log_limited(LOG_WARNING, "can't accept a connection: %s", strerror(errno));
 	evtimer_add(a->pause, &tv);
 	go_on(a);
+}
+
+static void on_error(struct evconnlistener *listener, void *arg)
+{
+	(void)listener;
+	tp_log_limited(LOG_WARNING, "can't accept a connection: %s", strerror(errno));
+	pause_for(arg, PAUSE_MS);
 }
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -55,6 +59,13 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	go_on(arg);
+}
+
+void tp_acceptor_yield(struct tp_acceptor *a)
+{
+	/* A timer that is due is looked at after the sockets that were ready with it. */
+	if (!event_pending(a->pause, EV_TIMEOUT, NULL))
+		pause_for(a, 0);
 }
 
 void tp_acceptor_want(struct tp_acceptor *a, bool more)

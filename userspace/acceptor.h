@@ -20,6 +20,9 @@ int tp_acceptor_new(struct tp_acceptor **out, struct event_base *base, int liste
 		    void (*fn)(void *arg, int fd, const struct sockaddr *from), void *arg);
 void tp_acceptor_free(struct tp_acceptor *a);
 
+/* No more until all connections that are ready now have had their turn. */
+void tp_acceptor_yield(struct tp_acceptor *a);
+
 /* Whether there is room for more; there is at first. NULL is fine. */
 void tp_acceptor_want(struct tp_acceptor *a, bool more);
 

@@ -144,7 +144,7 @@ static int listen_here(void)
 
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(listen(fd, 4096), 0);
 	getsockname(fd, (struct sockaddr *)&sa, &len);
 	lab.port = ntohs(sa.sin_port);
 	return fd;
