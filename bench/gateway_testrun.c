@@ -102,6 +102,7 @@ static struct gw_knobs knobs(void)
 		.filtering = GW_FILTER_ADDRESS_DEPENDENT,
 		.hairpin = true,
 		.masquerade = true,
+		.shortcuts = true,
 		.tick_ns = tick.ns,
 		.tick_origin = tick.origin,
 		.timeout = {.udp = 3600,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Connections that have not said hello. Strangers can make any number of them, and must not keep
- * nodes out: when there are too many, the oldest goes. But when thousands of nodes come at once, the
- * oldest may be one that has spoken long ago and was not read yet. So whoever's words wait in its
- * socket is spared, and no more are accepted until those that are ready have been read.
+ * nodes out: when there are too many, the oldest goes. But when thousands of nodes come at once,
+ * the oldest may be one that has spoken long ago and was not read yet. So whoever's words wait in
+ * its socket is spared, and no more are accepted until those that are ready have been read.
  *
- * Who has sent a handshake message that opens waits apart, so that those who say nothing at all, which
- * is cheap, displace only each other. Such a message costs control the time of its Diffie-Hellman
- * operations; at that pace GREETED_MAX of them take longer than a round trip.
+ * Who has sent a handshake message that opens waits apart, so that those who say nothing at all,
+ * which is cheap, displace only each other. Such a message costs control the time of its
+ * Diffie-Hellman operations; at that pace GREETED_MAX of them take longer than a round trip.
  */
 #include "control/nodes_private.h"
 

@@ -38,13 +38,15 @@ static int share(const struct bpf_map *map, int prot, void **out)
 static int share_memory(struct gw_datapath *dp)
 {
 	const struct gw_knobs *k = &dp->knobs;
-	void *words = NULL, *reverse = NULL, *blocks = NULL, *sweep = NULL;
+	void *words = NULL, *reverse = NULL, *blocks = NULL, *sweep = NULL, *shortcuts = NULL;
 	int err = share(dp->skel->maps.nat_words, PROT_READ | PROT_WRITE, &words);
 
 	err = err ?: share(dp->skel->maps.nat_reverse, PROT_READ, &reverse);
 	err = err ?: share(dp->skel->maps.nat_blocks, PROT_READ | PROT_WRITE, &blocks);
 	err = err ?: share(dp->skel->maps.gw_sweep_list, PROT_READ | PROT_WRITE, &sweep);
+	err = err ?: share(dp->skel->maps.gw_shortcuts, PROT_READ | PROT_WRITE, &shortcuts);
 	dp->sweep = sweep;
+	dp->shortcuts = shortcuts;
 	dp->nat = (struct gw_nat_memory){
 		.words = words,
 		.reverse = reverse,
@@ -73,6 +75,7 @@ static void unshare_memory(struct gw_datapath *dp)
 	unshare_one(dp->skel->maps.nat_reverse, dp->nat.reverse);
 	unshare_one(dp->skel->maps.nat_blocks, dp->nat.blocks);
 	unshare_one(dp->skel->maps.gw_sweep_list, dp->sweep);
+	unshare_one(dp->skel->maps.gw_shortcuts, dp->shortcuts);
 }
 
 /* --- opening -------------------------------------------------------------------------------- */

@@ -13,6 +13,13 @@
 /* Room for nodes to be added by a reload. */
 #define NODES_MIN 4096u
 
+/* See bpf/lib/gateway/shortcut.h. */
+#ifdef __x86_64__
+#define SHORTCUTS true
+#else
+#define SHORTCUTS false
+#endif
+
 static struct gw_timeouts timeouts(const struct gw_config_timeouts *t)
 {
 	return (struct gw_timeouts){
@@ -43,6 +50,7 @@ int gw_knobs_make(struct gw_knobs *knobs, const struct gw_config *config)
 				     : GW_FILTER_ENDPOINT_INDEPENDENT,
 		.hairpin = e->hairpin,
 		.masquerade = e->masquerade,
+		.shortcuts = SHORTCUTS,
 		.tick_ns = tick.ns,
 		.tick_origin = tick.origin,
 		.timeout = timeouts(&config->timeouts),

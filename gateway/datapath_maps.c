@@ -8,6 +8,7 @@
 
 #include "bpf_walk.h"
 #include "datapath_private.h"
+#include "gateway/datapath_shortcuts.h"
 
 #define MAP_FD(dp, name) bpf_map__fd((dp)->skel->maps.name)
 #define KEY_MAX		 32 /* bytes of a key in the sets below */
@@ -119,10 +120,15 @@ int gw_datapath_subnets_set(struct gw_datapath *dp, const struct gw_subnet_entry
 int gw_datapath_flow_get(struct gw_datapath *dp, const struct gw_flow_key *key,
 			 struct gw_flow *flow)
 {
-	return bpf_map_lookup_elem(MAP_FD(dp, gw_flows), key, flow);
+	int err = bpf_map_lookup_elem(MAP_FD(dp, gw_flows), key, flow);
+
+	if (!err)
+		gw_shortcuts_add(dp->shortcuts, key, flow);
+	return err;
 }
 
 struct flow_walk {
+	const struct gw_shortcut *shortcuts;
 	int (*fn)(void *arg, const struct gw_flow_key *key, const struct gw_flow *flow);
 	void *arg;
 };
@@ -134,8 +140,12 @@ static int flow_batch(void *arg, const void *keys, const void *values, uint32_t 
 	const struct gw_flow *flow = values;
 	int stop = 0;
 
-	for (uint32_t i = 0; !stop && i < n; i++)
-		stop = w->fn(w->arg, &key[i], &flow[i]);
+	for (uint32_t i = 0; !stop && i < n; i++) {
+		struct gw_flow all = flow[i];
+
+		gw_shortcuts_add(w->shortcuts, &key[i], &all);
+		stop = w->fn(w->arg, &key[i], &all);
+	}
 	return stop;
 }
 
@@ -144,7 +154,7 @@ int gw_datapath_flows_each(struct gw_datapath *dp,
 				     const struct gw_flow *flow),
 			   void *arg)
 {
-	struct flow_walk w = {fn, arg};
+	struct flow_walk w = {dp->shortcuts, fn, arg};
 
 	return tp_bpf_walk(MAP_FD(dp, gw_flows), flow_batch, &w);
 }

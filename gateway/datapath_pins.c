@@ -8,6 +8,7 @@
 
 #include "bpf.h"
 #include "datapath_private.h"
+#include "gateway/datapath_shortcuts.h"
 #include "log.h"
 
 /* What is worth carrying over. All other maps are filled anew at every start. */
@@ -15,9 +16,10 @@ static const struct {
 	const char *name;
 	bool of_flows; /* names ports, or is about flows that do */
 } kept[] = {
-	{"gw_overlays", false}, {"gw_uplinks", false}, {"gw_reasons", false}, {"gw_policy", false},
-	{"gw_flows", true},	{"nat_words", true},   {"nat_reverse", true}, {"nat_forward", true},
-	{"nat_filters", true},	{"nat_blocks", true},  {"gw_nodes", true},
+	{"gw_overlays", false}, {"gw_uplinks", false}, {"gw_reasons", false},
+	{"gw_policy", false},	{"gw_flows", true},    {"nat_words", true},
+	{"nat_reverse", true},	{"nat_forward", true}, {"nat_filters", true},
+	{"nat_blocks", true},	{"gw_nodes", true},    {"gw_shortcuts", true},
 };
 
 struct carry {
@@ -52,6 +54,9 @@ static int copy_maps(void *arg)
 	for (size_t i = 0; !err && i < sizeof(kept) / sizeof(*kept); i++)
 		if (c->flows || !kept[i].of_flows)
 			err = copy_map(c->dp, c->source, kept[i].name);
+	if (!err && c->flows)
+		err = gw_shortcuts_settle(bpf_map__fd(c->dp->skel->maps.gw_shortcuts),
+					  bpf_map__fd(c->dp->skel->maps.gw_flows));
 	return err;
 }
 

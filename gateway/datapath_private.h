@@ -31,6 +31,7 @@ struct gw_datapath {
 	size_t n_devices;
 	struct gw_nat_memory nat;
 	struct gw_sweep *sweep;
+	struct gw_shortcut *shortcuts;
 	struct ring_buffer *punts;
 	gw_punt_fn *punt_fn;
 	void *punt_arg;

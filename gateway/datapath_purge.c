@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "bpf_walk.h"
+#include "datapath_private.h"
+#include "gateway/datapath_shortcuts.h"
 
 #define PAUSE_NS 20000000 /* where there is no membarrier: longer than any program runs */
 
@@ -137,5 +139,6 @@ int gw_datapath_purge(struct gw_datapath *dp, enum gw_role role, uint32_t id)
 
 		first = first ?: err;
 	}
+	gw_shortcuts_purge(dp->shortcuts, role, id);
 	return first;
 }

@@ -105,8 +105,8 @@ struct gw_knobs {
 	__u8 filtering;	 /* enum gw_filtering */
 	__u8 hairpin;	 /* boolean */
 	__u8 masquerade; /* boolean */
-	__u8 pad;
-	__u32 pad2;
+	__u8 shortcuts;	 /* boolean: lib/gateway/shortcut.h */
+	__u32 pad;
 	__u64 tick_ns;	   /* CLOCK_MONOTONIC from the kernel's ticks (userspace/bpf_tick.h); */
 	__u64 tick_origin; /* tick_ns 0: ask its clock */
 	struct gw_timeouts timeout;
@@ -271,6 +271,40 @@ struct gw_node {
 			  address any more, the node is given another one */
 	__u32 blocks[TP_GW_NODE_BLOCKS];
 };
+
+/* --- shortcuts ------------------------------------------------------------------------------ */
+
+/*
+ * What was decided for packets of one flow in one direction, in one cache line: bpf/lib/gateway/
+ * shortcut.h. A cache: each entry is good for about a second, and lost without harm. What it has
+ * counted is not in the flow's counters yet.
+ */
+#define TP_GW_SHORTCUTS (1u << 16) /* a power of two */
+
+/* What becomes of a packet. */
+struct gw_turn {
+	__be32 addr; /* from a node: the new source; to a node: the new destination */
+	__be16 port;
+	__u16 overlay;
+	__u8 uplink;
+	__u8 slot;	  /* of the masquerade address, among the uplink's */
+	__u16 change;	  /* folded sum of what the new address changes; */
+	__u16 change_all; /* and the port */
+	__u16 pad;
+};
+
+struct gw_shortcut {
+	__u64 addrs; /* gw_shortcut_addrs() */
+	__u64 ends;  /* gw_shortcut_ends(); 0: nobody's */
+	struct gw_turn turn;
+	__u32 seq;   /* odd while it is written */
+	__u32 until; /* ticks */
+	__u32 generation;
+	__u32 packets;
+	__u64 bytes;
+	__u64 pad;
+};
+_Static_assert(sizeof(struct gw_shortcut) == 64, "one cache line");
 
 /* --- policy --------------------------------------------------------------------------------- */
 

@@ -41,6 +41,18 @@ static void age_map(struct lab *lab, const char *map, size_t at, uint32_t ticks)
 	}
 }
 
+static void age_shortcuts(struct lab *lab, uint32_t ticks)
+{
+	size_t size = TP_GW_SHORTCUTS * sizeof(struct gw_shortcut);
+	struct gw_shortcut *s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+				     lab_map(lab, "gw_shortcuts"), 0);
+
+	assert_ptr_not_equal(s, MAP_FAILED);
+	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++)
+		age(&s[i].until, ticks);
+	munmap(s, size);
+}
+
 void lab_age(struct lab *lab, uint32_t ticks)
 {
 	size_t size = WORDS * sizeof(uint64_t);
@@ -55,6 +67,7 @@ void lab_age(struct lab *lab, uint32_t ticks)
 		words[i] = words[i] >> 32 << 32 | until;
 	}
 	munmap(words, size);
+	age_shortcuts(lab, ticks);
 	age_map(lab, "gw_flows", offsetof(struct gw_flow, until), ticks);
 	age_map(lab, "nat_filters", offsetof(struct gw_filter, until), ticks);
 	age_map(lab, "gw_fragments", offsetof(struct gw_fragment, until), ticks);

@@ -3,13 +3,15 @@
  * The short way of most packets: IPv4, TCP or UDP, one whole segment, of a masqueraded flow that is
  * established, judged under the present policy, and in need of no longer life. Whatever else a
  * packet is, nothing of it is changed here and it goes the general way, which does the same with
- * such packets. All of it is one function: each return of a call costs as much as a look-up where
+ * such packets. Most find what to do in their shortcut; about one a second looks up flow and port,
+ * and enters it. All of it is one function: each return of a call costs as much as a look-up where
  * returns are guarded (SRSO).
  */
 #ifndef TP_BPF_GATEWAY_FAST_H
 #define TP_BPF_GATEWAY_FAST_H
 
 #include "established.h"
+#include "shortcut.h"
 
 #define FAST_PARTS (IPV4_MORE | IPV4_OFFSET)
 #define FAST_ENDS  (TCP_SYN | TCP_FIN | TCP_RST)
@@ -82,35 +84,8 @@ TP_INLINE bool gw_fast_flow(const struct gw_flow *flow, const struct gw_flow_key
 	return flow->tcp_state >= GW_TCP_ESTABLISHED && (__s32)(now + life - until) < GW_TICKS_STEP;
 }
 
-/* The sums for a new address and port, and one hop less. `skb` may carry a sum of all its bytes,
- * which changes by what the transport's sum makes up for: the address. */
-TP_INLINE void gw_fast_sums(struct __sk_buff *skb, struct gw_fast *f, __u64 address, __u64 port)
-{
-	__u16 change = tp_sum_fold(address), ttl = (__u16)~tp_htons(0x0100);
-	__u16 sum = tp_csum_update(*f->sum, tp_sum_fold(address + port));
-
-	*f->sum = f->ip->protocol == IPPROTO_UDP ? tp_csum_udp(sum) : sum;
-	f->ip->check = tp_csum_update(f->ip->check, tp_sum_fold(address + ttl));
-	f->ip->ttl--;
-	bpf_csum_update(skb, (__u16)~change);
-}
-
-TP_INLINE int gw_fast_send(struct __sk_buff *skb, const struct gw_fast *f, struct gw_count *count,
-			   const struct gw_way *way, __u32 reason)
-{
-	__u32 len = f->ip_len;
-	int verdict;
-
-	count->packets++;
-	count->bytes += len;
-	verdict = gw_transmit(skb, way);
-	if (verdict != TC_ACT_REDIRECT)
-		return gw_leave(skb, GW_DROP_rewrite_failed);
-	gw_count(reason, 1, len);
-	return verdict;
-}
-
-TP_INLINE bool gw_fast_mapped(const struct gw_flow *flow, __u32 now)
+/* Does the flow's mapping live? Shortens *until to its end. */
+TP_INLINE bool gw_fast_mapped(const struct gw_flow *flow, __u32 now, __u32 *until)
 {
 	__u32 index = flow->mapping;
 	const __u64 *at = bpf_map_lookup_elem(&nat_words, &index);
@@ -119,65 +94,183 @@ TP_INLINE bool gw_fast_mapped(const struct gw_flow *flow, __u32 now)
 	if (!at)
 		return false;
 	word = *(const volatile __u64 *)at;
+	if (gw_word_until(word) < *until)
+		*until = gw_word_until(word);
 	return gw_word_claim(word) == flow->claim && gw_word_alive(word, now);
+}
+
+/* --- packets without a shortcut: asked of flow and mapping ----------------------------------- */
+
+TP_INLINE void gw_fast_enter(__u64 addrs, __u64 ends, struct gw_turn *turn, __be32 was_addr,
+			     __be16 was_port, const struct gw_flow *flow, __u32 until)
+{
+	__u64 address = gw_change32(was_addr, turn->addr);
+
+	turn->slot = flow->mapping / ((__u32)knobs.nat_range * GW_NAT_PROTOS) % TP_GW_ADDRS;
+	turn->change = tp_sum_fold(address);
+	turn->change_all = tp_sum_fold(address + gw_change16(was_port, turn->port));
+	gw_shortcut_enter(addrs, ends, turn, flow->generation, until);
+}
+
+/* The flow of a node's packet, with its turn. NULL: not for here. */
+static __noinline struct gw_flow *gw_fast_ask_out(__u64 addrs, __u64 ends, __u64 policy, __u32 now,
+						  struct gw_turn *turn)
+{
+	struct gw_flow_key GW_WORDS key = {};
+	struct gw_flow *flow;
+	__u32 until;
+
+	tp_map_v4(key.node, addrs);
+	tp_map_v4(key.remote, addrs >> 32);
+	key.node_port = ends;
+	key.remote_port = ends >> 16;
+	key.overlay = ends >> 32;
+	key.proto = ends >> 48;
+	flow = bpf_map_lookup_elem(&gw_flows, &key);
+	if (!flow || !gw_fast_flow(flow, &key, policy, true, now))
+		return NULL;
+	until = flow->until;
+	if (!gw_fast_mapped(flow, now, &until))
+		return NULL;
+	*turn = (struct gw_turn){.addr = flow->ext_addr,
+				 .port = flow->ext_port,
+				 .overlay = key.overlay,
+				 .uplink = flow->uplink};
+	gw_fast_enter(addrs, ends, turn, addrs, ends, flow, until);
+	return flow;
+}
+
+/* The same for a packet from beyond an uplink. */
+static __noinline struct gw_flow *gw_fast_ask_in(const struct gw_uplink *uplink, __u64 addrs,
+						 __u64 ends, __u64 policy, struct gw_turn *turn)
+{
+	struct gw_flow_key GW_WORDS key = {};
+	__u32 now = gw_ticks(), id = (__u16)(ends >> 32), until;
+	struct gw_mapping m = {};
+	struct gw_flow *flow;
+
+	if (gw_behind(uplink, id, addrs >> 32, ends >> 16, ends >> 48, now, &key, &m) != CARRY_ON)
+		return NULL;
+	tp_map_v4(key.remote, addrs);
+	key.remote_port = ends;
+	key.proto = ends >> 48;
+	flow = bpf_map_lookup_elem(&gw_flows, &key);
+	if (!flow || !gw_fast_flow(flow, &key, policy, false, now) || flow->claim != m.claim)
+		return NULL;
+	until = flow->until;
+	if (!gw_fast_mapped(flow, now, &until))
+		return NULL;
+	*turn = (struct gw_turn){.addr = tp_mapped_v4(key.node),
+				 .port = key.node_port,
+				 .overlay = key.overlay,
+				 .uplink = id};
+	gw_fast_enter(addrs, ends, turn, addrs >> 32, ends >> 16, flow, until);
+	return flow;
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+/* The sums for a new address and port, and one hop less. `skb` may carry a sum of all its bytes,
+ * which changes by what the transport's sum makes up for: the address. */
+TP_INLINE void gw_fast_sums(struct __sk_buff *skb, struct gw_fast *f, const struct gw_turn *turn)
+{
+	__u16 ttl = (__u16)~tp_htons(0x0100);
+	__u16 sum = tp_csum_update(*f->sum, turn->change_all);
+
+	*f->sum = f->ip->protocol == IPPROTO_UDP ? tp_csum_udp(sum) : sum;
+	f->ip->check = tp_csum_update(f->ip->check, tp_sum_fold((__u64)turn->change + ttl));
+	f->ip->ttl--;
+	bpf_csum_update(skb, (__u16)~turn->change);
+}
+
+TP_INLINE int gw_fast_send(struct __sk_buff *skb, __u32 len, const struct gw_way *way, __u32 reason)
+{
+	int verdict = gw_transmit(skb, way);
+
+	if (verdict != TC_ACT_REDIRECT)
+		return gw_leave(skb, GW_DROP_rewrite_failed);
+	gw_count(reason, 1, len);
+	return verdict;
+}
+
+/* In the shortcut, or where there is none in the flow. */
+TP_INLINE void gw_fast_count(struct gw_shortcut *s, struct gw_count *count, __u32 len)
+{
+	if (s) {
+		s->packets++;
+		s->bytes += len;
+	} else {
+		count->packets++;
+		count->bytes += len;
+	}
+}
+
+/* An address that the uplink has lost is not used for another second. */
+TP_INLINE bool gw_fast_has(const struct gw_uplink *uplink, const struct gw_turn *turn, __be32 addr)
+{
+	return uplink && uplink->ifindex && uplink->addr[turn->slot % TP_GW_ADDRS] == addr;
 }
 
 /* From a node. The verdict, or CARRY_ON: not for here. */
 static __noinline int gw_fast_out(struct __sk_buff *skb, __u64 policy, __u32 now)
 {
-	struct gw_flow_key GW_WORDS key = {};
-	struct gw_flow *flow;
+	const struct gw_uplink *uplink;
+	struct gw_flow *flow = NULL;
+	struct gw_shortcut *s;
+	struct gw_turn turn;
 	struct gw_fast f;
 	struct gw_way way;
-	__u64 address, port;
+	__u64 addrs, ends;
+	__u32 id;
 
 	if (!gw_fast_parse(skb, &f))
 		return CARRY_ON;
-	tp_map_v4(key.node, f.ip->saddr);
-	tp_map_v4(key.remote, f.ip->daddr);
-	key.node_port = f.udp->source;
-	key.remote_port = f.udp->dest;
-	key.overlay = gw_id(skb);
-	key.proto = f.ip->protocol;
-	flow = bpf_map_lookup_elem(&gw_flows, &key);
-	if (!flow || !gw_fast_flow(flow, &key, policy, true, now) || !gw_fast_mapped(flow, now) ||
-	    !gw_way_uplink(&way, flow->uplink) || f.ip_len > way.mtu || gw_fast_sum_is_open(&f))
+	addrs = gw_shortcut_addrs(f.ip->saddr, f.ip->daddr);
+	ends = gw_shortcut_ends(f.udp->source, f.udp->dest, gw_id(skb), f.ip->protocol, GW_OVERLAY);
+	s = gw_shortcut_find(addrs, ends, policy, now, &turn);
+	if (!s)
+		flow = gw_fast_ask_out(addrs, ends, policy, now, &turn);
+	if (!s && !flow)
 		return CARRY_ON;
-	address = gw_change32(f.ip->saddr, flow->ext_addr);
-	port = gw_change16(f.udp->source, flow->ext_port);
-	f.ip->saddr = flow->ext_addr;
-	f.udp->source = flow->ext_port;
-	gw_fast_sums(skb, &f, address, port);
-	return gw_fast_send(skb, &f, &flow->out, &way, GW_FORWARD_to_uplink);
+	id = turn.uplink;
+	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
+	if (!gw_fast_has(uplink, &turn, turn.addr) || f.ip_len > uplink->mtu ||
+	    gw_fast_sum_is_open(&f))
+		return CARRY_ON;
+	way = (struct gw_way){uplink->ifindex, uplink->mtu, ETH_HLEN, false};
+	gw_fast_count(s, flow ? &flow->out : NULL, f.ip_len);
+	f.ip->saddr = turn.addr;
+	f.udp->source = turn.port;
+	gw_fast_sums(skb, &f, &turn);
+	return gw_fast_send(skb, f.ip_len, &way, GW_FORWARD_to_uplink);
 }
 
 /* From beyond an uplink. */
 static __noinline int gw_fast_in(struct __sk_buff *skb, const struct gw_uplink *uplink,
 				 __u64 policy, __u32 now)
 {
-	struct gw_flow_key GW_WORDS key = {};
-	struct gw_mapping m = {};
-	struct gw_flow *flow;
+	struct gw_flow *flow = NULL;
+	struct gw_shortcut *s;
+	struct gw_turn turn;
 	struct gw_fast f;
 	struct gw_way way;
-	__u64 address, port;
+	__u64 addrs, ends;
 
-	if (!gw_fast_parse(skb, &f) || gw_behind(uplink, gw_id(skb), f.ip->daddr, f.udp->dest,
-						 f.ip->protocol, now, &key, &m) != CARRY_ON)
+	if (!gw_fast_parse(skb, &f))
 		return CARRY_ON;
-	tp_map_v4(key.remote, f.ip->saddr);
-	key.remote_port = f.udp->source;
-	key.proto = f.ip->protocol;
-	flow = bpf_map_lookup_elem(&gw_flows, &key);
-	if (!flow || !gw_fast_flow(flow, &key, policy, false, now) || flow->claim != m.claim ||
-	    !gw_way_overlay(&way, key.overlay) || f.ip_len > way.mtu || gw_fast_sum_is_open(&f))
+	addrs = gw_shortcut_addrs(f.ip->saddr, f.ip->daddr);
+	ends = gw_shortcut_ends(f.udp->source, f.udp->dest, gw_id(skb), f.ip->protocol, GW_UPLINK);
+	s = gw_shortcut_find(addrs, ends, policy, now, &turn);
+	if (!s)
+		flow = gw_fast_ask_in(uplink, addrs, ends, policy, &turn);
+	if ((!s && !flow) || !gw_fast_has(uplink, &turn, f.ip->daddr) ||
+	    !gw_way_overlay(&way, turn.overlay) || f.ip_len > way.mtu || gw_fast_sum_is_open(&f))
 		return CARRY_ON;
-	address = gw_change32(f.ip->daddr, tp_mapped_v4(key.node));
-	port = gw_change16(f.udp->dest, key.node_port);
-	f.ip->daddr = tp_mapped_v4(key.node);
-	f.udp->dest = key.node_port;
-	gw_fast_sums(skb, &f, address, port);
-	return gw_fast_send(skb, &f, &flow->in, &way, GW_FORWARD_to_overlay);
+	gw_fast_count(s, flow ? &flow->in : NULL, f.ip_len);
+	f.ip->daddr = turn.addr;
+	f.udp->dest = turn.port;
+	gw_fast_sums(skb, &f, &turn);
+	return gw_fast_send(skb, f.ip_len, &way, GW_FORWARD_to_overlay);
 }
 
 #endif

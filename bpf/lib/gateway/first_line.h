@@ -13,6 +13,7 @@
 #include "../mapped.h"
 #include "device.h"
 #include "nat_word.h"
+#include "shortcut.h"
 
 TP_INLINE int gw_xdp_leave(struct xdp_md *ctx, __u32 reason, int verdict)
 {
@@ -34,15 +35,11 @@ TP_INLINE bool gw_xdp_is_local(__be32 addr)
 }
 
 /* The word of a port of this uplink's; NULL: not in the range, or not our address. */
-TP_INLINE const __u64 *gw_xdp_word(const struct xdp_md *ctx, const struct iphdr *ip, __be16 port)
+TP_INLINE const __u64 *gw_xdp_word(const struct iphdr *ip, __be16 port, __u32 id)
 {
-	__u32 proto = ip->protocol == IPPROTO_TCP ? GW_NAT_TCP : GW_NAT_UDP;
-	const struct gw_uplink *uplink;
-	__u32 id, index;
+	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
+	__u32 proto = ip->protocol == IPPROTO_TCP ? GW_NAT_TCP : GW_NAT_UDP, index;
 
-	if (!gw_device_number(ctx->ingress_ifindex, &id))
-		return NULL;
-	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	if (!uplink)
 		return NULL;
 	for (__u32 i = 0; i < TP_GW_ADDRS; i++) {
@@ -54,6 +51,20 @@ TP_INLINE const __u64 *gw_xdp_word(const struct xdp_md *ctx, const struct iphdr 
 	return NULL;
 }
 
+/* One of a flow that has a shortcut: its port and its source were looked at not long ago. */
+TP_INLINE bool gw_xdp_has_shortcut(const struct iphdr *ip, const __be16 *ports, __u32 id, __u32 now)
+{
+	__u64 addrs = gw_shortcut_addrs(ip->saddr, ip->daddr);
+	__u64 ends = gw_shortcut_ends(ports[0], ports[1], id, ip->protocol, GW_UPLINK);
+	__u32 place = gw_shortcut_place(addrs, ends);
+	const struct gw_shortcut *s = gw_shortcut_at(place);
+
+	if (s && gw_shortcut_is(s, addrs, ends))
+		return now < s->until;
+	s = gw_shortcut_at(place ^ 1);
+	return s && gw_shortcut_is(s, addrs, ends) && now < s->until;
+}
+
 TP_INLINE int gw_first_line(struct xdp_md *ctx)
 {
 	void *end = (void *)(long)ctx->data_end;
@@ -61,16 +72,21 @@ TP_INLINE int gw_first_line(struct xdp_md *ctx)
 	struct iphdr *ip = (void *)(eth + 1);
 	const __u16 *ports = (void *)(ip + 1);
 	const __u64 *word;
+	__u32 now, id;
 
 	if ((void *)(ports + 2) > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
 	    *(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(0x1fff) ||
 	    (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) || !knobs.masquerade ||
-	    (__u16)(bpf_ntohs(ports[1]) - knobs.nat_base) >= knobs.nat_range)
+	    (__u16)(bpf_ntohs(ports[1]) - knobs.nat_base) >= knobs.nat_range ||
+	    !gw_device_number(ctx->ingress_ifindex, &id))
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
-	word = gw_xdp_word(ctx, ip, ports[1]);
+	now = gw_ticks();
+	if (gw_xdp_has_shortcut(ip, ports, id, now))
+		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
+	word = gw_xdp_word(ip, ports[1], id);
 	if (!word)
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
-	if (!gw_word_alive(*(const volatile __u64 *)word, gw_ticks()))
+	if (!gw_word_alive(*(const volatile __u64 *)word, now))
 		return gw_xdp_leave(ctx, GW_DROP_no_mapping, XDP_DROP);
 	if (gw_xdp_is_local(ip->saddr))
 		return gw_xdp_leave(ctx, GW_DROP_spoofed_source, XDP_DROP);

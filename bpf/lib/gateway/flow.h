@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 
 #include "nat_word.h"
+#include "shortcut.h"
 #include "tcp.h"
 
 #define GW_NODE_OF_FLOWS 0xffff /* gw_node_key.uplink of the entry that counts a node's flows */
@@ -106,6 +107,7 @@ static __noinline bool gw_flow_end(const struct gw_flow_key *key, __u32 until)
 		return false;
 	if (gw_flow_holds(flow))
 		gw_port_unhold(flow);
+	gw_shortcuts_end(key, flow, false);
 	gw_node_key_of(&owner, key, GW_NODE_OF_FLOWS);
 	bpf_map_delete_elem(&gw_flows, key);
 	node = bpf_map_lookup_elem(&gw_nodes, &owner);
@@ -161,6 +163,23 @@ TP_INLINE void gw_flow_until(struct gw_flow *flow, __u32 until)
 		__sync_val_compare_and_swap(&flow->until, was, until);
 }
 
+/* A connection that closes, or opens anew, is looked at packet by packet again. */
+static __noinline void gw_flow_watch(const struct gw_flow *flow, const struct gw_packet *p,
+				     bool out)
+{
+	const struct gw_reverse *reverse = bpf_map_lookup_elem(&nat_reverse, &flow->mapping);
+	struct gw_flow_key GW_WORDS key = {.proto = IPPROTO_TCP};
+
+	if (!reverse || flow->kind != GW_FLOW_NAT)
+		return;
+	tp_map_v4(key.node, reverse->node);
+	tp_map_v4(key.remote, tp_mapped_v4(out ? p->dst : p->src));
+	key.node_port = reverse->node_port;
+	key.remote_port = out ? p->dst_port : p->src_port;
+	key.overlay = reverse->overlay;
+	gw_shortcuts_end(&key, flow, true);
+}
+
 static __noinline void gw_flow_move(struct gw_flow *flow, __u8 next, __u32 now)
 {
 	bool held = gw_flow_holds(flow), replied = next != GW_TCP_SYN_OUT && next != GW_TCP_SYN_IN;
@@ -188,8 +207,10 @@ TP_INLINE void gw_flow_touch(struct gw_flow *flow, const struct gw_packet *p, bo
 		__u8 next = gw_tcp_next(flow->tcp_state, p->tcp_flags, out,
 					flow->flags & GW_FLOW_REPLIED);
 
-		if (next != flow->tcp_state)
+		if (next != flow->tcp_state) {
+			gw_flow_watch(flow, p, out);
 			gw_flow_move(flow, next, now);
+		}
 	}
 	if (out || p->proto == IPPROTO_TCP || flow->kind != GW_FLOW_NAT) {
 		until = now + gw_lifetime(p->proto, flow->tcp_state);

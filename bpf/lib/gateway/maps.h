@@ -89,6 +89,15 @@ struct {
 	__uint(max_entries, GW_DEFAULT_ENTRIES);
 } nat_filters SEC(".maps");
 
+/* Beside the flows: bpf/lib/gateway/shortcut.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct gw_shortcut);
+	__uint(max_entries, TP_GW_SHORTCUTS);
+} gw_shortcuts SEC(".maps");
+
 /* Block number: slot * (nat_range / nat_block) + block of the range. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The programs' table of shortcuts (bpf/lib/gateway/shortcut.h), TP_GW_SHORTCUTS of them. */
+#ifndef GATEWAY_DATAPATH_SHORTCUTS_H
+#define GATEWAY_DATAPATH_SHORTCUTS_H
+
+#include "bpf/abi/gateway.h"
+
+/* Adds to the flow's counters what its shortcuts have counted. */
+void gw_shortcuts_add(const struct gw_shortcut *table, const struct gw_flow_key *key,
+		      struct gw_flow *flow);
+
+/* Ends all shortcuts of an overlay or uplink whose flows are removed. */
+void gw_shortcuts_purge(struct gw_shortcut *table, enum gw_role role, uint32_t id);
+
+/* Makes what the table's shortcuts have counted the flows', and empties it. Both are descriptors of
+ * maps that no program runs on yet. 0 or -errno. */
+int gw_shortcuts_settle(int table, int flows);
+
+#endif

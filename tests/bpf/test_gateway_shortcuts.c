@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Shortcuts: that packets go by them, for a second and no longer; that whatever ends what they say
+ * ends them; and that no packet is lost to the flow's counters. Time stands still here, so that a
+ * shortcut is good until a test says otherwise.
+ */
+#include <bpf/bpf.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bpf/lib/gateway/shortcut_place.h"
+#include "gateway/datapath_shortcuts.h"
+#include "gateway_lab.h"
+
+#define SECOND 16 /* ticks; bpf/lib/gateway/clock.h */
+#define SIZE   (TP_GW_SHORTCUTS * sizeof(struct gw_shortcut))
+
+static const struct lab_rule out_all[] = {{"alice", "192.168.10.0/24", NULL, NULL},
+					  {"bob", "192.168.10.0/24", NULL, NULL},
+					  {NULL, NULL, NULL, NULL}};
+
+static struct gw_shortcut *table;
+
+static int set_up(void **state)
+{
+	struct gw_knobs knobs = lab_knobs();
+	struct lab *lab;
+
+	lab_freeze(&knobs);
+	*state = lab = lab_open(&knobs);
+	table = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, lab_map(lab, "gw_shortcuts"),
+		     0);
+	return table == MAP_FAILED;
+}
+
+static int tear_down(void **state)
+{
+	munmap(table, SIZE);
+	return lab_tear_down(state);
+}
+
+static int before(void **state)
+{
+	lab_reset(*state);
+	lab_policy(*state, out_all);
+	return 0;
+}
+
+/* --- a flow, and what is known of it --------------------------------------------------------- */
+
+struct talk {
+	struct lab *lab;
+	struct gw_flow_key key;
+	struct lab_packet out, in;
+	uint64_t n_out, n_in; /* packets so far */
+};
+
+static void says(struct talk *t)
+{
+	struct lab_frame out;
+
+	lab_expect(t->lab, FROM_NODE, &t->out, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_true(lab_is_from(&out, EXTERNAL));
+	assert_int_equal(lab_sport(&out), t->in.dport);
+	t->n_out++;
+}
+
+static void hears(struct talk *t)
+{
+	struct lab_frame out;
+
+	lab_expect(t->lab, FROM_UPLINK, &t->in, &out, REDIRECT, GW_FORWARD_to_overlay);
+	assert_true(lab_is_to(&out, t->out.src));
+	assert_int_equal(lab_dport(&out), t->out.sport);
+	t->n_in++;
+}
+
+static struct talk opened(struct lab *lab, struct lab_packet first)
+{
+	struct talk t = {.lab = lab, .out = first, .n_out = 1};
+	struct lab_frame out;
+
+	lab_expect(lab, FROM_NODE, &first, &out, REDIRECT, GW_FORWARD_to_uplink);
+	t.key = lab_key(first.src, first.sport, first.dst, first.dport, first.proto);
+	t.in = first;
+	t.in.src = first.dst;
+	t.in.sport = first.dport;
+	t.in.dst = EXTERNAL;
+	t.in.dport = lab_sport(&out);
+	return t;
+}
+
+static struct talk opened_udp(struct lab *lab, const char *node, uint16_t port)
+{
+	return opened(lab, lab_udp(node, port, SERVER, 53));
+}
+
+static struct talk opened_tcp(struct lab *lab)
+{
+	struct talk t = opened(lab, lab_tcp(ALICE, 5000, SERVER, 80, TCP_S));
+
+	t.in.flags = TCP_S | TCP_A;
+	hears(&t);
+	t.in.flags = t.out.flags = TCP_A;
+	says(&t);
+	hears(&t);
+	return t;
+}
+
+/* A shortcut each way. */
+static void settle_down(struct talk *t)
+{
+	for (int i = 0; i < 3; i++) {
+		says(t);
+		hears(t);
+	}
+}
+
+/* The flow without what its shortcuts have counted. */
+static struct gw_flow bare_flow(const struct talk *t)
+{
+	struct gw_flow flow;
+
+	assert_int_equal(bpf_map_lookup_elem(lab_map(t->lab, "gw_flows"), &t->key, &flow), 0);
+	return flow;
+}
+
+static void demand_counts(const struct talk *t)
+{
+	struct gw_flow flow;
+
+	assert_true(lab_flow(t->lab, &t->key, &flow));
+	assert_int_equal(flow.out.packets, t->n_out);
+	assert_int_equal(flow.in.packets, t->n_in);
+}
+
+static unsigned int n_good(void)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++)
+		n += table[i].until > LAB_FROZEN;
+	return n;
+}
+
+/* Makes the flow say something else than its shortcuts, which tells who was asked. */
+static void falsify(const struct talk *t)
+{
+	struct gw_flow flow = bare_flow(t);
+
+	flow.kind = GW_FLOW_ROUTED;
+	lab_flow_put(t->lab, &t->key, &flow);
+}
+
+/* --- packets go by them ----------------------------------------------------------------------- */
+
+static void test_good_for_a_second(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+
+	settle_down(&t);
+	assert_int_equal(n_good(), 2);
+	falsify(&t);
+	says(&t);
+	hears(&t);
+	lab_age(*state, SECOND - 1);
+	says(&t);
+	hears(&t);
+	lab_age(*state, 1);
+	assert_int_equal(n_good(), 0);
+}
+
+static void test_not_longer_than_the_flow(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct lab_frame out;
+	uint32_t life;
+
+	settle_down(&t);
+	life = bare_flow(&t).until - LAB_FROZEN;
+	lab_age(*state, life - 2);
+	hears(&t); /* which does not keep it alive */
+	assert_int_equal(n_good(), 1);
+	lab_age(*state, 2);
+	lab_expect(*state, FROM_UPLINK, &t.in, &out, SHOT, GW_DROP_no_mapping);
+}
+
+static void test_keeps_a_flow_alive(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	uint32_t life = bare_flow(&t).until - LAB_FROZEN;
+
+	for (uint32_t passed = 0; passed < life + 2 * SECOND; passed += SECOND / 2) {
+		says(&t);
+		lab_age(*state, SECOND / 2);
+	}
+	says(&t);
+	demand_counts(&t);
+	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, 1);
+}
+
+static void test_switched_off(void **state)
+{
+	struct gw_knobs knobs = lab_knobs();
+	struct lab *lab;
+	struct talk t;
+
+	(void)state;
+	knobs.shortcuts = false;
+	lab = lab_open(&knobs);
+	lab_policy(lab, out_all);
+	t = opened_udp(lab, ALICE, 5000);
+	settle_down(&t);
+	assert_int_equal(bare_flow(&t).out.packets, t.n_out);
+	lab_close(lab);
+}
+
+/* --- what ends them --------------------------------------------------------------------------- */
+
+static void test_policy(void **state)
+{
+	static const struct lab_rule none[] = {{"bob", "192.168.10.0/24", NULL, NULL},
+					       {NULL, NULL, NULL, NULL}};
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct lab_frame out;
+
+	settle_down(&t);
+	lab_policy(*state, none);
+	lab_expect(*state, FROM_UPLINK, &t.in, &out, SHOT, GW_DROP_policy_changed);
+	lab_policy(*state, out_all);
+	t = opened_udp(*state, ALICE, 5000);
+	settle_down(&t);
+	lab_policy(*state, none);
+	lab_expect(*state, FROM_NODE, &t.out, &out, SHOT, GW_DROP_policy_changed);
+}
+
+static void test_same_policy_again(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+
+	settle_down(&t);
+	lab_policy(*state, out_all);
+	settle_down(&t);
+	demand_counts(&t);
+}
+
+static void test_end_of_a_connection(void **state)
+{
+	struct talk t = opened_tcp(*state);
+
+	settle_down(&t);
+	assert_int_equal(n_good(), 2);
+	t.in.flags = TCP_A | TCP_F;
+	hears(&t);
+	assert_int_equal(n_good(), 0);
+	t.in.flags = TCP_A;
+	says(&t);
+	t.out.flags = TCP_A | TCP_R;
+	says(&t);
+	assert_int_equal(n_good(), 0);
+	demand_counts(&t);
+}
+
+/* The daemon ends its mappings, too. */
+static void test_address_that_is_lost(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct lab_frame out;
+
+	settle_down(&t);
+	lab_external(*state, 0, "192.168.10.99");
+	lab_word_put(*state, bare_flow(&t).mapping, 0);
+	lab_expect(*state, FROM_UPLINK, &t.in, &out, PASS, GW_PASS_not_ours);
+	lab_expect(*state, FROM_NODE, &t.out, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_true(lab_is_from(&out, "192.168.10.99"));
+}
+
+static void test_flow_that_ends(void **state)
+{
+	static struct gw_sweep list = {.n_flows = 1};
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct gw_flow flow;
+	uint32_t zero = 0;
+
+	settle_down(&t);
+	flow = bare_flow(&t);
+	flow.until = 1;
+	lab_flow_put(*state, &t.key, &flow);
+	list.flow[0] = t.key;
+	assert_int_equal(bpf_map_update_elem(lab_map(*state, "gw_sweep_list"), &zero, &list, 0), 0);
+	lab_sweep(*state);
+	assert_false(lab_flow(*state, &t.key, &flow));
+	assert_int_equal(n_good(), 0);
+	t = opened_udp(*state, ALICE, 5000);
+	settle_down(&t);
+	demand_counts(&t);
+}
+
+static void test_device_that_goes(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+
+	settle_down(&t);
+	gw_shortcuts_purge(table, GW_UPLINK, 1);
+	gw_shortcuts_purge(table, GW_OVERLAY, 1);
+	assert_int_equal(n_good(), 2);
+	gw_shortcuts_purge(table, GW_UPLINK, 0);
+	assert_int_equal(n_good(), 0);
+	settle_down(&t);
+	assert_int_equal(n_good(), 2);
+	gw_shortcuts_purge(table, GW_OVERLAY, 0);
+	assert_int_equal(n_good(), 0);
+	settle_down(&t);
+	demand_counts(&t);
+}
+
+/* --- counters --------------------------------------------------------------------------------- */
+
+static void test_counters(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct gw_flow flow;
+
+	for (int i = 0; i < 5; i++) {
+		settle_down(&t);
+		demand_counts(&t);
+		assert_true(bare_flow(&t).out.packets < t.n_out);
+		lab_age(*state, SECOND);
+		demand_counts(&t);
+	}
+	assert_true(lab_flow(*state, &t.key, &flow));
+	assert_int_equal(flow.out.bytes, t.n_out * (20 + 8 + 33));
+	assert_int_equal(flow.in.bytes, t.n_in * (20 + 8 + 33));
+}
+
+/* At a start on new maps. */
+static void test_settled_by_the_daemon(void **state)
+{
+	struct talk a = opened_udp(*state, ALICE, 5000), b = opened_tcp(*state);
+
+	settle_down(&a);
+	settle_down(&b);
+	assert_int_equal(gw_shortcuts_settle(lab_map(*state, "gw_shortcuts"),
+					     lab_map(*state, "gw_flows")),
+			 0);
+	assert_int_equal(bare_flow(&a).out.packets, a.n_out);
+	assert_int_equal(bare_flow(&a).in.packets, a.n_in);
+	assert_int_equal(bare_flow(&b).in.packets, b.n_in);
+	assert_int_equal(n_good(), 0);
+	demand_counts(&a);
+	demand_counts(&b);
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+static uint32_t pair_of(const struct lab_packet *p)
+{
+	struct gw_flow_key key = lab_key(p->src, p->sport, p->dst, p->dport, p->proto);
+	struct gw_flow flow = {0};
+	struct gw_shortcut_of of = gw_shortcut_out(&key, &flow);
+
+	return gw_shortcut_place(of.addrs, of.ends) / 2;
+}
+
+/* Flows of one pair of places: two have shortcuts, the third goes the longer way until one is
+ * free. All count right. */
+static void test_three_of_one_place(void **state)
+{
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 1);
+	uint32_t pair = pair_of(&p);
+	struct talk t[3];
+	int n = 0;
+
+	for (uint32_t i = 1; i < 4 * 65536 && n < 3; i++) {
+		p.sport = (uint16_t)(5000 + i / 65536);
+		p.dport = (uint16_t)i;
+		if (pair_of(&p) == pair)
+			t[n++] = opened(*state, p);
+	}
+	assert_int_equal(n, 3);
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 9; i++)
+			says(&t[(i + round) % 3]);
+		assert_int_equal(n_good(), 2);
+		for (int i = 0; i < 3; i++)
+			demand_counts(&t[i]);
+		lab_age(*state, SECOND);
+	}
+}
+
+/* --- the first line --------------------------------------------------------------------------- */
+
+static void test_first_line(void **state)
+{
+	struct talk t = opened_udp(*state, ALICE, 5000);
+	uint32_t index;
+	struct lab_frame f;
+
+	settle_down(&t);
+	index = bare_flow(&t).mapping;
+	lab_build(&f, &t.in);
+	lab_word_put(*state, index, 0); /* so that only the shortcut knows */
+	assert_int_equal(lab_run_xdp(*state, &f), 2);
+	lab_age(*state, SECOND);
+	assert_int_equal(lab_run_xdp(*state, &f), 1);
+	lab_counted(*state, GW_PASS_first_line);
+	lab_counted(*state, GW_DROP_no_mapping);
+}
+
+#define TEST(name) cmocka_unit_test_setup(test_##name, before)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(good_for_a_second),   TEST(not_longer_than_the_flow),
+		TEST(keeps_a_flow_alive),  TEST(switched_off),
+		TEST(policy),		   TEST(same_policy_again),
+		TEST(end_of_a_connection), TEST(address_that_is_lost),
+		TEST(flow_that_ends),	   TEST(device_that_goes),
+		TEST(counters),		   TEST(settled_by_the_daemon),
+		TEST(three_of_one_place),  TEST(first_line),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
