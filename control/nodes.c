@@ -216,7 +216,7 @@ void ctl_node_free(struct node *n)
 	} else {
 		ctl_waiting_remove(n);
 	}
-	json_decref(n->view);
+	ctl_node_forget(n);
 	tp_wipe(n, sizeof(*n));
 	free(n);
 }
@@ -304,12 +304,12 @@ void ctl_nodes_free(struct ctl_nodes *n)
 
 	if (!n)
 		return;
-	ctl_nodes_tell_stop(n);
 	while ((node = TAILQ_FIRST(&n->list)) || (node = TAILQ_FIRST(&n->silent.list)) ||
 	       (node = TAILQ_FIRST(&n->greeted.list))) {
 		tp_ncp_session_free(node->session);
 		ctl_node_free(node);
 	}
+	ctl_nodes_tell_stop(n);
 	tp_acceptor_free(n->acceptor);
 	ctl_path_reports_free(n->paths);
 	free(n);

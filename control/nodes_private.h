@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sys/queue.h>
 
+#include "control/audience.h"
 #include "control/nodes.h"
 #include "control/path_reports.h"
 #include "control/view.h"
@@ -22,12 +23,14 @@ struct node {
 	struct ctl_device device; /* id is "" before its hello, and when it is on its way out */
 	char auth_key[129];
 	json_t *view;		     /* as it was told */
+	struct ctl_seat *seats;	     /* by the view */
 	bool known;		     /* its hello was good */
 	struct ctl_waiting *waiting; /* where it is until then */
 	bool whole;		     /* it wants a snapshot */
 	struct ctl_node_state state;
 	TAILQ_ENTRY(node) entry;
-	UT_hash_handle hh; /* by device.id, while that is not "" */
+	TAILQ_ENTRY(node) turn; /* while state.pending */
+	UT_hash_handle hh;	/* by device.id, while that is not "" */
 };
 
 /* Nodes, the oldest first. */
@@ -47,12 +50,14 @@ struct ctl_nodes {
 	bool scheduled;
 	uint64_t rest_until; /* no distribution before that */
 	struct ctl_views *views;
+	struct ctl_audience *audience;
 	struct ctl_path_reports *paths;
 	struct tp_ncp_session_config config;
 	unsigned long ends[TP_NCP_N_ENDS];
 	struct ctl_waiting silent,
-		greeted;       /* before their hello: without a handshake, and with one */
-	struct node_list list; /* with a good hello */
+		greeted;	  /* before their hello: without a handshake, and with one */
+	struct node_list list;	  /* with a good hello */
+	struct node_list pending; /* of these, by their turns */
 	struct node *by_device;
 	struct ctl_nodes_stats stats;
 };
@@ -81,5 +86,7 @@ int ctl_node_send(struct node *n, json_t *msg);
 void ctl_node_say_error(struct node *n, const char *code, const char *text);
 /* Into which networks it is invited, and soon a snapshot. */
 void ctl_node_welcome(struct node *n);
+/* It is told nothing more. */
+void ctl_node_forget(struct node *n);
 
 #endif

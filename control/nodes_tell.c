@@ -44,6 +44,15 @@ void ctl_node_say_error(struct node *n, const char *code, const char *text)
 	json_decref(last);
 }
 
+/* By its view it is known whom a change touches: without that it would not be told again. */
+static void keep_view(struct node *n, json_t *view)
+{
+	json_decref(n->view);
+	n->view = view;
+	if (ctl_audience_take(n->nodes->audience, &n->seats, n, view))
+		ctl_node_say_error(n, "internal", "out of memory");
+}
+
 /* A whole view, whatever it had. */
 static void tell_all(struct node *n)
 {
@@ -51,14 +60,13 @@ static void tell_all(struct node *n)
 	struct ctl_error err;
 	json_t *view;
 
-	n->state.pending = n->whole = false;
+	n->whole = false;
 	if (ctl_view_of(n->nodes->views, &n->device, &view, &err)) {
 		tp_err("node %s: %s", n->device.name, err.text);
 		ctl_node_say_error(n, "internal", "the view could not be made");
 		return;
 	}
-	json_decref(n->view);
-	n->view = view;
+	keep_view(n, view);
 	n->state.told = revision;
 	n->nodes->stats.snapshots++;
 	ctl_node_send(n, snapshot(n, revision));
@@ -71,7 +79,6 @@ static void tell_changes(struct node *n)
 	json_t *view, *changes;
 	struct ctl_error err;
 
-	n->state.pending = false;
 	if (ctl_view_of(n->nodes->views, &n->device, &view, &err)) {
 		tp_err("node %s: %s", n->device.name, err.text);
 		return;
@@ -85,8 +92,32 @@ static void tell_changes(struct node *n)
 	} else {
 		json_decref(changes);
 	}
-	json_decref(n->view);
-	n->view = view;
+	keep_view(n, view);
+}
+
+static void make_due(struct node *n)
+{
+	if (!n->state.pending)
+		TAILQ_INSERT_TAIL(&n->nodes->pending, n, turn);
+	n->state.pending = true;
+}
+
+static void make_undue(struct node *n)
+{
+	if (n->state.pending)
+		TAILQ_REMOVE(&n->nodes->pending, n, turn);
+	n->state.pending = false;
+}
+
+static void tell(struct node *n)
+{
+	make_undue(n);
+	if (!n->device.id[0])
+		return;
+	if (n->whole)
+		tell_all(n);
+	else
+		tell_changes(n);
 }
 
 /* A round rests for as long as it took: what comes meanwhile is told at once to each, and whatever
@@ -101,14 +132,8 @@ static void on_distribute(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	nodes->scheduled = false;
-	TAILQ_FOREACH (n, &nodes->list, entry) {
-		if (!n->device.id[0])
-			continue;
-		if (n->whole)
-			tell_all(n);
-		else if (n->state.pending)
-			tell_changes(n);
-	}
+	while ((n = TAILQ_FIRST(&nodes->pending)))
+		tell(n);
 	ctl_nodes_settle(nodes, &err);
 	took = tp_now() - began;
 	nodes->rest_until = began + took + (took < REST_MAX ? took : REST_MAX);
@@ -126,26 +151,10 @@ static void schedule(struct ctl_nodes *nodes)
 
 /* --- whom a change touches --- */
 
-static bool names_network(const json_t *list, const char *network)
+static void touch(struct node *n)
 {
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *entry = json_array_get(list, i);
-
-		if (!strcmp(json_string_value(json_object_get(entry, "network_id")), network))
-			return true;
-	}
-	return false;
-}
-
-/* By what it was told: no question to the database for each of the nodes. */
-static bool touches(const struct node *n, const struct ctl_change *c)
-{
-	if (c->kind == CTL_CHANGE_RELAY)
-		return n->device.kind == CTL_RELAY;
-	if (c->kind == CTL_CHANGE_DEVICE)
-		return !strcmp(c->id, n->device.id);
-	return names_network(json_object_get(n->view, "networks"), c->network) ||
-	       names_network(json_object_get(n->view, "serves"), c->network);
+	if (n->device.id[0])
+		make_due(n);
 }
 
 static void invite(struct node *n, const char *network)
@@ -183,59 +192,88 @@ static void follow_peer(struct ctl_nodes *nodes, const struct ctl_change *c)
 		invited = ctl_db_int(q, 1);
 	}
 	ctl_db_done(q);
-	if (!n || !n->known)
+	if (!n)
 		return;
-	n->state.pending = true;
+	make_due(n);
 	if (invited)
 		invite(n, c->network);
 }
 
 /* The device may be gone: then it is shown out. */
-static void follow(struct node *n, const struct ctl_change *c)
+static void follow_device(struct ctl_nodes *nodes, const struct ctl_change *c)
 {
+	struct node *n = ctl_node_of(nodes, c->id);
 	struct ctl_device d;
 	struct ctl_error err;
 
-	n->state.pending = true;
-	if (c->kind == CTL_CHANGE_DEVICE &&
-	    ctl_device_get(n->nodes->store, NULL, c->id, &d, &err)) {
-		ctl_paths_forget(ctl_path_reports_known(n->nodes->paths), c->id);
+	if (!n)
+		return;
+	make_due(n);
+	if (ctl_device_get(nodes->store, NULL, c->id, &d, &err)) {
+		ctl_paths_forget(ctl_path_reports_known(nodes->paths), c->id);
 		ctl_node_show_out(n, "unauthenticated", "the device was removed");
 	}
+}
+
+static void follow_relay(struct ctl_nodes *nodes)
+{
+	struct node *n;
+
+	TAILQ_FOREACH (n, &nodes->list, entry)
+		if (n->device.kind == CTL_RELAY)
+			touch(n);
+}
+
+/* By what nodes were told: no question to the database for each of them. */
+static void follow(struct ctl_nodes *nodes, const struct ctl_change *c)
+{
+	if (c->kind == CTL_CHANGE_DEVICE)
+		follow_device(nodes, c);
+	else if (c->kind == CTL_CHANGE_RELAY)
+		follow_relay(nodes);
+	else
+		ctl_audience_each(nodes->audience, c->network, touch);
+	if (c->kind == CTL_CHANGE_PEER)
+		follow_peer(nodes, c);
 }
 
 static void on_change(void *arg, uint64_t revision, const struct ctl_change *changes, size_t count)
 {
 	struct ctl_nodes *nodes = arg;
-	struct node *n;
 
 	(void)revision;
 	for (size_t i = 0; i < count; i++)
 		ctl_views_change(nodes->views, &changes[i]);
-	TAILQ_FOREACH (n, &nodes->list, entry)
-		for (size_t i = 0; i < count && n->known && n->device.id[0]; i++)
-			if (touches(n, &changes[i]))
-				follow(n, &changes[i]);
 	for (size_t i = 0; i < count; i++)
-		if (changes[i].kind == CTL_CHANGE_PEER)
-			follow_peer(nodes, &changes[i]);
+		follow(nodes, &changes[i]);
 	schedule(nodes);
 }
 
 void ctl_node_welcome(struct node *n)
 {
 	invite_all(n);
-	n->whole = n->state.pending = true;
+	n->whole = true;
+	make_due(n);
 	schedule(n->nodes);
+}
+
+void ctl_node_forget(struct node *n)
+{
+	make_undue(n);
+	ctl_audience_leave(n->nodes->audience, &n->seats);
+	json_decref(n->view);
+	n->view = NULL;
 }
 
 /* --- life --- */
 
 int ctl_nodes_tell_start(struct ctl_nodes *nodes)
 {
+	TAILQ_INIT(&nodes->pending);
 	nodes->views = ctl_views_new(nodes->store, ctl_nodes_paths(nodes));
+	nodes->audience = ctl_audience_new();
 	nodes->distribute = event_new(nodes->base, -1, 0, on_distribute, nodes);
-	if (!nodes->views || !nodes->distribute)
+	if (!nodes->views || !nodes->audience || !nodes->distribute)
 		return -ENOMEM;
 	ctl_store_listen(nodes->store, on_change, nodes);
 	return 0;
@@ -246,5 +284,6 @@ void ctl_nodes_tell_stop(struct ctl_nodes *nodes)
 	ctl_store_listen(nodes->store, NULL, NULL);
 	if (nodes->distribute)
 		event_free(nodes->distribute);
+	ctl_audience_free(nodes->audience);
 	ctl_views_free(nodes->views);
 }
