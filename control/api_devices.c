@@ -20,11 +20,12 @@ json_t *api_node_state_json(const struct api_call *c, const char *device)
 json_t *api_device_json(const struct api_call *c, const struct ctl_device *d)
 {
 	json_t *state = api_node_state_json(c, d->id), *j;
+	int64_t seen = state ? ctl_now(c->store) : d->last_seen;
 
 	j = json_pack("{s:s,s:s,s:s,s:s,s:o,s:b,s:o,s:o}", "id", d->id, "tenantId", d->tenant,
 		      "name", d->name, "kind", ctl_kind_name(d->kind), "publicKey",
 		      d->has_key ? ctl_key_json(d->key) : json_string(""), "ephemeral",
-		      d->ephemeral, "lastSeenAt", api_timestamp(d->last_seen), "createdAt",
+		      d->ephemeral, "lastSeenAt", api_timestamp(seen), "createdAt",
 		      api_timestamp(d->created));
 	if (state)
 		json_object_set_new(j, "state", state);

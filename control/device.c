@@ -11,7 +11,9 @@
 #define NUMBER_LEN 9 /* digits behind a name */
 #define NUMBER_MAX 999999999
 #define PAGE	   100
-#define COLUMNS	   "id, tenant, name, kind, key, ephemeral, created, ifnull(last_seen, 0)"
+#define COLUMNS                                                                              \
+	"id, tenant, name, kind, key, ephemeral, created, max(ifnull(last_seen, 0), ifnull(" \
+	"(SELECT max(last_handshake) FROM peer WHERE peer.device = device.id), 0) * 1000)"
 
 static const char *const kinds[] = {
 	[CTL_NODE] = "node",

@@ -17,7 +17,7 @@ struct ctl_device {
 	uint8_t key[32];
 	bool ephemeral;
 	int64_t created;
-	int64_t last_seen; /* 0: never */
+	int64_t last_seen; /* by control or as a WireGuard peer; 0: never */
 };
 
 const char *ctl_kind_name(enum ctl_kind kind);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/nodes_reports.h"
+#include "control/nodes_seen.h"
 #include "acceptor.h"
 #include "crypto.h"
 #include "log.h"
@@ -141,17 +142,18 @@ static void acknowledge(struct node *n, const struct tp_ncp_ack *ack)
 
 static void handle(struct node *n, const struct tp_ncp_message *m)
 {
-	struct ctl_error err = {.code = CTL_OK};
+	struct ctl_error err;
+	int failed = 0;
 
 	switch (m->type) {
 	case TP_NCP_HELLO: hello(n, &m->hello); return;
 	case TP_NCP_ACK: acknowledge(n, &m->ack); return;
 	case TP_NCP_STATS:
-		ctl_path_reports_take(n->nodes->paths, &n->device, &m->stats, &err);
+		failed = ctl_path_reports_take(n->nodes->paths, &n->device, &m->stats, &err);
 		break;
-	default: ctl_nodes_report(n->nodes->store, &n->device, m, &err); break;
+	default: failed = ctl_nodes_report(n->nodes->store, &n->device, m, &err); break;
 	}
-	if (err.code != CTL_OK) {
+	if (failed) {
 		tp_log_limited(LOG_NOTICE, "node %s: %s: %s", n->device.name,
 			       tp_ncp_type_name(m->type), err.text);
 		ctl_node_send(n, json_pack("{s:s,s:s,s:s}", "type", "error", "code",
@@ -228,6 +230,7 @@ static void on_closed(void *arg, struct tp_ncp_session *s, enum tp_ncp_end end)
 	(void)s;
 	if (n->device.id[0]) {
 		tp_debug("node %s: %s", n->device.name, tp_ncp_end_name(end));
+		ctl_seen_left(n->nodes->seen, n->device.id);
 		ctl_paths_disconnected(ctl_path_reports_known(n->nodes->paths), n->device.id,
 				       ctl_now(n->nodes->store));
 		ctl_nodes_event(n->nodes->store, &n->device, "node.disconnect",
@@ -289,7 +292,8 @@ int ctl_nodes_new(struct ctl_nodes **out, struct event_base *base, int listen_fd
 	configure(n, id);
 	TAILQ_INIT(&n->list);
 	ctl_waiting_init(n);
-	if (ctl_path_reports_new(&n->paths, base, store) || ctl_nodes_tell_start(n) ||
+	n->seen = ctl_seen_new(base, store);
+	if (!n->seen || ctl_path_reports_new(&n->paths, base, store) || ctl_nodes_tell_start(n) ||
 	    tp_acceptor_new(&n->acceptor, base, listen_fd, on_connection, n)) {
 		ctl_nodes_free(n);
 		return -ENOMEM;
@@ -306,12 +310,15 @@ void ctl_nodes_free(struct ctl_nodes *n)
 		return;
 	while ((node = TAILQ_FIRST(&n->list)) || (node = TAILQ_FIRST(&n->silent.list)) ||
 	       (node = TAILQ_FIRST(&n->greeted.list))) {
+		if (node->device.id[0])
+			ctl_seen_left(n->seen, node->device.id);
 		tp_ncp_session_free(node->session);
 		ctl_node_free(node);
 	}
 	ctl_nodes_tell_stop(n);
 	tp_acceptor_free(n->acceptor);
 	ctl_path_reports_free(n->paths);
+	ctl_seen_free(n->seen);
 	free(n);
 }
 

@@ -52,6 +52,7 @@ struct ctl_nodes {
 	struct ctl_views *views;
 	struct ctl_audience *audience;
 	struct ctl_path_reports *paths;
+	struct ctl_seen *seen;
 	struct tp_ncp_session_config config;
 	unsigned long ends[TP_NCP_N_ENDS];
 	struct ctl_waiting silent,

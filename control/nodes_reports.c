@@ -100,24 +100,48 @@ static int endpoint(struct ctl_store *s, const struct ctl_device *d,
 				 err);
 }
 
-/* A member's word on when it last shook hands with another: of networks that it is in only. */
+/* Whom a relay's word on a handshake is about: any node that it serves. */
+static int served(struct ctl_store *s, const struct ctl_device *d, const uint8_t key[32],
+		  struct ctl_served *out, struct ctl_error *err)
+{
+	if (!ctl_relay_served(s, d->id, key, out, err))
+		return 0;
+	if (err->code == CTL_PERMISSION_DENIED) /* removed meanwhile, or never its own */
+		ctl_fail(err, CTL_NOT_FOUND, "no node of this relay's");
+	return -1;
+}
+
+/* Whom a member's is about: another one of a network that it is in. */
+static int fellow(struct ctl_store *s, const struct ctl_device *d, const struct tp_ncp_handshake *h,
+		  struct ctl_served *out, struct ctl_error *err)
+{
+	struct ctl_peer self;
+
+	if (ctl_peer_get(s, NULL, h->network_id, d->id, &self, err)) {
+		if (err->code == CTL_NOT_FOUND)
+			ctl_fail(err, CTL_PERMISSION_DENIED, "it is not in network %s",
+				 h->network_id);
+		return -1;
+	}
+	snprintf(out->network, sizeof(out->network), "%s", h->network_id);
+	return device_of_key(s, h->network_id, h->public_key, out->device, err);
+}
+
 static int handshakes(struct ctl_store *s, const struct ctl_device *d,
 		      const struct tp_ncp_handshakes *h, struct ctl_error *err)
 {
-	char device[CTL_ID_LEN];
-	struct ctl_peer self;
+	struct ctl_served who;
 
 	for (size_t i = 0; i < h->n_handshakes; i++) {
 		const struct tp_ncp_handshake *one = &h->handshakes[i];
 
-		if (ctl_peer_get(s, NULL, one->network_id, d->id, &self, err))
-			return -1;
-		if (device_of_key(s, one->network_id, one->public_key, device, err)) {
+		if (d->kind == CTL_RELAY ? served(s, d, one->public_key, &who, err)
+					 : fellow(s, d, one, &who, err)) {
 			if (err->code != CTL_NOT_FOUND)
 				return -1;
 			continue; /* removed meanwhile, or a relay's */
 		}
-		if (ctl_peer_handshake(s, one->network_id, device, (int64_t)(one->time / 1000),
+		if (ctl_peer_handshake(s, who.network, who.device, (int64_t)(one->time / 1000),
 				       err))
 			return -1;
 	}

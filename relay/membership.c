@@ -12,7 +12,8 @@
 #include "relay/groups.h"
 #include "relay/node.h"
 
-#define TRIPS_EVERY TP_SEC(5)
+#define TRIPS_EVERY	 TP_SEC(5)
+#define HANDSHAKES_EVERY TP_SEC(15)
 
 /* --- from a view to settings --- */
 
@@ -172,6 +173,7 @@ static void forget_told(struct relay *r)
 
 	HASH_ITER (hh_key, r->nodes->by_key, n, tmp) {
 		n->trip_told = 0;
+		n->handshake_told = 0;
 		n->endpoint_told = (struct tp_endpoint){0};
 	}
 }
@@ -219,15 +221,41 @@ static void tell_endpoints(struct daemon *d)
 	}
 }
 
+/* Returns whether all were told. */
+static bool tell_handshakes(struct daemon *d, uint64_t now)
+{
+	struct tp_ncp_handshake list[TOLD_AT_ONCE] = {0};
+	struct tp_ncp_handshakes all = {.handshakes = list};
+	uint64_t unix_ms = (uint64_t)time(NULL) * 1000;
+	struct node *n, *tmp, *told[TOLD_AT_ONCE];
+
+	HASH_ITER (hh_key, d->relay->nodes->by_key, n, tmp) {
+		if (all.n_handshakes == TOLD_AT_ONCE)
+			break;
+		if (n->last_handshake == n->handshake_told)
+			continue;
+		memcpy(list[all.n_handshakes].public_key, n->public_key, WG_KEY_LEN);
+		list[all.n_handshakes].time = unix_ms - (now - n->last_handshake) / TP_NS_PER_MS;
+		told[all.n_handshakes++] = n;
+	}
+	if (tp_member_handshakes(d->member, &all))
+		return false;
+	for (size_t i = 0; i < all.n_handshakes; i++)
+		told[i]->handshake_told = told[i]->last_handshake;
+	return all.n_handshakes < TOLD_AT_ONCE;
+}
+
 void relay_member_tick(struct daemon *d, uint64_t now)
 {
 	if (!d->member)
 		return;
 	tell_endpoints(d);
-	if (now < d->trips_told + TRIPS_EVERY)
-		return;
-	d->trips_told = now;
-	tell_trips(d);
+	if (now >= d->trips_told + TRIPS_EVERY) {
+		d->trips_told = now;
+		tell_trips(d);
+	}
+	if (now >= d->handshakes_told + HANDSHAKES_EVERY && tell_handshakes(d, now))
+		d->handshakes_told = now;
 }
 
 /* --- while it runs --- */

@@ -60,6 +60,8 @@ struct node {
 	uint64_t last_seen;   /* 0: never */
 	uint8_t tai64n[WG_TIMESTAMP_LEN];
 	uint64_t last_initiation; /* accepted from it, to the relay */
+	uint64_t last_handshake;  /* with the relay; 0: none since the start */
+	uint64_t handshake_told;  /* of these, to the control plane */
 	struct tp_round_trips trips;
 	uint32_t trip_told; /* us, to the control plane */
 	struct tp_endpoint endpoint_told;

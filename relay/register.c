@@ -222,6 +222,7 @@ void register_confirm(struct relay *r, struct own_session *s, const struct packe
 	bool was_online = node_online(n, p->now);
 
 	promote(r, n, s);
+	n->last_handshake = p->now;
 	if (!tp_endpoint_equal(p->from, &s->at)) {
 		probe_session(r, n, p);
 		return;
@@ -314,6 +315,7 @@ void register_response(struct relay *r, const struct packet *p, struct own_sessi
 	}
 	session_open(r, s);
 	promote(r, n, s);
+	n->last_handshake = p->now;
 	probe_answered(r, s, p->now);
 	if (n->site && tp_endpoint_equal(&n->endpoint, &s->at))
 		tp_round_trip_add(&n->trips, p->now - s->born);

@@ -87,7 +87,7 @@ static TABLE(endpoint_table, struct tp_ncp_endpoint, endpoint_fields, NULL);
 
 #define S struct tp_ncp_handshake
 static const struct tp_ncp_field handshake_fields[] = {
-	SCALAR(S, network_id, TP_NCP_ID, true),
+	SCALAR(S, network_id, TP_NCP_ID, false),
 	SCALAR(S, public_key, TP_NCP_KEY, true),
 	INTEGER(S, time, 1, MILLISECONDS, true),
 };

@@ -20,7 +20,7 @@ struct tp_ncp_endpoint {
 };
 
 struct tp_ncp_handshake {
-	char network_id[TP_NCP_ID_SIZE];
+	char network_id[TP_NCP_ID_SIZE]; /* "": a relay's node is known by its key */
 	uint8_t public_key[WG_KEY_LEN];
 	uint64_t time; /* unix ms */
 };

@@ -340,9 +340,9 @@ static void test_settled_by_the_daemon(void **state)
 
 	settle_down(&a);
 	settle_down(&b);
-	assert_int_equal(gw_shortcuts_settle(lab_map(*state, "gw_shortcuts"),
-					     lab_map(*state, "gw_flows")),
-			 0);
+	assert_int_equal(
+		gw_shortcuts_settle(lab_map(*state, "gw_shortcuts"), lab_map(*state, "gw_flows")),
+		0);
 	assert_int_equal(bare_flow(&a).out.packets, a.n_out);
 	assert_int_equal(bare_flow(&a).in.packets, a.n_in);
 	assert_int_equal(bare_flow(&b).in.packets, b.n_in);
@@ -412,13 +412,20 @@ static void test_first_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(good_for_a_second),   TEST(not_longer_than_the_flow),
-		TEST(keeps_a_flow_alive),  TEST(switched_off),
-		TEST(policy),		   TEST(same_policy_again),
-		TEST(end_of_a_connection), TEST(address_that_is_lost),
-		TEST(flow_that_ends),	   TEST(device_that_goes),
-		TEST(counters),		   TEST(settled_by_the_daemon),
-		TEST(three_of_one_place),  TEST(first_line),
+		TEST(good_for_a_second),
+		TEST(not_longer_than_the_flow),
+		TEST(keeps_a_flow_alive),
+		TEST(switched_off),
+		TEST(policy),
+		TEST(same_policy_again),
+		TEST(end_of_a_connection),
+		TEST(address_that_is_lost),
+		TEST(flow_that_ends),
+		TEST(device_that_goes),
+		TEST(counters),
+		TEST(settled_by_the_daemon),
+		TEST(three_of_one_place),
+		TEST(first_line),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -65,7 +65,6 @@ refuse "port 8080 does not" page :8080
 expect "counted by its rule" test "$(gw_hits web)" -ge 1
 equal "no rule of nftables anywhere" "" "$(in_ns gateway nft list ruleset)"
 
-# alice, and the relay, which is no peer that control keeps times of
 shaken() {
 	[ -n "$(ctl node list --json | jq -r '[.. | objects | select(.name? == "alice" or .deviceName? == "alice") | .lastHandshakeAt // empty][0] // empty')" ]
 }

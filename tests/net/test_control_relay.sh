@@ -39,6 +39,12 @@ seen_by_control() {
 		"$(tp relay nodes --json | jq -r '.[] | select(.name | startswith("alice")) | .endpoint')" ]
 }
 expect "control knows where the relay has seen alice" wait_for 20 seen_by_control
+shaken() {
+	[ "$(ctl node list --json | jq '[.. | objects | select(.deviceName?) | .lastHandshakeAt // empty] | length')" = 3 ]
+}
+expect "and when each last shook hands with it" wait_for 60 shaken
+equal "which is when stock peers were seen last" 3 "$(ctl device list --json |
+	jq '[.. | objects | select(.kind? == "stock") | .lastSeenAt // empty] | length')"
 
 # --- a policy ---------------------------------------------------------------------------------
 

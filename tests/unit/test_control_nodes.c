@@ -86,6 +86,8 @@ static bool happened(const char *action, const char *device, const char *details
 
 static void test_events(void **state)
 {
+	struct ctl_device d;
+	int64_t connected;
 	char secret[CTL_SECRET_LEN], id[CTL_ID_LEN];
 	struct agent a;
 
@@ -101,9 +103,12 @@ static void test_events(void **state)
 	DO(ctl_policy_delete(lab.s, lab.acme.id, lab.office.id, "initial", &lab.err));
 	AWAIT(happened("node.failed", id, "no such device"));
 	assert_false(happened("node.disconnect", id, ""));
+	assert_int_equal(ctl_device_get(lab.s, NULL, id, &d, &lab.err), 0);
+	connected = d.last_seen;
 	tp_ncp_client_free(a.client);
 	a.client = NULL;
 	AWAIT(happened("node.disconnect", id, ""));
+	AWAIT(!ctl_device_get(lab.s, NULL, id, &d, &lab.err) && d.last_seen > connected);
 	agent_end(&a);
 }
 

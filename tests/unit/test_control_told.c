@@ -103,6 +103,54 @@ static void test_reports(void **state)
 	agent_end(&b);
 }
 
+static void serve_the_office(struct agent *relay)
+{
+	AWAIT(relay->snapshots);
+	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
+	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
+		   lab.office.id);
+	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
+	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+}
+
+/* A relay knows a node by its key alone, and may know some that control has removed. */
+static void test_handshakes_of_a_relay(void **state)
+{
+	struct tp_ncp_handshake list[2] = {{.public_key = {9}, .time = 1700000000123},
+					   {.time = 1700000001123}};
+	struct tp_ncp_message m = {.type = TP_NCP_HANDSHAKES, .handshakes = {list, 2}};
+	struct tp_ncp_message where = {.type = TP_NCP_ENDPOINT_REPORT};
+	char secret[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
+	uint64_t revision;
+	struct ctl_peer p;
+	struct agent a, r;
+
+	(void)state;
+	agents_key(CTL_NODE, NULL, secret);
+	agents_key(CTL_RELAY, NULL, relay);
+	agent_init(&a, "alice", TP_NCP_NODE, secret);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(network_of(&a) && r.snapshots);
+	memcpy(list[1].public_key, a.public_key, 32);
+	tp_ncp_client_send_message(r.client, &m); /* it does not serve the office yet */
+	tp_endpoint_parse("198.51.100.7:7", &where.endpoint.endpoint);
+	memcpy(where.endpoint.public_key, a.public_key, 32);
+	tp_ncp_client_send_message(r.client, &where); /* and is told so */
+	AWAIT(r.errors == 1);
+	serve_the_office(&r);
+	assert_int_equal(ctl_peer_get(lab.s, NULL, lab.office.id, device_of(&a), &p, &lab.err), 0);
+	assert_int_equal(p.last_handshake, 0);
+	revision = ctl_store_revision(lab.s);
+	tp_ncp_client_send_message(r.client, &m);
+	AWAIT(!ctl_peer_get(lab.s, NULL, lab.office.id, device_of(&a), &p, &lab.err) &&
+	      p.last_handshake);
+	assert_int_equal(p.last_handshake, 1700000001);
+	assert_int_equal(ctl_store_revision(lab.s), revision); /* which is nobody's news */
+	assert_int_equal(r.errors, 1);
+	agent_end(&a);
+	agent_end(&r);
+}
+
 static void say_paths(struct agent *a, const uint8_t key[32], uint32_t rtt_us)
 {
 	struct tp_ncp_path path = {.rtt_us = rtt_us};
@@ -133,12 +181,7 @@ static void test_round_trips(void **state)
 	agents_key(CTL_NODE, NULL, secret);
 	agents_key(CTL_RELAY, NULL, relay);
 	agent_init(&r, "fra", TP_NCP_RELAY, relay);
-	AWAIT(r.snapshots);
-	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
-	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
-		   lab.office.id);
-	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
-	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+	serve_the_office(&r);
 	agent_init(&a, "alice", TP_NCP_NODE, secret);
 	agent_init(&b, "bob", TP_NCP_NODE, secret);
 	AWAIT(peers_of(&a) == 1 && peers_of(&b) == 1);
@@ -194,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_policy_reaches_nodes_and_relay),
 		CASE(test_reports),
+		CASE(test_handshakes_of_a_relay),
 		CASE(test_round_trips),
 		CASE(test_a_relay_that_goes),
 	};
