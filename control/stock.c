@@ -19,6 +19,7 @@ struct file {
 	const struct ctl_world *world;
 	const struct ctl_member *self;
 	const struct ctl_stock_relays *relays;
+	const struct ctl_member *via; /* the relay peer that it is assigned to; NULL */
 };
 
 /* --- relays --------------------------------------------------------------------------------- */
@@ -68,21 +69,45 @@ static void print_allowed(const struct file *f, const struct ctl_member *m)
 	fputc('\n', f->out);
 }
 
+/* The member at whose declared endpoint m is reached: a relay peer that m is assigned to, m itself,
+ * a relay peer that has this one's file assigned. NULL: at a relay's. */
+static const struct ctl_member *declared_way(const struct file *f, const struct ctl_member *m)
+{
+	const struct ctl_member *via = ctl_world_relay_peer(f->world, m);
+
+	if (via && via != f->self)
+		return via;
+	if (m->peer.endpoint_declared && *m->peer.endpoint)
+		return m;
+	return f->via;
+}
+
+/* Towards a relay peer always, so that its answers find the way in; to others as the network has
+ * it, where no relay's own peer keeps the way open. */
+static unsigned int keepalive_to(const struct file *f, const struct ctl_member *m,
+				 const struct ctl_member *way)
+{
+	if (m->peer.is_relay)
+		return KEEPALIVE;
+	return way == m ? f->world->network.keepalive : 0;
+}
+
 static void print_peer(const struct file *f, const struct ctl_member *m)
 {
-	const struct ctl_peer *p = &m->peer;
-	bool direct = p->endpoint_declared && *p->endpoint;
+	const struct ctl_member *way = declared_way(f, m);
 	const struct ctl_relay *relay = ctl_stock_relay_to(f->relays, f->world, f->self, m);
+	unsigned int keepalive = keepalive_to(f, m, way);
 
-	fprintf(f->out, "\n# %s\n[Peer]\n", p->device_name);
-	print_key(f->out, p->public_key);
-	if (direct)
-		fprintf(f->out, "Endpoint = %s\n", p->endpoint);
+	fprintf(f->out, "\n# %s%s\n[Peer]\n", m == f->via ? "relay peer " : "",
+		m->peer.device_name);
+	print_key(f->out, m->peer.public_key);
+	if (way)
+		fprintf(f->out, "Endpoint = %s\n", way->peer.endpoint);
 	else if (relay)
 		print_endpoint(f->out, relay);
 	print_allowed(f, m);
-	if (direct && f->world->network.keepalive)
-		fprintf(f->out, "PersistentKeepalive = %d\n", f->world->network.keepalive);
+	if (keepalive)
+		fprintf(f->out, "PersistentKeepalive = %u\n", keepalive);
 }
 
 static void print_interface(const struct file *f)
@@ -99,15 +124,23 @@ static void print_interface(const struct file *f)
 
 /* --- the whole file ------------------------------------------------------------------------- */
 
+static bool is_admitted(const struct file *f, const struct ctl_member *m)
+{
+	return m != f->self && ctl_world_admits(f->world, f->self->class, m->class);
+}
+
+/* What it is assigned to comes first, whatever its kind. */
 static void print_file(struct file *f)
 {
 	print_interface(f);
+	if (f->via && is_admitted(f, f->via))
+		print_peer(f, f->via);
 	for (size_t i = 0; i < f->relays->n; i++)
 		print_relay(f, f->relays->list[i]);
 	for (size_t i = 0; i < f->world->n_members; i++) {
 		const struct ctl_member *m = &f->world->members[i];
 
-		if (m != f->self && ctl_world_admits(f->world, f->self->class, m->class))
+		if (m != f->via && is_admitted(f, m))
 			print_peer(f, m);
 	}
 }
@@ -116,7 +149,12 @@ static void print_file(struct file *f)
 static char *make_file(const struct ctl_world *w, const struct ctl_member *self,
 		       const struct ctl_stock_relays *relays)
 {
-	struct file f = {.world = w, .self = self, .relays = relays};
+	struct file f = {
+		.world = w,
+		.self = self,
+		.relays = relays,
+		.via = ctl_world_relay_peer(w, self),
+	};
 	char *text = NULL;
 	size_t size;
 

@@ -47,13 +47,13 @@ static void add_first_endpoint(json_t *peer, const struct ctl_relay *r)
 }
 
 /* A direct endpoint only where an operator has declared one; a peer that is pinned to a relay peer
- * is reached at that one's. */
-static void add_endpoint(json_t *peer, const struct ctl_world *w, const struct ctl_member *m)
+ * is reached at that one's, `via`. */
+static void add_endpoint(json_t *peer, const struct ctl_world *w, const struct ctl_member *m,
+			 const struct ctl_member *via)
 {
-	const struct ctl_member *via = m->peer.relay[0] ? ctl_world_member(w, m->peer.relay) : NULL;
 	const struct ctl_relay *relay = relay_for(w, m);
 
-	if (via && via->peer.endpoint_declared) {
+	if (via) {
 		json_object_set_new(peer, "endpoint", json_string(via->peer.endpoint));
 	} else if (m->peer.endpoint_declared) {
 		json_object_set_new(peer, "endpoint", json_string(m->peer.endpoint));
@@ -92,7 +92,8 @@ static void add_choice(json_t *to, const struct ctl_world *w, const struct ctl_m
 	json_decref(paths);
 }
 
-static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m)
+static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m,
+			 const struct ctl_member *via)
 {
 	json_t *allowed = json_array(), *peer;
 
@@ -104,7 +105,7 @@ static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m)
 			 m->peer.is_relay ? RELAY_KEEPALIVE : w->network.keepalive);
 	if (!is_empty(m->tags))
 		json_object_set(peer, "tags", m->tags);
-	add_endpoint(peer, w, m);
+	add_endpoint(peer, w, m, via);
 	add_choice(peer, w, m);
 	return peer;
 }
@@ -129,23 +130,12 @@ static json_t *relays_json(const struct ctl_world *w)
 
 /* --- making them --- */
 
-static void keep_member(struct ctl_shared *new, size_t i, const struct ctl_shared *old, size_t k)
-{
-	ctl_view_rules_keep_own(&new->rules, &new->world, &new->world.members[i], &old->rules,
-				&old->world, &old->world.members[k]);
-	if (!json_equal(old->peers[k], new->peers[i]))
-		return;
-	json_decref(new->peers[i]);
-	new->peers[i] = json_incref(old->peers[k]);
-}
-
 /* Both lists are in the order of the peers' ids: what says the same as before is the same object.
  */
 static void keep_equal(struct ctl_shared *new, const struct ctl_shared *old)
 {
 	size_t k = 0;
 
-	ctl_view_rules_keep_gateway(&new->rules, &new->world, &old->rules);
 	for (size_t i = 0; i < new->world.n_members; i++) {
 		const char *id = new->world.members[i].peer.id;
 
@@ -153,8 +143,11 @@ static void keep_equal(struct ctl_shared *new, const struct ctl_shared *old)
 			k++;
 		if (k == old->world.n_members)
 			return;
-		if (!strcmp(old->world.members[k].peer.id, id))
-			keep_member(new, i, old, k);
+		if (strcmp(old->world.members[k].peer.id, id) ||
+		    !json_equal(old->peers[k], new->peers[i]))
+			continue;
+		json_decref(new->peers[i]);
+		new->peers[i] = json_incref(old->peers[k]);
 	}
 }
 
@@ -187,9 +180,13 @@ static int make(struct ctl_shared *h)
 	h->relays = relays_json(w);
 	if (!h->peers || !h->by_class || !h->relays)
 		return -1;
-	for (size_t i = 0; i < w->n_members; i++)
-		if (!(h->peers[i] = peer_json(w, &w->members[i])))
+	for (size_t i = 0; i < w->n_members; i++) {
+		const struct ctl_member *m = &w->members[i];
+
+		h->peers[i] = peer_json(w, m, ctl_world_relay_peer(w, m));
+		if (!h->peers[i])
 			return -1;
+	}
 	h->taken = find_taken(w);
 	return 0;
 }
@@ -226,7 +223,7 @@ void ctl_shared_free(struct ctl_shared *h)
 	free(h->peers);
 	free(h->by_class);
 	json_decref(h->relays);
-	ctl_view_rules_free(&h->rules, &h->world);
+	json_decref(h->rules);
 	json_decref(h->served);
 	ctl_world_free(&h->world);
 	memset(h, 0, sizeof(*h));
@@ -282,13 +279,40 @@ static void drop_taken_subnets(json_t *peers)
 	json_decref(taken);
 }
 
-json_t *ctl_shared_peers(struct ctl_shared *h, const struct ctl_member *self)
+static json_t *all_but(const json_t *all, const json_t *own)
 {
-	const json_t *own = h->peers[self - h->world.members], *all = of_class(h, self->class);
 	json_t *peers = json_array(), *peer;
 	size_t i;
 
 	json_array_foreach((json_t *)all, i, peer) if (peer != own) json_array_append(peers, peer);
+	return peers;
+}
+
+/* A relay peer would not reach at its own endpoint those that are assigned to it. */
+static json_t *peers_of_relay_peer(const struct ctl_shared *h, const struct ctl_member *self)
+{
+	const struct ctl_world *w = &h->world;
+	json_t *peers = json_array();
+
+	for (size_t i = 0; i < w->n_members; i++) {
+		const struct ctl_member *m = &w->members[i];
+
+		if (m == self || !ctl_world_admits(w, self->class, m->class))
+			continue;
+		if (ctl_world_relay_peer(w, m) == self)
+			json_array_append_new(peers, peer_json(w, m, NULL));
+		else
+			json_array_append(peers, h->peers[i]);
+	}
+	return peers;
+}
+
+json_t *ctl_shared_peers(struct ctl_shared *h, const struct ctl_member *self)
+{
+	const json_t *own = h->peers[self - h->world.members];
+	json_t *peers = self->peer.is_relay ? peers_of_relay_peer(h, self)
+					    : all_but(of_class(h, self->class), own);
+
 	if (h->taken)
 		drop_taken_subnets(peers);
 	return peers;

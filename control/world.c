@@ -166,6 +166,15 @@ static int subject_init(struct subject *u, const struct ctl_member *m)
 	return u->tags && u->groups && u->subnets ? 0 : -1;
 }
 
+bool ctl_world_means(const struct json_t *side, const struct ctl_member *m)
+{
+	struct subject u;
+	bool means = !subject_init(&u, m) && ctl_rules_means(side, &u.who);
+
+	subject_fini(&u);
+	return means;
+}
+
 /* The classes found so far, by what the rules say of their members. */
 struct sorting {
 	const struct ctl_rules *rules;
@@ -211,8 +220,7 @@ static int sort_members(struct ctl_world *w, const struct ctl_rules *rules)
 		for (uint32_t b = 0; b < w->n_classes; b++)
 			w->admits[a * g.n + b] = ctl_rules_signatures_meet(
 				rules, g.signatures + a * g.words, g.signatures + b * g.words);
-	w->signatures = g.signatures;
-	w->signature_words = g.words;
+	free(g.signatures);
 	return w->admits ? 0 : -1;
 }
 
@@ -221,18 +229,19 @@ bool ctl_world_admits(const struct ctl_world *w, uint32_t a, uint32_t b)
 	return w->admits[a * w->n_classes + b];
 }
 
-bool ctl_world_leads_to(const struct ctl_world *w, size_t rule, uint32_t class)
-{
-	return ctl_rules_signature_to(w->signatures + class * w->signature_words,
-				      w->signature_words, rule);
-}
-
 const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *id)
 {
 	for (size_t i = 0; i < w->n_relays; i++)
 		if (!strcmp(w->relays[i].id, id))
 			return &w->relays[i];
 	return NULL;
+}
+
+const struct ctl_member *ctl_world_relay_peer(const struct ctl_world *w, const struct ctl_member *m)
+{
+	const struct ctl_member *via = m->peer.relay[0] ? find(w, m->peer.relay) : NULL;
+
+	return via && via != m && via->peer.is_relay && via->peer.endpoint_declared ? via : NULL;
 }
 
 int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network,
@@ -265,6 +274,5 @@ void ctl_world_free(struct ctl_world *w)
 	free(w->relays);
 	json_decref(w->rules);
 	free(w->admits);
-	free(w->signatures);
 	memset(w, 0, sizeof(*w));
 }

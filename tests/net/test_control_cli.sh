@@ -55,6 +55,12 @@ expect "wg-quick takes the file as it is" wg-quick strip $LAB/wglaptop.conf
 line() { # FILE KEY
 	sed -nE "s|^$2 = (.*)|\1|p" "$1" | paste -sd ' '
 }
+peers_of() { # NAME
+	ctl peer export "$1" | sed -n 's/^# //p' | tail -n +2 | paste -sd ' '
+}
+endpoints_of() { # NAME
+	ctl peer export "$1" | line /dev/stdin Endpoint
+}
 equal "addresses one after another" "100.64.1.1/24 100.64.1.2/24" \
 	"$(line $LAB/wgphone.conf Address) $(line $LAB/wglaptop.conf Address)"
 equal "relay first, then the other peer, both at the relay's endpoint" \
@@ -98,7 +104,21 @@ expect "egress set" ctl egress set laptop 192.168.10.0/24 192.168.11.0/24
 equal "still a relay" true \
 	"$(got '.[] | select(.deviceName == "laptop").isRelay' node list)"
 ctl egress set laptop 192.168.10.0/24 >/dev/null
+for name in phone laptop tablet; do
+	ctl peer export $name >/dev/null
+done
+equal "none is stale" 0 "$(got length peer stale)"
+expect "relay assign, to a relay peer" ctl relay assign phone laptop
+equal "its own file and those of others are stale" "phone tablet" \
+	"$(got '[.[].peer.deviceName] | sort | join(" ")' peer stale)"
+equal "what it is assigned to comes first" "relay peer laptop relay r1 tablet" "$(peers_of phone)"
+AT=198.51.100.7:51820 RELAY_AT=203.0.113.99:443
+equal "it leads there to those that have no endpoint" "$AT $RELAY_AT $AT" "$(endpoints_of phone)"
+equal "keepalive to both kinds" "25 25" "$(ctl peer export phone | line /dev/stdin PersistentKeepalive)"
+equal "others reach it there" "$RELAY_AT $AT $AT" "$(endpoints_of tablet)"
+equal "but the relay peer itself, by a relay" "$RELAY_AT $RELAY_AT $RELAY_AT" "$(endpoints_of laptop)"
 expect "node relay no" ctl node relay laptop no
+equal "nobody is assigned to it any more" "$RELAY_AT $RELAY_AT $AT" "$(endpoints_of tablet)"
 refuse "neither yes nor no" ctl node relay laptop perhaps
 refuse "a relay without a declared endpoint" ctl node relay phone yes
 equal "a declared endpoint is used" 1 "$(ctl peer export phone | grep -c 'Endpoint = 198.51.100.7:51820')"
@@ -110,9 +130,6 @@ expect "policy apply" ctl policy apply $LAB/web.json
 expect "policy delete" ctl policy delete initial
 expect "allowed" ctl policy test phone laptop tcp 443
 refuse "denied" ctl policy test laptop phone tcp 443
-peers_of() { # NAME
-	ctl peer export "$1" | sed -n 's/^# //p' | tail -n +2 | paste -sd ' '
-}
 equal "a file names those that a rule lets its peer talk to" "relay r1 laptop" "$(peers_of phone)"
 equal "and no others" "relay r1" "$(peers_of tablet)"
 echo '[{"from":' >$LAB/bad.json

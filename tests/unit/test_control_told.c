@@ -64,6 +64,54 @@ static void test_policy_reaches_nodes_and_relay(void **state)
 	agent_end(&r);
 }
 
+/* Where `a` was told that the peer of this key is; "": nowhere. */
+static const char *told_endpoint(const struct agent *a, const uint8_t key[32])
+{
+	char text[TP_KEY_STRLEN];
+	const json_t *peer;
+	const char *at;
+	size_t i;
+
+	tp_key_format(key, text);
+	json_array_foreach(json_object_get(network_of(a), "peers"), i, peer)
+	{
+		if (strcmp(json_string_value(json_object_get(peer, "public_key")), text) != 0)
+			continue;
+		at = json_string_value(json_object_get(peer, "endpoint"));
+		return at ? at : "";
+	}
+	return "";
+}
+
+static void test_a_relay_peer(void **state)
+{
+	const struct ctl_peer_role role = {.is_relay = true};
+	struct agent alice, vm, carol;
+	char secret[CTL_SECRET_LEN], id[CTL_ID_LEN];
+	struct ctl_peer p;
+
+	(void)state;
+	agents_key(CTL_NODE, NULL, secret);
+	agent_init(&alice, "alice", TP_NCP_NODE, secret);
+	agent_init(&vm, "vm", TP_NCP_NODE, secret);
+	agent_init(&carol, "carol", TP_NCP_NODE, secret);
+	AWAIT(peers_of(&alice) == 2 && peers_of(&vm) == 2 && peers_of(&carol) == 2);
+	snprintf(id, sizeof(id), "%s", device_of(&vm));
+	DO(ctl_peer_endpoint(lab.s, lab.office.id, id, "203.0.113.7:51820", true, &lab.err));
+	DO(ctl_peer_set_role(lab.s, lab.acme.id, lab.office.id, id, &role, &p, &lab.err));
+	DO(ctl_peer_assign_relay(lab.s, lab.acme.id, lab.office.id, device_of(&alice), id,
+				 &lab.err));
+	AWAIT(!strcmp(told_endpoint(&carol, alice.public_key), "203.0.113.7:51820"));
+	/* Alice is not where the relay peer itself is: she comes to it. */
+	AWAIT(vm.doc.revision == carol.doc.revision);
+	assert_int_equal(peers_of(&vm), 2);
+	assert_string_equal(told_endpoint(&vm, alice.public_key), "");
+	assert_string_equal(told_endpoint(&alice, vm.public_key), "203.0.113.7:51820");
+	agent_end(&alice);
+	agent_end(&vm);
+	agent_end(&carol);
+}
+
 /* Is the latest event of the action about this device, and does it say so? */
 static void test_reports(void **state)
 {
@@ -236,6 +284,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_policy_reaches_nodes_and_relay),
+		CASE(test_a_relay_peer),
 		CASE(test_reports),
 		CASE(test_handshakes_of_a_relay),
 		CASE(test_round_trips),

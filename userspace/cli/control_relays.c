@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike control relay. With --platform it is about the platform's. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "control_live.h"
 
@@ -113,11 +114,34 @@ static json_t *assignment(struct control *c, const char *node)
 	return in;
 }
 
+/* {"relayDeviceId": …}; NULL: that name is no relay peer's in this network. */
+static json_t *relay_peer(struct control *c, const json_t *in, const char *name)
+{
+	json_t *found = NULL, *rows, *row;
+	size_t i;
+
+	rows = control_list(c, "ListWireGuardPeers",
+			    json_pack("{s:O}", "networkId", json_object_get(in, "networkId")),
+			    "peers");
+	json_array_foreach(rows, i, row)
+	{
+		bool is_relay = json_is_true(json_object_get(row, "isRelay"));
+
+		if (!found && is_relay && !strcmp(cli_str(row, "deviceName"), name))
+			found = json_pack("{s:O}", "relayDeviceId",
+					  json_object_get(row, "deviceId"));
+	}
+	json_decref(rows);
+	return found;
+}
+
 int control_relay_assign(struct control *c, int argc, char **argv)
 {
-	json_t *in = assignment(c, argv[0]), *r = in ? relay(c, argv[1]) : NULL;
+	json_t *in = assignment(c, argv[0]), *r = in ? relay_peer(c, in, argv[1]) : NULL;
 
 	(void)argc;
+	if (in && !r)
+		r = relay(c, argv[1]);
 	if (!r) {
 		json_decref(in);
 		return CLI_FAILURE;
