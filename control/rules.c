@@ -319,18 +319,6 @@ static bool side_selects(const struct side *side, const struct ctl_subject *who,
 	return false;
 }
 
-bool ctl_rules_means(const struct json_t *side, const struct ctl_subject *who)
-{
-	struct ctl_error err;
-	const struct place at = {.err = &err, .member = "side"};
-	struct selector s;
-
-	for (size_t i = 0; i < json_array_size(side); i++)
-		if (!read_selector(json_array_get(side, i), &s, &at) && selects(&s, who, false))
-			return true;
-	return false;
-}
-
 static bool carries(const struct rule *r, const char *protocol, uint16_t port)
 {
 	if (strcmp(r->protocol, "all") && strcmp(r->protocol, protocol))
@@ -388,6 +376,11 @@ bool ctl_rules_signatures_meet(const struct ctl_rules *r, const uint64_t *a, con
 		if ((a[i] & b[half(r) + i]) | (b[i] & a[half(r) + i]))
 			return true;
 	return false;
+}
+
+bool ctl_rules_signature_to(const uint64_t *signature, size_t words, size_t rule)
+{
+	return signature[words / 2 + rule / 64] >> rule % 64 & 1;
 }
 
 bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,

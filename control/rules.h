@@ -45,8 +45,6 @@ const char *ctl_rules_name(const struct ctl_rules *r, size_t rule);
  * those without. Subnets do not count: `to` is who is spoken to. */
 long ctl_rules_judge(const struct ctl_rules *r, const struct ctl_subject *from,
 		     const struct ctl_subject *to, const char *protocol, uint16_t port);
-/* Does this from or to mean `who` itself? False for what no rule may have. */
-bool ctl_rules_means(const struct json_t *side, const struct ctl_subject *who);
 /* May these two peers have a tunnel: does any rule let the one, or who stands behind it, begin
  * anything with the other? */
 bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,
@@ -57,5 +55,7 @@ bool ctl_rules_pair(const struct ctl_rules *r, const struct ctl_subject *a,
 size_t ctl_rules_signature_words(const struct ctl_rules *r);
 void ctl_rules_signature(const struct ctl_rules *r, const struct ctl_subject *who, uint64_t *out);
 bool ctl_rules_signatures_meet(const struct ctl_rules *r, const uint64_t *a, const uint64_t *b);
+/* Does the rule's `to` mean the one with this signature, of so many words, or who stands behind? */
+bool ctl_rules_signature_to(const uint64_t *signature, size_t words, size_t rule);
 
 #endif

@@ -104,98 +104,13 @@ static bool is_empty(const json_t *list)
 	return !json_array_size(list);
 }
 
-/* --- rules: of a gateway, and of a node for what reaches itself --- */
-
-static void add_group(json_t *to, const struct ctl_world *w, const char *group)
-{
-	for (size_t i = 0; i < w->n_members; i++) {
-		size_t k;
-		json_t *name;
-
-		json_array_foreach(w->members[i].groups, k,
-				   name) if (!strcmp(json_string_value(name), group))
-			json_array_append_new(to, json_string(w->members[i].peer.device_name));
-	}
-}
-
-static bool is_member(const struct ctl_world *w, const char *name)
-{
-	for (size_t i = 0; i < w->n_members; i++)
-		if (!strcmp(w->members[i].peer.device_name, name))
-			return true;
-	return false;
-}
-
-/* Groups become their members' names, and names of nobody here are left out: the gateway would not
- * know them. */
-static json_t *selectors_json(const struct ctl_world *w, const json_t *list)
-{
-	json_t *out = json_array(), *value;
-	size_t i;
-
-	json_array_foreach(list, i, value)
-	{
-		const char *text = json_string_value(value);
-		bool plain = strcmp(text, "any") && !strchr(text, ':') && !strpbrk(text, "./");
-
-		if (!strncmp(text, "group:", 6))
-			add_group(out, w, text + 6);
-		else if (!plain || is_member(w, text))
-			json_array_append(out, value);
-	}
-	return out;
-}
-
-/* Of whom a rule leads to, a plain node needs to know nobody but itself. */
-static json_t *own_part(const json_t *to, const struct ctl_member *self)
-{
-	json_t *out = json_array();
-
-	if (ctl_world_means(to, self))
-		json_array_append_new(out, json_string(self->peer.device_name));
-	return out;
-}
-
-/* A rule that nobody is in any more lets nobody pass, so it is not sent. */
-static json_t *rules_json(const struct ctl_world *w, const struct ctl_member *self, bool gateway)
-{
-	json_t *rules = json_array(), *rule;
-	char name[32];
-	size_t i;
-
-	json_array_foreach(w->rules, i, rule)
-	{
-		json_t *from = selectors_json(w, json_object_get(rule, "from"));
-		json_t *to = gateway ? selectors_json(w, json_object_get(rule, "to"))
-				     : own_part(json_object_get(rule, "to"), self);
-		json_t *copy = json_copy(rule);
-
-		snprintf(name, sizeof(name), "rule-%zu", i + 1);
-		json_object_del(copy, "shadow");
-		if (!json_object_get(copy, "name"))
-			json_object_set_new(copy, "name", json_string(name));
-		json_object_set(copy, "from", from);
-		json_object_set(copy, "to", to);
-		if (!is_empty(from) && !is_empty(to) &&
-		    !json_is_true(json_object_get(rule, "shadow")))
-			json_array_append(rules, copy);
-		json_decref(from);
-		json_decref(to);
-		json_decref(copy);
-	}
-	return rules;
-}
-
 /* --- networks of a node --- */
 
-/* A gateway's are the same for all of the network's, until it changes. */
 static json_t *rules_of(struct ctl_shared *h, const struct ctl_member *self, enum ctl_kind kind)
 {
-	if (kind != CTL_GATEWAY && !self->peer.is_egress)
-		return rules_json(&h->world, self, false);
-	if (!h->rules)
-		h->rules = rules_json(&h->world, self, true);
-	return json_incref(h->rules);
+	return kind == CTL_GATEWAY || self->peer.is_egress
+		       ? ctl_view_rules_gateway(&h->rules, &h->world)
+		       : ctl_view_rules_own(&h->rules, &h->world, self);
 }
 
 static json_t *network_json(struct ctl_shared *h, const struct ctl_member *self, enum ctl_kind kind)

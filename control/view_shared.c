@@ -130,12 +130,23 @@ static json_t *relays_json(const struct ctl_world *w)
 
 /* --- making them --- */
 
+static void keep_member(struct ctl_shared *new, size_t i, const struct ctl_shared *old, size_t k)
+{
+	ctl_view_rules_keep_own(&new->rules, &new->world, &new->world.members[i], &old->rules,
+				&old->world, &old->world.members[k]);
+	if (!json_equal(old->peers[k], new->peers[i]))
+		return;
+	json_decref(new->peers[i]);
+	new->peers[i] = json_incref(old->peers[k]);
+}
+
 /* Both lists are in the order of the peers' ids: what says the same as before is the same object.
  */
 static void keep_equal(struct ctl_shared *new, const struct ctl_shared *old)
 {
 	size_t k = 0;
 
+	ctl_view_rules_keep_gateway(&new->rules, &new->world, &old->rules);
 	for (size_t i = 0; i < new->world.n_members; i++) {
 		const char *id = new->world.members[i].peer.id;
 
@@ -143,11 +154,8 @@ static void keep_equal(struct ctl_shared *new, const struct ctl_shared *old)
 			k++;
 		if (k == old->world.n_members)
 			return;
-		if (strcmp(old->world.members[k].peer.id, id) ||
-		    !json_equal(old->peers[k], new->peers[i]))
-			continue;
-		json_decref(new->peers[i]);
-		new->peers[i] = json_incref(old->peers[k]);
+		if (!strcmp(old->world.members[k].peer.id, id))
+			keep_member(new, i, old, k);
 	}
 }
 
@@ -223,7 +231,7 @@ void ctl_shared_free(struct ctl_shared *h)
 	free(h->peers);
 	free(h->by_class);
 	json_decref(h->relays);
-	json_decref(h->rules);
+	ctl_view_rules_free(&h->rules, &h->world);
 	json_decref(h->served);
 	ctl_world_free(&h->world);
 	memset(h, 0, sizeof(*h));

@@ -7,6 +7,7 @@
 #ifndef CONTROL_VIEW_SHARED_H
 #define CONTROL_VIEW_SHARED_H
 
+#include "control/view_rules.h"
 #include "control/world.h"
 
 struct ctl_shared {
@@ -15,7 +16,7 @@ struct ctl_shared {
 	struct json_t **peers;	  /* of each member; NULL: not loaded */
 	struct json_t **by_class; /* lists of all that each class may talk to; NULL: not made yet */
 	struct json_t *relays;
-	struct json_t *rules;  /* a gateway's */
+	struct ctl_view_rules rules;
 	struct json_t *served; /* to relays; NULL: not made yet */
 	bool taken;	       /* several lead to one subnet */
 };

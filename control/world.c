@@ -166,15 +166,6 @@ static int subject_init(struct subject *u, const struct ctl_member *m)
 	return u->tags && u->groups && u->subnets ? 0 : -1;
 }
 
-bool ctl_world_means(const struct json_t *side, const struct ctl_member *m)
-{
-	struct subject u;
-	bool means = !subject_init(&u, m) && ctl_rules_means(side, &u.who);
-
-	subject_fini(&u);
-	return means;
-}
-
 /* The classes found so far, by what the rules say of their members. */
 struct sorting {
 	const struct ctl_rules *rules;
@@ -220,13 +211,20 @@ static int sort_members(struct ctl_world *w, const struct ctl_rules *rules)
 		for (uint32_t b = 0; b < w->n_classes; b++)
 			w->admits[a * g.n + b] = ctl_rules_signatures_meet(
 				rules, g.signatures + a * g.words, g.signatures + b * g.words);
-	free(g.signatures);
+	w->signatures = g.signatures;
+	w->signature_words = g.words;
 	return w->admits ? 0 : -1;
 }
 
 bool ctl_world_admits(const struct ctl_world *w, uint32_t a, uint32_t b)
 {
 	return w->admits[a * w->n_classes + b];
+}
+
+bool ctl_world_leads_to(const struct ctl_world *w, size_t rule, uint32_t class)
+{
+	return ctl_rules_signature_to(w->signatures + class * w->signature_words,
+				      w->signature_words, rule);
 }
 
 const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *id)
@@ -274,5 +272,6 @@ void ctl_world_free(struct ctl_world *w)
 	free(w->relays);
 	json_decref(w->rules);
 	free(w->admits);
+	free(w->signatures);
 	memset(w, 0, sizeof(*w));
 }

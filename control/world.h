@@ -29,7 +29,9 @@ struct ctl_world {
 	struct json_t *rules;
 	const struct ctl_paths *paths; /* round trips, borrowed; NULL: nothing is known */
 	uint32_t n_classes;
-	bool *admits; /* n_classes squared */
+	bool *admits;	      /* n_classes squared */
+	uint64_t *signatures; /* of each class, one after another */
+	size_t signature_words;
 };
 
 /* Reads it. Free it whatever is returned. */
@@ -38,8 +40,9 @@ int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network
 void ctl_world_free(struct ctl_world *w);
 
 bool ctl_world_admits(const struct ctl_world *w, uint32_t a, uint32_t b);
-/* Whether a rule's from or to means this member itself, not what is behind it. */
-bool ctl_world_means(const struct json_t *side, const struct ctl_member *m);
+/* Whether the rule at this place leads to members of the class, or to who stands behind them. One
+ * that is only tried leads to nobody. */
+bool ctl_world_leads_to(const struct ctl_world *w, size_t rule, uint32_t class);
 /* The member that is this device; NULL. */
 const struct ctl_member *ctl_world_member(const struct ctl_world *w, const char *device);
 const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *id);
