@@ -42,7 +42,26 @@ equal "its secret is all that is printed" 1 "$(grep -cE '^tpk_[A-Za-z0-9_-]{43}$
 expect "auth-key revoke" ctl auth-key revoke robots
 equal "it is" "gateway robots" "$(got '[.[] | select(.revokedAt == null or .name == "robots") | .name] | join(" ")' \
 	auth-key list)"
+good_keys() { # NAME
+	ctl auth-key list --json | jq "[.[] | select(.name == \"$1\" and .revokedAt == null)] | length"
+}
+ctl auth-key create robots >/dev/null
+expect "one more of that name, revoked" ctl auth-key revoke robots
+equal "it is that one which was good" 0 "$(good_keys robots)"
+ctl auth-key create robots >/dev/null
+ctl auth-key create robots >/dev/null
+refuse "which of two is not guessed" ctl auth-key revoke robots
+equal "both are good" 2 "$(good_keys robots)"
 refuse "a time that is none" ctl auth-key create --expires soon
+refuse "a setting that is none" ctl tenant set defaultPort=4500
+refuse "nor is this, of a network" ctl network set office keepalve=25
+code_of() { # COMMAND...: of a failure, as programs see it
+	ctl "$@" --json 2>/dev/null | jq -r .code
+}
+equal "programs see each failure as JSON" "not_found not_found invalid_argument invalid_argument" \
+	"$(code_of network delete nope) $(code_of node show nope) $(code_of tenant set nope=1) $(
+		code_of policy apply /nope)"
+equal "also without a login" unauthenticated "$(code_of -f $LAB/nobody.json status)"
 RELAY_KEY=$("$B/turnpike" genkey | "$B/turnpike" pubkey)
 expect "relay create" ctl relay create r1 "$RELAY_KEY" 203.0.113.99:443
 expect "relay serve" ctl relay serve r1
@@ -130,6 +149,8 @@ expect "policy apply" ctl policy apply $LAB/web.json
 expect "policy delete" ctl policy delete initial
 expect "allowed" ctl policy test phone laptop tcp 443
 refuse "denied" ctl policy test laptop phone tcp 443
+equal "of what has ports, one is needed, and a number" "invalid_argument invalid_argument" \
+	"$(code_of policy test phone laptop tcp) $(code_of policy test phone laptop tcp 443x)"
 equal "a file names those that a rule lets its peer talk to" "relay r1 laptop" "$(peers_of phone)"
 equal "and no others" "relay r1" "$(peers_of tablet)"
 echo '[{"from":' >$LAB/bad.json
@@ -161,6 +182,11 @@ equal "--since, a span" "$ALL" "$(got length audit --since 1h)"
 equal "a time" 0 "$(got length audit --since 2100-01-01T00:00:00Z)"
 refuse "neither" ctl audit --since yesterday
 refuse "an unknown command" ctl frobnicate
+USED=$(got .tenant.id tenant show)
+expect "another tenant" ctl tenant create passing
+expect "deleted while it is in use" ctl tenant delete passing
+equal "none is in use then" 1 "$(ctl network list 2>&1 | grep -c 'say which tenant')"
+equal "tenant use says which is" "$USED" "$(got .tenantId tenant use acme)"
 
 # --- backup and restore -----------------------------------------------------------------------
 

@@ -240,13 +240,25 @@ static const struct command *find_command(int argc, char **argv, int *words)
 	return NULL;
 }
 
+static int unknown_command(int argc, char **argv)
+{
+	char words[128];
+
+	snprintf(words, sizeof(words), "%s%s%s", argv[0], argc > 1 ? " " : "",
+		 argc > 1 ? argv[1] : "");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (argc < 2 && !strcmp(argv[0], commands[i].noun))
+			return usage_error("and then? ", words);
+	return usage_error("unknown command ", words);
+}
+
 static int run(struct control *c, int argc, char **argv)
 {
 	int words, status;
 	const struct command *command = find_command(argc, argv, &words);
 
 	if (!command)
-		return usage_error("unknown command ", argv[0]);
+		return unknown_command(argc, argv);
 	argc -= words;
 	argv += words;
 	if (argc < command->min_args || argc > command->max_args)
@@ -254,6 +266,7 @@ static int run(struct control *c, int argc, char **argv)
 	if (tp_crypto_init())
 		return CLI_FAILURE;
 	status = control_session_load(c, command->run != control_login &&
+						 command->run != control_logout &&
 						 command->run != control_daemon);
 	return status ? status : command->run(c, argc, argv);
 }

@@ -12,23 +12,6 @@ static bool is_id(const char *s)
 	return strlen(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-';
 }
 
-int control_tell(const struct control *c, const struct control_failure *why)
-{
-	bool out = !strcmp(why->code, "unauthenticated") && c->session.token && !c->session.api_key;
-	json_t *j;
-
-	if (!*why->code)
-		return CLI_FAILURE; /* told already */
-	if (!c->cli.json)
-		return cli_fail("%s (%s)%s%s", why->message, why->code,
-				out ? ": log in again, turnpike control login " : "",
-				out && c->session.user ? c->session.user : "");
-	j = json_pack("{s:s,s:s}", "code", why->code, "message", why->message);
-	cli_print_json(j);
-	json_decref(j);
-	return CLI_FAILURE;
-}
-
 /* --- the tenant ----------------------------------------------------------------------------- */
 
 /* An API key is of one tenant, or of none. */
@@ -105,6 +88,13 @@ int control_show(struct control *c, const char *rpc, json_t *in,
 	return CLI_OK;
 }
 
+void control_done(const struct control *c, json_t *answer)
+{
+	if (c->cli.json)
+		cli_print_json(answer);
+	json_decref(answer);
+}
+
 /* Adds a page to `all` and puts the next one's token into `in`: 1, 0 at the end, or -1. */
 static int add_page(struct control *c, const char *rpc, json_t *in, const char *items, json_t *all)
 {
@@ -164,12 +154,22 @@ int control_show_list(struct control *c, const char *rpc, json_t *in, const char
 
 /* --- names ---------------------------------------------------------------------------------- */
 
+static void tell_not_one(const struct control *c, const char *items, const char *name, size_t n)
+{
+	if (n)
+		control_fail(c, "failed_precondition",
+			     "%zu of the %s are \"%s\": say which by its id", n, items, name);
+	else
+		control_fail(c, "not_found", "no \"%s\" among the %s", name, items);
+}
+
+/* Keys may have one name; those that are revoked are not meant. */
 char *control_find(struct control *c, const char *rpc, json_t *in, const char *items,
 		   const char *key, const char *id_key, const char *name)
 {
 	json_t *rows, *row;
 	char *id = NULL;
-	size_t i;
+	size_t i, n = 0;
 
 	if (is_id(name)) {
 		json_decref(in);
@@ -178,10 +178,19 @@ char *control_find(struct control *c, const char *rpc, json_t *in, const char *i
 	rows = control_list(c, rpc, in, items);
 	if (!rows)
 		return NULL;
-	json_array_foreach(rows, i, row) if (!id && !strcmp(cli_str(row, key), name)) id =
-		strdup(cli_str(row, id_key));
-	if (!id)
-		cli_fail("no \"%s\" among the %s", name, items);
+	json_array_foreach(rows, i, row)
+	{
+		if (strcmp(cli_str(row, key), name) != 0 || cli_has(row, "revokedAt"))
+			continue;
+		n++;
+		free(id);
+		id = strdup(cli_str(row, id_key));
+	}
+	if (n != 1) {
+		free(id);
+		id = NULL;
+		tell_not_one(c, items, name, n);
+	}
 	json_decref(rows);
 	return id;
 }
@@ -200,7 +209,8 @@ char *control_network(struct control *c)
 	if (json_array_size(rows) == 1)
 		id = strdup(cli_str(json_array_get(rows, 0), "id"));
 	else
-		cli_fail("there are %zu networks: say which with -n", json_array_size(rows));
+		control_fail(c, "invalid_argument", "there are %zu networks: say which with -n",
+			     json_array_size(rows));
 	json_decref(rows);
 	return id;
 }

@@ -4,6 +4,7 @@
 #define TP_CLI_CONTROL_CLI_H
 
 #include "cells.h"
+#include "control_failure.h"
 
 #define CONTROL_TAGS 16
 
@@ -17,12 +18,6 @@ struct control_session {
 	char *user;	 /* who logged in */
 	int64_t expires; /* the token, in unix seconds; 0: never, or not known */
 	bool api_key;	 /* the token is one, and not from the file */
-};
-
-/* Why a call failed: a code of Connect's, or "unavailable". */
-struct control_failure {
-	char code[32];
-	char message[256];
 };
 
 struct control {
@@ -67,9 +62,7 @@ json_t *control_post(const struct control_session *s, const char *rpc, json_t *i
 
 /* The same, with the tenant and the token as they should be. */
 json_t *control_try(struct control *c, const char *rpc, json_t *in, struct control_failure *why);
-/* Tells a failure on stderr, with --json on stdout; returns CLI_FAILURE. */
-int control_tell(const struct control *c, const struct control_failure *why);
-/* Both. */
+/* The same, and a failure is told. */
 json_t *control_call(struct control *c, const char *rpc, json_t *in);
 /* Calls, and prints the answer: as JSON, or through `show` (NULL: nothing). An enum cli_exit. */
 int control_show(struct control *c, const char *rpc, json_t *in,
@@ -92,8 +85,11 @@ char *control_network(struct control *c);
 json_t *control_in_network(struct control *c);
 json_t *control_peer(struct control *c, const char *name);
 json_t *control_tags(const struct control *c);
-/* KEY=VALUE words as members. 0 or -1, told. */
-int control_add_settings(json_t *to, int argc, char **argv);
+/* KEY=VALUE words as members, if the keys are among the `known` ("a, b"). 0, or told. */
+int control_add_settings(const struct control *c, json_t *to, const char *known, int argc,
+			 char **argv);
+/* With --json the answer of a command that calls nothing; takes it over. */
+void control_done(const struct control *c, json_t *answer);
 
 /* A time of the API as people see it: "2026-01-31 12:00", "-". */
 void cell_time(struct table *t, const json_t *row, const char *key);

@@ -68,7 +68,7 @@ int control_auth_key_create(struct control *c, int argc, char **argv)
 
 	if (!in)
 		return CLI_FAILURE;
-	if (control_add_expiry(in, c->expires)) {
+	if (control_add_expiry(c, in, c->expires)) {
 		json_decref(in);
 		return CLI_FAILURE;
 	}

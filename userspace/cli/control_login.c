@@ -14,26 +14,27 @@
 /* --- login ---------------------------------------------------------------------------------- */
 
 /* Both from the file that the daemon's first start makes. */
-static json_t *read_credentials(const char *path)
+static json_t *read_credentials(const struct control *c, const char *path)
 {
 	json_t *j = json_load_file(path, 0, NULL);
 
 	if (!json_is_string(json_object_get(j, "username")) ||
 	    !json_is_string(json_object_get(j, "password"))) {
-		cli_fail("%s: cannot be read, or has no username and password", path);
+		control_fail(c, "invalid_argument",
+			     "%s: cannot be read, or has no username and password", path);
 		json_decref(j);
 		return NULL;
 	}
 	return j;
 }
 
-static json_t *ask_credentials(const char *user)
+static json_t *ask_credentials(const struct control *c, const char *user)
 {
 	char password[512];
 	json_t *j;
 
 	if (!user) {
-		cli_fail("who? login USER, or --credentials FILE");
+		control_fail(c, "invalid_argument", "who? login USER, or --credentials FILE");
 		return NULL;
 	}
 	if (control_read_password("password", password, sizeof(password)))
@@ -63,8 +64,8 @@ static int finish_login(struct control *c, const json_t *reply)
 
 int control_login(struct control *c, int argc, char **argv)
 {
-	json_t *in = c->credentials ? read_credentials(c->credentials)
-				    : ask_credentials(argc ? argv[0] : NULL);
+	json_t *in = c->credentials ? read_credentials(c, c->credentials)
+				    : ask_credentials(c, argc ? argv[0] : NULL);
 	json_t *reply;
 	int status;
 
@@ -82,7 +83,10 @@ int control_logout(struct control *c, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	control_session_forget(&c->session);
-	return control_session_save(&c->session);
+	if (control_session_save(&c->session))
+		return CLI_FAILURE;
+	control_done(c, json_object());
+	return CLI_OK;
 }
 
 /* --- how it is ------------------------------------------------------------------------------ */

@@ -61,13 +61,14 @@ int control_network_create(struct control *c, int argc, char **argv)
 
 int control_network_set(struct control *c, int argc, char **argv)
 {
+	static const char known[] = "listenPort, keepalive, dns, stunServers, name, subnetCidr";
 	json_t *in;
 
 	c->network = argv[0];
 	in = control_in_network(c);
 	if (!in)
 		return CLI_FAILURE;
-	if (control_add_settings(in, argc - 1, argv + 1)) {
+	if (control_add_settings(c, in, known, argc - 1, argv + 1)) {
 		json_decref(in);
 		return CLI_FAILURE;
 	}

@@ -140,7 +140,7 @@ int control_node_relay(struct control *c, int argc, char **argv)
 
 	(void)argc;
 	if (!yes && strcmp(argv[1], "no") != 0)
-		return cli_fail("\"%s\" is neither yes nor no", argv[1]);
+		return control_fail(c, "invalid_argument", "\"%s\" is neither yes nor no", argv[1]);
 	in = present_role(c, argv[0]);
 	if (!in)
 		return CLI_FAILURE;

@@ -46,14 +46,15 @@ int control_policy_list(struct control *c, int argc, char **argv)
 }
 
 /* A list of rules, or an object with them and what else ApplyPolicy takes. */
-static json_t *read_policy(const char *path)
+static json_t *read_policy(const struct control *c, const char *path)
 {
 	json_error_t why;
 	json_t *j = strcmp(path, "-") != 0 ? json_load_file(path, JSON_REJECT_DUPLICATES, &why)
 					   : json_loadf(stdin, JSON_REJECT_DUPLICATES, &why);
 
 	if (!j)
-		cli_fail("%s:%d: %s", path, why.line, why.text);
+		control_fail(c, "invalid_argument", "%s:%d: %s", path, why.line > 0 ? why.line : 0,
+			     why.text);
 	return json_is_array(j) ? json_pack("{s:o}", "rules", j) : j;
 }
 
@@ -75,7 +76,7 @@ static void add_name(struct control *c, json_t *in, const char *path)
 
 int control_policy_apply(struct control *c, int argc, char **argv)
 {
-	json_t *in = read_policy(argv[0]), *network = in ? control_in_network(c) : NULL;
+	json_t *in = read_policy(c, argv[0]), *network = in ? control_in_network(c) : NULL;
 
 	(void)argc;
 	if (!network) {
@@ -99,6 +100,20 @@ int control_policy_delete(struct control *c, int argc, char **argv)
 	return control_show(c, "DeletePolicy", in, NULL);
 }
 
+/* Of what has ports, one must be given. 0, or told. */
+static int add_port(const struct control *c, json_t *in, const char *protocol, const char *text)
+{
+	bool wanted = !strcmp(protocol, "tcp") || !strcmp(protocol, "udp");
+	char *end = NULL;
+	long port = text ? strtol(text, &end, 10) : 0;
+
+	if (text ? end == text || *end || port < 0 || port > UINT16_MAX : wanted)
+		return control_fail(c, "invalid_argument", "%s: \"%s\" is no port", protocol,
+				    text ? text : "");
+	json_object_set_new(in, "port", json_integer(port));
+	return 0;
+}
+
 /* The exit status says it, too. */
 int control_policy_test(struct control *c, int argc, char **argv)
 {
@@ -111,7 +126,10 @@ int control_policy_test(struct control *c, int argc, char **argv)
 	json_object_set_new(in, "from", json_string(argv[0]));
 	json_object_set_new(in, "to", json_string(argv[1]));
 	json_object_set_new(in, "protocol", json_string(argv[2]));
-	json_object_set_new(in, "port", json_integer(argc > 3 ? atoi(argv[3]) : 0));
+	if (add_port(c, in, argv[2], argc > 3 ? argv[3] : NULL)) {
+		json_decref(in);
+		return CLI_FAILURE;
+	}
 	reply = control_call(c, "TestPolicy", in);
 	if (!reply)
 		return CLI_FAILURE;

@@ -58,6 +58,11 @@ static void use_api_key(struct control_session *s, const char *key)
 	s->api_key = true;
 }
 
+static int not_logged_in(const struct control *c)
+{
+	return control_fail(c, "unauthenticated", "not logged in: turnpike control login");
+}
+
 int control_session_load(struct control *c, bool needed)
 {
 	struct control_session *s = &c->session;
@@ -69,13 +74,13 @@ int control_session_load(struct control *c, bool needed)
 		return cli_fail("out of memory");
 	if (access(s->path, F_OK)) {
 		if (needed && !key)
-			return cli_fail("not logged in: turnpike control login");
+			return not_logged_in(c);
 	} else if (check_mode(s->path)) {
 		return CLI_FAILURE;
 	}
 	j = json_load_file(s->path, 0, NULL);
 	if (!j && needed && access(s->path, F_OK) == 0)
-		return cli_fail("%s: cannot be read", s->path);
+		return control_fail(c, "unauthenticated", "%s: cannot be read", s->path);
 	s->server = c->server ? strdup(c->server) : member(j, "server");
 	s->ca = c->ca ? strdup(c->ca) : member(j, "ca");
 	s->token = member(j, "token");
@@ -85,6 +90,8 @@ int control_session_load(struct control *c, bool needed)
 	json_decref(j);
 	if (key && *key && needed)
 		use_api_key(s, key);
+	if (needed && !s->token)
+		return not_logged_in(c);
 	if (!s->server)
 		s->server = strdup(SERVER);
 	return s->server ? CLI_OK : cli_fail("out of memory");

@@ -73,11 +73,13 @@ int control_tenant_use(struct control *c, int argc, char **argv)
 	int status = id ? use(c, id) : CLI_FAILURE;
 
 	(void)argc;
+	if (!status)
+		control_done(c, json_pack("{s:s}", "tenantId", id));
 	free(id);
 	return status;
 }
 
-/* Deleted is what the header names. */
+/* Deleted is what the header names; none is in use if it was that. */
 int control_tenant_delete(struct control *c, int argc, char **argv)
 {
 	char *id = find(c, argv[0]), *used = c->session.tenant;
@@ -89,6 +91,11 @@ int control_tenant_delete(struct control *c, int argc, char **argv)
 	c->session.tenant = id;
 	status = control_show(c, "DeleteTenant", json_object(), NULL);
 	c->session.tenant = used;
+	if (!status && used && !strcmp(used, id)) {
+		free(used);
+		c->session.tenant = NULL;
+		status = control_session_save(&c->session);
+	}
 	free(id);
 	return status;
 }
@@ -132,14 +139,30 @@ static json_t *value_json(const char *text)
 	return j ? j : json_string(text);
 }
 
-int control_add_settings(json_t *to, int argc, char **argv)
+/* The API would ignore one that it does not know. */
+static bool is_setting(const char *known, const char *key)
+{
+	const size_t len = strlen(key);
+
+	for (const char *at = known; len && (at = strstr(at, key)); at += len)
+		if ((at == known || at[-1] == ' ') && (at[len] == ',' || !at[len]))
+			return true;
+	return false;
+}
+
+int control_add_settings(const struct control *c, json_t *to, const char *known, int argc,
+			 char **argv)
 {
 	for (int i = 0; i < argc; i++) {
 		char *equals = strchr(argv[i], '=');
 
 		if (!equals)
-			return cli_fail("\"%s\" is no KEY=VALUE", argv[i]), -1;
+			return control_fail(c, "invalid_argument", "\"%s\" is no KEY=VALUE",
+					    argv[i]);
 		*equals = '\0';
+		if (!is_setting(known, argv[i]))
+			return control_fail(c, "invalid_argument", "\"%s\" is none of %s", argv[i],
+					    known);
 		json_object_set_new(to, argv[i], value_json(equals + 1));
 	}
 	return 0;
@@ -147,9 +170,11 @@ int control_add_settings(json_t *to, int argc, char **argv)
 
 int control_tenant_set(struct control *c, int argc, char **argv)
 {
+	static const char known[] = "meshEnabled, ipRange, defaultListenPort, defaultDns,"
+				    " defaultKeepalive, natTraversalEnabled, stunServers";
 	json_t *wg = json_object();
 
-	if (control_add_settings(wg, argc, argv)) {
+	if (control_add_settings(c, wg, known, argc, argv)) {
 		json_decref(wg);
 		return CLI_FAILURE;
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "control_failure.h"
 
 /* Seconds, 0 when it is nothing of that kind. */
 static long parse_span(const char *text)
@@ -40,14 +40,15 @@ void control_add_since(json_t *in, const char *when)
 		json_object_set_new(in, "since", json_string(when));
 }
 
-int control_add_expiry(json_t *in, const char *after)
+int control_add_expiry(const struct control *c, json_t *in, const char *after)
 {
 	long span = after ? parse_span(after) : 0;
 
 	if (!after)
 		return 0;
 	if (!span)
-		return cli_fail("--expires: \"%s\" is no time such as 90m, 24h or 30d", after), -1;
+		return control_fail(c, "invalid_argument",
+				    "--expires: \"%s\" is no time such as 90m, 24h or 30d", after);
 	add_time(in, "expiresAt", time(NULL) + span);
 	return 0;
 }

@@ -4,8 +4,10 @@
 
 #include <jansson.h>
 
+struct control;
+
 /* Adds "expiresAt": `after` is "90m", "24h" or "30d" from now; NULL: never. 0, or -1, told. */
-int control_add_expiry(json_t *in, const char *after);
+int control_add_expiry(const struct control *c, json_t *in, const char *after);
 /* Adds "since": `when` is such a span ago, or a time as the API has it; NULL: nothing. */
 void control_add_since(json_t *in, const char *when);
 

@@ -158,7 +158,7 @@ int control_api_key_create(struct control *c, int argc, char **argv)
 		json_pack("{s:s,s:s}", "name", argv[0], "role", c->role ? c->role : PRESET_ROLE);
 
 	(void)argc;
-	if (control_add_expiry(in, c->expires)) {
+	if (control_add_expiry(c, in, c->expires)) {
 		json_decref(in);
 		return CLI_FAILURE;
 	}
