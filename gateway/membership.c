@@ -300,12 +300,11 @@ struct joining {
 	bool joined, stopped;
 };
 
-static int take_first(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
+static int take_first(void *arg, const struct tp_ncp_view *view)
 {
 	struct joining *j = arg;
 
 	j->joined = view->n_networks != 0;
-	(void)why;
 	if (!j->joined)
 		return 0; /* of no network, all is in force */
 	event_base_loopexit(j->base, NULL);
@@ -363,7 +362,7 @@ static int take_settings(struct gw_daemon *d, json_t *settings)
 	return TP_MEMBER_SAME;
 }
 
-static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
+static int put_in_force(void *arg, const struct tp_ncp_view *view)
 {
 	struct gw_daemon *d = arg;
 	int err = gw_relays_take(d->relays, view);
@@ -371,8 +370,6 @@ static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_M
 	err = err ?: take_settings(d, gw_membership_settings(view, d->config->state_dir));
 	if (err >= 0)
 		gw_relays_settle(d->relays);
-	else
-		snprintf(why, TP_MEMBER_WHY, "%s; the gateway's log has more", strerror(-err));
 	return err;
 }
 

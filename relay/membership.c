@@ -270,14 +270,11 @@ static void say_hello(void *arg, struct tp_ncp_hello *hello)
 	hello->n_endpoints = d->config->n_public_endpoints;
 }
 
-static int put_in_force(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
+static int put_in_force(void *arg, const struct tp_ncp_view *view)
 {
 	json_t *settings = relay_member_settings(view);
-	int err = settings ? daemon_take_settings(arg, settings) : -ENOMEM;
 
-	if (err)
-		snprintf(why, TP_MEMBER_WHY, "%s; the relay's log has more", strerror(-err));
-	return err;
+	return settings ? daemon_take_settings(arg, settings) : -ENOMEM;
 }
 
 static const struct tp_member_ops ops = {

@@ -17,6 +17,10 @@ static int shown_level = LOG_INFO;
 /* What the limit of the place that logs next has held back; tp_log() tells it and forgets it. */
 static __thread unsigned long left_out;
 
+/* Where the first error goes; NULL: nowhere. */
+static __thread char *kept;
+static __thread size_t kept_size;
+
 void tp_log_level(int level)
 {
 	shown_level = level;
@@ -55,12 +59,31 @@ __attribute__((format(printf, 3, 4))) static void appendf(char *line, size_t *le
 	va_end(args);
 }
 
+/* It may end up in JSON: a character that is cut apart would be none. */
+static void keep(const char *text)
+{
+	if (!kept || kept[0])
+		return;
+	snprintf(kept, kept_size, "%s", text);
+	for (char *s = kept; *s; s++)
+		if ((unsigned char)*s >= 0x7f)
+			*s = '?';
+}
+
+void tp_log_keep(char *text, size_t size)
+{
+	kept = text;
+	kept_size = size;
+	if (text)
+		text[0] = '\0';
+}
+
 void tp_log(int level, const char *fmt, ...)
 {
 	unsigned long more = left_out;
 	int saved_errno = errno;
 	char line[LINE_MAX_LEN + 1];
-	size_t len = 0;
+	size_t len = 0, head;
 	ssize_t written;
 	va_list args;
 
@@ -69,12 +92,15 @@ void tp_log(int level, const char *fmt, ...)
 		return;
 
 	appendf(line, &len, "<%d>", level);
+	head = len;
 	va_start(args, fmt);
 	append(line, &len, fmt, args);
 	va_end(args);
 	if (more)
 		appendf(line, &len, " (%lu more left out)", more);
 	mask_controls(line);
+	if (level <= LOG_ERR)
+		keep(line + head);
 	line[len++] = '\n';
 
 	/* One write a line, so that lines of several processes do not mix. There is nowhere to

@@ -4,6 +4,7 @@
 #define TP_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <syslog.h>
 
 /* Show messages up to this syslog level; LOG_INFO at first. */
@@ -11,6 +12,10 @@ void tp_log_level(int level);
 bool tp_log_wants(int level);
 
 __attribute__((format(printf, 2, 3))) void tp_log(int level, const char *fmt, ...);
+
+/* From now on the first error that is logged is kept in `text`, too, cut to that size: "" until
+ * then. NULL ends that. */
+void tp_log_keep(char *text, size_t size);
 
 /* Each line of a text as a message of its own; empty ones are left out. Cuts the text up. */
 void tp_log_lines(int level, char *text);

@@ -30,9 +30,9 @@ struct tp_member {
 	void *arg;
 	struct tp_ncp_document doc; /* as told */
 	struct event *retry;
-	uint64_t applied;	   /* its revision that is in force */
-	bool unsaved;		   /* on disk is an older one, as good */
-	char error[TP_MEMBER_WHY]; /* of the connection or the latest apply; "": none */
+	uint64_t applied; /* its revision that is in force */
+	bool unsaved;	  /* on disk is an older one, as good */
+	char error[256];  /* of the connection or the latest apply; "": none */
 };
 
 /* --- files --- */
@@ -242,7 +242,11 @@ static void apply(struct tp_member *m)
 	m->unsaved = false;
 	m->error[0] = '\0';
 	if (!err) {
-		err = m->ops->apply(m->arg, &view, m->error);
+		tp_log_keep(m->error, sizeof(m->error));
+		err = m->ops->apply(m->arg, &view);
+		tp_log_keep(NULL, 0);
+		if (err >= 0)
+			m->error[0] = '\0';
 		tp_ncp_free_lists(&tp_ncp_view_table, &view);
 	}
 	if (err == TP_MEMBER_LATER) {

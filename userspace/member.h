@@ -23,7 +23,6 @@ struct tp_member_settings {
 	char *auth_key_file; /* NULL: it has joined already */
 };
 
-#define TP_MEMBER_WHY	256
 #define TP_MEMBER_LATER 1
 #define TP_MEMBER_SAME	2
 
@@ -32,11 +31,11 @@ struct tp_member_ops {
 	/* What to say of the daemon; `hello` has its kind, epoch and revision. Lists stay the
 	 * owner's. */
 	void (*hello)(void *arg, struct tp_ncp_hello *hello);
-	/* Puts the view in force, all of it or nothing. 0, or -errno with the reason in `why`, and
-	 * so it is acknowledged; TP_MEMBER_LATER: it is kept, and the next process will do it;
-	 * TP_MEMBER_SAME: in force, and what a next process begins with is the same as before, so
-	 * the disk can wait. */
-	int (*apply)(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY]);
+	/* Puts the view in force, all of it or nothing. 0 or -errno, and so it is acknowledged: the
+	 * first error that it logs is the reason that control is told; TP_MEMBER_LATER: it is kept,
+	 * and the next process will do it; TP_MEMBER_SAME: in force, and what a next process begins
+	 * with is the same as before, so the disk can wait. */
+	int (*apply)(void *arg, const struct tp_ncp_view *view);
 	/* The port that the network's WireGuard device listens at; 0: none yet. */
 	uint16_t (*port)(void *arg, const char *network_id);
 };

@@ -48,6 +48,25 @@ expect "her connections are refused then" wait_for 30 not asks
 expect "her pings pass" pings alice bob
 refuse "bob's do not" pings bob alice
 
+# --- asked for what it can't do -------------------------------------------------------------------
+
+state_of() { # NAME node|device
+	ctl "$2" list | grep "^$1 "
+}
+refuses() { # NAME
+	state_of "$1" device | grep -q "failed: .*egress.uplinks: is required for egress.subnets"
+}
+expect "bob, who has no uplink, is made a gateway" ctl egress set bob 192.168.99.0/24
+expect "and says why that can't be" wait_for 30 refuses bob
+expect "where the network's nodes are listed, too" grep -q "failed: .*egress.uplinks" <(state_of bob node)
+expect "and in --json" test "$(ctl device list --json | jq -r '.[] | select(.name == "bob").state.failure' | grep -c uplinks)" = 1
+expect "what was in force is" pings alice bob
+ctl egress set bob >/dev/null
+works() { # NAME
+	[ "$(ctl device list --json | jq --arg name "$1" '.[] | select(.name == $name).state | (.failure // "") == "" and .toldRevision == .acknowledgedRevision')" = true ]
+}
+expect "without that he has in force what he is told" wait_for 30 works bob
+
 # --- killed -------------------------------------------------------------------------------------
 
 stop control KILL

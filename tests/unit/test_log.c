@@ -132,13 +132,36 @@ static void test_limit_is_per_place(void **state)
 	assert_null(strstr(text, "hidden"));
 }
 
+static void test_first_error_is_kept(void **state)
+{
+	char kept[12];
+
+	(void)state;
+	capture();
+	tp_err("before");
+	tp_log_keep(kept, sizeof(kept));
+	tp_warn("no error");
+	assert_string_equal(kept, "");
+	tp_err("wg0\tgr\xc3\xb6\xc3\x9f is gone");
+	tp_err("so nothing works");
+	assert_string_equal(kept, "wg0?gr???? ");
+	tp_log_keep(NULL, 0);
+	tp_err("after");
+	assert_string_equal(kept, "wg0?gr???? ");
+	assert_non_null(strstr(captured(), "<3>wg0?gr\xc3\xb6\xc3\x9f is gone\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_priority),	   cmocka_unit_test(test_level),
-		cmocka_unit_test(test_one_line),	   cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_errno_kept),	   cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_priority),
+		cmocka_unit_test(test_level),
+		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_errno_kept),
+		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_limit_is_per_place),
+		cmocka_unit_test(test_first_error_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

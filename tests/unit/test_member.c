@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "crypto.h"
+#include "log.h"
 #include "member.h"
 #include "ncp_session.h"
 
@@ -162,13 +163,16 @@ static void tell_delta(int base, int revision)
 
 /* --- the member's owner --- */
 
-static int apply(void *arg, const struct tp_ncp_view *view, char why[TP_MEMBER_WHY])
+static int apply(void *arg, const struct tp_ncp_view *view)
 {
 	assert_ptr_equal(arg, &f);
 	f.applies++;
 	f.networks = view->n_networks;
-	if (f.refuse)
-		strcpy(why, "no device wg0");
+	tp_warn("nothing of that kind");
+	if (f.refuse < 0) {
+		tp_err("no device wg0");
+		tp_err("nothing has changed");
+	}
 	return f.refuse;
 }
 
