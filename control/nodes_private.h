@@ -29,7 +29,8 @@ struct node {
 	bool whole;		     /* it wants a snapshot */
 	struct ctl_node_state state;
 	TAILQ_ENTRY(node) entry;
-	TAILQ_ENTRY(node) turn; /* while state.pending */
+	TAILQ_ENTRY(node) turn; /* while state.pending, */
+	uint64_t round;		/* not before the one after this */
 	UT_hash_handle hh;	/* by device.id, while that is not "" */
 };
 
@@ -48,7 +49,8 @@ struct ctl_nodes {
 	struct tp_acceptor *acceptor;
 	struct event *distribute;
 	bool scheduled;
-	uint64_t rest_until; /* no distribution before that */
+	uint64_t round, took; /* of distributions, and ns that this one has taken: 0 between them */
+	uint64_t rest_until;  /* none before that */
 	struct ctl_views *views;
 	struct ctl_audience *audience;
 	struct ctl_path_reports *paths;

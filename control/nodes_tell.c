@@ -11,6 +11,7 @@
 #include "ncp_document.h"
 
 #define REST_MAX TP_SEC(1)
+#define SLICE	 TP_MS(50) /* of a round; then whatever else is ready has its turn */
 
 /* --- telling --- */
 
@@ -97,9 +98,11 @@ static void tell_changes(struct node *n)
 
 static void make_due(struct node *n)
 {
-	if (!n->state.pending)
-		TAILQ_INSERT_TAIL(&n->nodes->pending, n, turn);
+	if (n->state.pending)
+		return;
 	n->state.pending = true;
+	n->round = n->nodes->round;
+	TAILQ_INSERT_TAIL(&n->nodes->pending, n, turn);
 }
 
 static void make_undue(struct node *n)
@@ -120,25 +123,6 @@ static void tell(struct node *n)
 		tell_changes(n);
 }
 
-/* A round rests for as long as it took: what comes meanwhile is told at once to each, and whatever
- * a burst of changes costs, half of the time is left for everything else. */
-static void on_distribute(evutil_socket_t fd, short what, void *arg)
-{
-	struct ctl_nodes *nodes = arg;
-	uint64_t began = tp_now(), took;
-	struct ctl_error err;
-	struct node *n;
-
-	(void)fd;
-	(void)what;
-	nodes->scheduled = false;
-	while ((n = TAILQ_FIRST(&nodes->pending)))
-		tell(n);
-	ctl_nodes_settle(nodes, &err);
-	took = tp_now() - began;
-	nodes->rest_until = began + took + (took < REST_MAX ? took : REST_MAX);
-}
-
 static void schedule(struct ctl_nodes *nodes)
 {
 	uint64_t now = tp_now(), wait = nodes->rest_until > now ? nodes->rest_until - now : 0;
@@ -147,6 +131,49 @@ static void schedule(struct ctl_nodes *nodes)
 
 	if (!nodes->scheduled)
 		nodes->scheduled = !event_add(nodes->distribute, &tv);
+}
+
+/* Those whose turn is in this round; who becomes due meanwhile has to wait for the next one. */
+static struct node *next_of_round(const struct ctl_nodes *nodes)
+{
+	struct node *n = TAILQ_FIRST(&nodes->pending);
+
+	return n && n->round != nodes->round ? n : NULL;
+}
+
+static void tell_slice(struct ctl_nodes *nodes)
+{
+	uint64_t began = tp_now(), now = began;
+	struct node *n;
+
+	while (now - began < SLICE && (n = next_of_round(nodes))) {
+		tell(n);
+		now = tp_now();
+	}
+	nodes->took += now - began;
+}
+
+/* A round rests for as long as it took: what comes meanwhile is told at once to each, and whatever
+ * a burst of changes costs, half of the time is left for everything else. Nor does a long round,
+ * as after a restart with thousands of nodes, keep everything else waiting until it is over. */
+static void on_distribute(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_nodes *nodes = arg;
+	struct ctl_error err;
+
+	(void)fd;
+	(void)what;
+	nodes->scheduled = false;
+	if (!nodes->took)
+		nodes->round++;
+	tell_slice(nodes);
+	if (!next_of_round(nodes)) {
+		ctl_nodes_settle(nodes, &err);
+		nodes->rest_until = tp_now() + (nodes->took < REST_MAX ? nodes->took : REST_MAX);
+		nodes->took = 0;
+	}
+	if (!TAILQ_EMPTY(&nodes->pending))
+		schedule(nodes);
 }
 
 /* --- whom a change touches --- */
