@@ -4,9 +4,9 @@
 
 #include "control/api_call.h"
 #include "control/api_peer.h"
-#include "control/device.h"
 #include "control/nodes.h"
 #include "control/stock.h"
+#include "control/stock_peer.h"
 
 static int answer_file(struct api_call *c, const char *network, const char *device, json_t **out)
 {
@@ -28,7 +28,6 @@ static int answer_file(struct api_call *c, const char *network, const char *devi
 static int add(struct api_call *c, json_t **out)
 {
 	const char *network, *name;
-	struct ctl_device d;
 	struct ctl_peer p;
 	uint8_t key[32];
 	char tags[CTL_LIST_LEN];
@@ -36,11 +35,9 @@ static int add(struct api_call *c, json_t **out)
 	if (api_id(c, "network_id", &network) || api_need_text(c, "name", &name) ||
 	    api_key(c, "public_key", key) || api_peer_tags(c, tags))
 		return -1;
-	if (ctl_device_create(c->store, c->tenant, name, CTL_STOCK, NULL, false, &d, &c->err) ||
-	    ctl_peer_add(c->store, c->tenant, network, d.id, tags, &p, &c->err) ||
-	    ctl_peer_key(c->store, network, d.id, key, 0, &p, &c->err))
+	if (ctl_stock_add(c->store, c->tenant, network, name, tags, key, &p, &c->err))
 		return -1;
-	return answer_file(c, network, d.id, out);
+	return answer_file(c, network, p.device, out);
 }
 
 static int export(struct api_call *c, json_t **out)

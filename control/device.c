@@ -88,6 +88,17 @@ int ctl_device_by_key(struct ctl_store *s, const uint8_t key[32], struct ctl_dev
 			out, "with this key", err);
 }
 
+int ctl_device_by_name(struct ctl_store *s, const char *tenant, const char *name,
+		       struct ctl_device *out, struct ctl_error *err)
+{
+	return read_one(s,
+			ctl_db_query(ctl_store_db(s),
+				     "SELECT " COLUMNS " FROM device WHERE tenant IS ?1"
+				     " AND name = ?2",
+				     "tt", tenant, name),
+			out, name, err);
+}
+
 int ctl_device_list(struct ctl_store *s, const char *tenant, const char *after, unsigned int limit,
 		    bool (*fn)(void *arg, const struct ctl_device *device), void *arg,
 		    struct ctl_error *err)

@@ -33,6 +33,9 @@ int ctl_device_get(struct ctl_store *s, const char *tenant, const char *id, stru
 		   struct ctl_error *err);
 int ctl_device_by_key(struct ctl_store *s, const uint8_t key[32], struct ctl_device *out,
 		      struct ctl_error *err);
+/* Of this tenant's; NULL: of those that have none. */
+int ctl_device_by_name(struct ctl_store *s, const char *tenant, const char *name,
+		       struct ctl_device *out, struct ctl_error *err);
 int ctl_device_list(struct ctl_store *s, const char *tenant, const char *after, unsigned int limit,
 		    bool (*fn)(void *arg, const struct ctl_device *device), void *arg,
 		    struct ctl_error *err);

@@ -102,6 +102,8 @@ good CI "$T" AddStockPeer "{\"networkId\":\"$N\",\"name\":\"laptop\",\"publicKey
 	'.peer.allocatedIp == "100.64.1.2"'
 LAPTOP=$(reply .peer.deviceId)
 bad already_exists CI "$T" AddStockPeer "{\"networkId\":\"$N\",\"name\":\"thief\",\"publicKey\":\"$STOCK_KEY\"}"
+bad already_exists CI "$T" AddStockPeer "{\"networkId\":\"$N\",\"name\":\"laptop\",\"publicKey\":\"$(key)\"}"
+bad not_found CI "$T" AddStockPeer "{\"networkId\":\"$LAPTOP\",\"name\":\"another\",\"publicKey\":\"$(key)\"}"
 good CI "$T" ListStalePeers '{}' '[.peers[].peer.deviceName] == ["phone"]'
 good CI "$T" ExportStockPeer "{\"network_id\":\"$N\",\"device_id\":\"$PHONE\"}" '.config | contains("# laptop")'
 good CI "$T" ListStalePeers "{\"network_id\":\"$N\"}" '.peers == []'
@@ -135,6 +137,8 @@ good CHIEF "$T" EnrollGroupInNetwork "{\"name\":\"field\",\"group_id\":\"$G\"}" 
 FIELD=$(reply .network.id)
 good CI "$T" AddDeviceToNetwork "{\"network_id\":\"$FIELD\",\"device_id\":\"$LAPTOP\"}" \
 	'.peer.publicKey == "" and .peer.allocatedIp == ""'
+good CI "$T" AddStockPeer "{\"network_id\":\"$FIELD\",\"name\":\"laptop\",\"public_key\":\"$(key)\",\"tags\":[\"lab\"]}" \
+	".peer.deviceId == \"$LAPTOP\" and .peer.allocatedIp != \"\" and .peer.tags == [\"lab\"]"
 good CI "$T" RemoveDeviceFromNetwork "{\"network_id\":\"$FIELD\",\"device_id\":\"$LAPTOP\"}" '. == {}'
 
 # Keys

@@ -171,6 +171,13 @@ expect "group add" ctl group add people phone
 expect "network enroll" ctl network enroll field people 100.64.9.0/24
 equal "with two networks one must be named" 1 "$(ctl node list 2>&1 | grep -c 'say which with -n')"
 equal "invited there" '""' "$(ctl -n field node list --json | jq '.[0].allocatedIp')"
+refuse "a name that is taken in this network" ctl -n office peer add phone
+ctl -n field peer add phone >$LAB/wgfield.conf
+equal "its key, brought there: one device in both networks" "100.64.9.1/24 1" \
+	"$(line $LAB/wgfield.conf Address) $(got 'map(select(.name | startswith("phone"))) | length' device list)"
+expect "node remove" ctl -n field node remove phone
+ctl -n field peer add phone >$LAB/wgfield.conf
+equal "another key, another address" 100.64.9.2/24 "$(line $LAB/wgfield.conf Address)"
 expect "platform relay" ctl relay create big "" 203.0.113.98:443 --platform
 expect "for a network" ctl -n office relay serve big --platform
 expect "status" ctl status
