@@ -5,11 +5,30 @@
 #include "control/json_text.h"
 #include "control/api_device.h"
 #include "control/network.h"
+#include "control/nodes.h"
 #include "control/relay.h"
+
+/* NULL: it has not said. What a platform's relay does for others is none of a tenant's business. */
+static json_t *traffic_json(const struct api_call *c, const struct ctl_relay *r)
+{
+	const struct ctl_nodes *nodes = c->api->setup.nodes;
+	const struct tp_ncp_traffic *t;
+	struct ctl_node_state s;
+
+	if (!nodes || (*c->tenant && !*r->tenant) || !ctl_nodes_find(nodes, r->device, &s) ||
+	    !s.traffic.time)
+		return NULL;
+	t = &s.traffic;
+	return json_pack("{s:o,s:I,s:I,s:o,s:o,s:o,s:o}", "countedAt",
+			 api_timestamp((int64_t)t->time), "nodes", (json_int_t)t->nodes, "online",
+			 (json_int_t)t->online, "flows", api_int64(t->flows), "packets",
+			 api_int64(t->packets), "bytes", api_int64(t->bytes), "dropped",
+			 api_int64(t->dropped));
+}
 
 static json_t *relay_json(const struct api_call *c, const struct ctl_relay *r)
 {
-	json_t *state = *r->device ? api_node_state_json(c, r->device) : NULL, *j;
+	json_t *state = *r->device ? api_node_state_json(c, r->device) : NULL, *traffic, *j;
 	char ip[CTL_IP_LEN];
 
 	ctl_ip_format(r->service_ip, ip);
@@ -20,6 +39,9 @@ static json_t *relay_json(const struct api_call *c, const struct ctl_relay *r)
 		      "createdAt", api_timestamp(r->created));
 	if (state)
 		json_object_set_new(j, "state", state);
+	traffic = state ? traffic_json(c, r) : NULL;
+	if (traffic)
+		json_object_set_new(j, "traffic", traffic);
 	return j;
 }
 

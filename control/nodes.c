@@ -149,6 +149,8 @@ static void handle(struct node *n, const struct tp_ncp_message *m)
 	case TP_NCP_HELLO: hello(n, &m->hello); return;
 	case TP_NCP_ACK: acknowledge(n, &m->ack); return;
 	case TP_NCP_STATS:
+		if (m->stats.traffic.time && n->device.kind == CTL_RELAY)
+			n->state.traffic = m->stats.traffic;
 		failed = ctl_path_reports_take(n->nodes->paths, &n->device, &m->stats, &err);
 		break;
 	default: failed = ctl_nodes_report(n->nodes->store, &n->device, m, &err); break;

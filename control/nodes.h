@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "control/store.h"
+#include "ncp_reports.h"
 #include "noise.h"
 
 struct event_base;
@@ -40,6 +41,7 @@ struct ctl_node_state {
 	bool pending;		     /* something that touches it was not told yet */
 	bool failed;		     /* the latest acknowledgement said so: */
 	char reason[256];
+	struct tp_ncp_traffic traffic; /* of a relay; time 0: it has not said */
 };
 bool ctl_nodes_find(const struct ctl_nodes *n, const char *device, struct ctl_node_state *out);
 

@@ -23,9 +23,9 @@ struct daemon {
 	struct relay_routes *routes;
 	struct relay *relay;
 	struct tp_control *control;
-	uint64_t trips_told, handshakes_told; /* when */
-	struct tp_member *member;	      /* NULL: the config is all its own */
-	struct json_t *settings;	      /* the control plane's, in force; NULL likewise */
+	uint64_t trips_told, handshakes_told, traffic_told; /* when */
+	struct tp_member *member;			    /* NULL: the config is all its own */
+	struct json_t *settings; /* the control plane's, in force; NULL likewise */
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *probe_tick, *refresh;
 	bool detach;

@@ -9,11 +9,14 @@
 #include "crypto.h"
 #include "log.h"
 #include "relay/daemon.h"
+#include "relay/flows.h"
 #include "relay/groups.h"
 #include "relay/node.h"
+#include "relay/report.h"
 
 #define TRIPS_EVERY	 TP_SEC(5)
 #define HANDSHAKES_EVERY TP_SEC(15)
+#define TRAFFIC_EVERY	 TP_SEC(30) /* counting walks along all flows */
 
 /* --- from a view to settings --- */
 
@@ -245,6 +248,21 @@ static bool tell_handshakes(struct daemon *d, uint64_t now)
 	return all.n_handshakes < TOLD_AT_ONCE;
 }
 
+static void tell_traffic(struct daemon *d)
+{
+	struct tp_ncp_traffic traffic = {.time = (uint64_t)time(NULL) * 1000};
+	struct relay_totals t;
+
+	report_totals(d, &t);
+	traffic.nodes = t.known;
+	traffic.online = t.online;
+	traffic.flows = flows_total(d->relay);
+	traffic.packets = t.xdp.packets + t.user.packets;
+	traffic.bytes = t.xdp.bytes + t.user.bytes;
+	traffic.dropped = t.dropped;
+	tp_member_traffic(d->member, &traffic);
+}
+
 void relay_member_tick(struct daemon *d, uint64_t now)
 {
 	if (!d->member)
@@ -256,6 +274,10 @@ void relay_member_tick(struct daemon *d, uint64_t now)
 	}
 	if (now >= d->handshakes_told + HANDSHAKES_EVERY && tell_handshakes(d, now))
 		d->handshakes_told = now;
+	if (now >= d->traffic_told + TRAFFIC_EVERY) {
+		d->traffic_told = now;
+		tell_traffic(d);
+	}
 }
 
 /* --- while it runs --- */
@@ -265,6 +287,7 @@ static void say_hello(void *arg, struct tp_ncp_hello *hello)
 	struct daemon *d = arg;
 
 	forget_told(d->relay);
+	d->traffic_told = 0;
 	memcpy(hello->public_key, d->relay->identity.public_key, WG_KEY_LEN);
 	hello->endpoints = d->config->public_endpoints;
 	hello->n_endpoints = d->config->n_public_endpoints;

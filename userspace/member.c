@@ -231,6 +231,13 @@ int tp_member_paths(struct tp_member *m, const struct tp_ncp_path *paths, size_t
 	return tp_ncp_client_send_message(m->client, &msg);
 }
 
+int tp_member_traffic(struct tp_member *m, const struct tp_ncp_traffic *traffic)
+{
+	struct tp_ncp_message msg = {.type = TP_NCP_STATS, .stats = {.traffic = *traffic}};
+
+	return tp_ncp_client_send_message(m->client, &msg);
+}
+
 /* --- what control says --- */
 
 static void apply(struct tp_member *m)

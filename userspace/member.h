@@ -77,5 +77,7 @@ int tp_member_node_endpoint(struct tp_member *m, const uint8_t key[WG_KEY_LEN],
 /* Round trips, a node's to all of its relays that answer or a relay's to its nodes that have
  * changed; see docs/ncp.md. `paths` are borrowed. The same. */
 int tp_member_paths(struct tp_member *m, const struct tp_ncp_path *paths, size_t n);
+/* A relay's counters. The same. */
+int tp_member_traffic(struct tp_member *m, const struct tp_ncp_traffic *traffic);
 
 #endif

@@ -101,8 +101,19 @@ static const struct tp_ncp_field handshakes_fields[] = {
 #undef S
 static TABLE(handshakes_table, struct tp_ncp_handshakes, handshakes_fields, NULL);
 
+#define S struct tp_ncp_traffic
+static const struct tp_ncp_field traffic_fields[] = {
+	INTEGER(S, time, 1, MILLISECONDS, true),      INTEGER(S, nodes, 0, UINT32_MAX, true),
+	INTEGER(S, online, 0, UINT32_MAX, true),      INTEGER(S, flows, 0, TP_NCP_MAX_INT, true),
+	INTEGER(S, packets, 0, TP_NCP_MAX_INT, true), INTEGER(S, bytes, 0, TP_NCP_MAX_INT, true),
+	INTEGER(S, dropped, 0, TP_NCP_MAX_INT, true),
+};
+#undef S
+static TABLE(traffic_table, struct tp_ncp_traffic, traffic_fields, NULL);
+
 #define S struct tp_ncp_stats
 static const struct tp_ncp_field stats_fields[] = {
+	OBJECT(S, traffic, traffic_table, false),
 	OBJECTS(S, paths, tp_ncp_path_table, false),
 };
 #undef S

@@ -30,7 +30,15 @@ struct tp_ncp_handshakes {
 	size_t n_handshakes;
 };
 
+/* A relay's, as in `turnpike relay status`. */
+struct tp_ncp_traffic {
+	uint64_t time;		/* unix ms when it was counted; 0: nothing is said */
+	uint32_t nodes, online; /* known; registered now */
+	uint64_t flows, packets, bytes, dropped;
+};
+
 struct tp_ncp_stats {
+	struct tp_ncp_traffic traffic;
 	struct tp_ncp_path *paths; /* a node's to its relays; a relay's to stock nodes */
 	size_t n_paths;
 };

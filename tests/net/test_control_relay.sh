@@ -46,6 +46,13 @@ expect "and when each last shook hands with it" wait_for 60 shaken
 equal "which is when stock peers were seen last" 3 "$(ctl device list --json |
 	jq '[.. | objects | select(.kind? == "stock") | .lastSeenAt // empty] | length')"
 
+counted() {
+	[ "$(ctl relay list --json | jq '.[0].traffic | .nodes == 3 and .online == 3 and
+		(.flows | tonumber) >= 4 and (.packets | tonumber) > 0 and (.bytes | tonumber) > 0')" = true ]
+}
+expect "control knows what the relay has forwarded, and for how many" wait_for 90 counted
+expect "so its list of relays says, too" grep -qE ' 3/3 +[0-9]+ +[0-9.]+ (B|KiB) +[0-9]+ ' <(ctl relay list)
+
 # --- a policy ---------------------------------------------------------------------------------
 
 in_force() { # JQ-CONDITION on `relay status`

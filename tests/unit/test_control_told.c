@@ -280,6 +280,32 @@ static void test_a_relay_that_goes(void **state)
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, agents_begin, agents_end)
 
+static void test_traffic(void **state)
+{
+	const struct tp_ncp_message m = {
+		.type = TP_NCP_STATS,
+		.stats.traffic = {.time = 1700000000123, .nodes = 3, .online = 2, .packets = 7},
+	};
+	char node[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
+	struct ctl_node_state st;
+	struct agent a, r;
+
+	(void)state;
+	agents_key(CTL_NODE, NULL, node);
+	agents_key(CTL_RELAY, NULL, relay);
+	agent_init(&a, "alice", TP_NCP_NODE, node);
+	agent_init(&r, "fra", TP_NCP_RELAY, relay);
+	AWAIT(network_of(&a) && r.snapshots);
+	tp_ncp_client_send_message(a.client, &m);
+	tp_ncp_client_send_message(r.client, &m);
+	AWAIT(ctl_nodes_find(lab.nodes, device_of(&r), &st) && st.traffic.time);
+	assert_memory_equal(&st.traffic, &m.stats.traffic, sizeof(st.traffic));
+	assert_true(ctl_nodes_find(lab.nodes, device_of(&a), &st));
+	assert_int_equal(st.traffic.time, 0); /* a node has none */
+	agent_end(&a);
+	agent_end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +315,7 @@ int main(void)
 		CASE(test_handshakes_of_a_relay),
 		CASE(test_round_trips),
 		CASE(test_a_relay_that_goes),
+		CASE(test_traffic),
 	};
 
 	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

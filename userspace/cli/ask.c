@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Asking the daemon and reading its answers. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -97,10 +98,13 @@ const char *cli_str(const json_t *object, const char *key)
 
 uint64_t cli_num(const json_t *object, const char *key)
 {
-	double v = json_number_value(json_object_get(object, key));
+	const json_t *j = json_object_get(object, key);
+	double v = json_number_value(j);
 
-	if (json_is_integer(json_object_get(object, key)))
-		return (uint64_t)json_integer_value(json_object_get(object, key));
+	if (json_is_integer(j))
+		return (uint64_t)json_integer_value(j);
+	if (json_is_string(j)) /* as proto3 has 64-bit integers */
+		return strtoull(json_string_value(j), NULL, 10);
 	return v > 0 && v < 1e18 ? (uint64_t)v : 0;
 }
 

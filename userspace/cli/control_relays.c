@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* turnpike control relay. With --platform it is about the platform's. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control_live.h"
 
+/* Nodes that are there of those it knows; what it has forwarded, and dropped. */
+static void cell_traffic(struct table *t, const json_t *traffic)
+{
+	if (traffic)
+		table_cell(t, PLAIN, "%" PRIu64 "/%" PRIu64, cli_num(traffic, "online"),
+			   cli_num(traffic, "nodes"));
+	else
+		table_cell(t, DIM, "-");
+	cell_count(t, traffic, "packets");
+	cell_bytes(t, traffic, "bytes");
+	cell_count(t, traffic, "dropped");
+}
+
 static void show_relays(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0},  {"SERVICE", false, 0},  {"ENDPOINTS", false, 0},
-		{"STATE", false, 0}, {"DRAINING", false, 1}, {"PUBLIC KEY", false, 2},
+		{"NAME", false, 0},	  {"SERVICE", false, 0}, {"ENDPOINTS", false, 0},
+		{"STATE", false, 0},	  {"ONLINE", true, 3},	 {"PACKETS", true, 4},
+		{"BYTES", true, 5},	  {"DROPPED", true, 6},	 {"DRAINING", false, 1},
+		{"PUBLIC KEY", false, 7},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -21,6 +37,7 @@ static void show_relays(struct control *c, const json_t *rows)
 		cell_str(t, row, "serviceAddress");
 		cell_list(t, row, "endpoints");
 		cell_state(t, row, *cli_str(row, "deviceId") ? "away" : "not joined");
+		cell_traffic(t, json_object_get(row, "traffic"));
 		cell_yes(t, row, "draining");
 		cell_str(t, row, "publicKey");
 	}
