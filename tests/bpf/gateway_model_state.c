@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define STEP 16 /* ticks */
+
 static const uint8_t nobody[16];
 
 static bool same(const uint8_t a[16], const uint8_t b[16])
@@ -33,6 +35,12 @@ void model_policy(struct model *m, const struct lab_rule *rules, bool shadow)
 void model_age(struct model *m, uint32_t n)
 {
 	m->now += n;
+}
+
+/* A life is only written again when it grows by about a second (bpf/lib/gateway/clock.h). */
+static bool lengthens(uint32_t until, uint32_t was)
+{
+	return (int32_t)(until - was) >= STEP;
 }
 
 /* --- ports ----------------------------------------------------------------------------------- */
@@ -165,7 +173,7 @@ bool model_mapping_keep(struct model *m, struct model_mapping *mapping, uint32_t
 {
 	if (!model_mapping_alive(m, mapping))
 		return false;
-	if (until > mapping->until) {
+	if (lengthens(until, mapping->until)) {
 		mapping->until = until;
 		mapping->ended = false;
 	}
@@ -221,7 +229,7 @@ int model_filter_open(struct model *m, const struct model_flow *flow)
 		memcpy(filter->node, key->node.addr, 16);
 	}
 	filter->generation = flow->generation;
-	if (flow->until > filter->until)
+	if (lengthens(flow->until, filter->until))
 		filter->until = flow->until;
 	return MODEL_ANYWHERE;
 }
@@ -376,7 +384,7 @@ void model_flow_note(struct model *m, struct model_flow *flow, const struct mode
 		move(m, flow, next);
 	/* What comes in keeps no mapping of UDP or ICMP alive. */
 	until = m->now + model_lifetime(m, p->proto, flow->tcp);
-	if ((out || tcp || flow->kind != GW_FLOW_NAT) && until > flow->until)
+	if ((out || tcp || flow->kind != GW_FLOW_NAT) && lengthens(until, flow->until))
 		flow->until = until;
 	count->packets++;
 	count->bytes += p->len;

@@ -124,10 +124,15 @@ static void of_flow(const struct model_flow *flow, struct draft *d, bool out, bo
 		turn(&d->p);
 }
 
-/* Of those with the host fewer than there are. */
+/* Of those with the host fewer than there are; often the same for a while, so that there
+ * are shortcuts. */
 static const struct model_flow *some_flow(const struct model *m)
 {
-	uint32_t i = below(MODEL_FLOWS);
+	static uint32_t favourite;
+	uint32_t i = one_in(3) ? favourite : below(MODEL_FLOWS);
+
+	if (one_in(50))
+		favourite = below(MODEL_FLOWS);
 
 	for (uint32_t n = 0; n < MODEL_FLOWS; n++, i++) {
 		const struct model_flow *flow = &m->flows[i % MODEL_FLOWS];
