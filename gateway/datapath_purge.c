@@ -139,6 +139,12 @@ int gw_datapath_purge(struct gw_datapath *dp, enum gw_role role, uint32_t id)
 
 		first = first ?: err;
 	}
-	gw_shortcuts_purge(dp->shortcuts, role, id);
+	gw_datapath_end_shortcuts(dp, role, id);
 	return first;
+}
+
+void gw_datapath_end_shortcuts(struct gw_datapath *dp, enum gw_role role, uint32_t id)
+{
+	gw_datapath_settle();
+	gw_shortcuts_purge(dp->shortcuts, role, id);
 }

@@ -13,4 +13,8 @@ void gw_datapath_settle(void);
  * (gw_blocks_end). 0 or -errno. */
 int gw_datapath_purge(struct gw_datapath *dp, enum gw_role role, uint32_t id);
 
+/* Ends the shortcuts of this overlay or uplink, whose flows or ports have just ended: also those
+ * that a program enters which has still seen them. */
+void gw_datapath_end_shortcuts(struct gw_datapath *dp, enum gw_role role, uint32_t id);
+
 #endif

@@ -39,10 +39,13 @@ void gw_shortcuts_add(const struct gw_shortcut *table, const struct gw_flow_key 
 void gw_shortcuts_purge(struct gw_shortcut *table, enum gw_role role, uint32_t id)
 {
 	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++) {
-		const struct gw_turn *turn = &table[i].turn;
+		struct gw_shortcut *s = &table[i];
 
-		if (table[i].ends && (role == GW_OVERLAY ? turn->overlay : turn->uplink) == id)
-			*(volatile uint32_t *)&table[i].until = 0;
+		if (!s->ends || (role == GW_OVERLAY ? s->turn.overlay : s->turn.uplink) != id)
+			continue;
+		*(volatile uint32_t *)&s->until = 0;
+		if (role == GW_OVERLAY)
+			s->packets = s->bytes = 0;
 	}
 }
 

@@ -9,7 +9,8 @@
 void gw_shortcuts_add(const struct gw_shortcut *table, const struct gw_flow_key *key,
 		      struct gw_flow *flow);
 
-/* Ends all shortcuts of an overlay or uplink whose flows are removed. */
+/* Ends all shortcuts of an overlay or uplink. What they have counted is nobody's when the overlay
+ * is removed with its flows; of an uplink the flows are still to be ended, or go on. */
 void gw_shortcuts_purge(struct gw_shortcut *table, enum gw_role role, uint32_t id);
 
 /* Makes what the table's shortcuts have counted the flows', and empties it. Both are descriptors of

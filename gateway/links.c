@@ -8,6 +8,7 @@
 
 #include "gateway/addresses.h"
 #include "gateway/datapath_devices.h"
+#include "gateway/datapath_purge.h"
 #include "gateway/snapshot.h"
 #include "log.h"
 
@@ -110,7 +111,8 @@ static void note_places(struct gw_links *l, uint32_t id, const struct gw_uplink 
 		gw_blocks_address(l->setup.blocks, id * TP_GW_ADDRS + i, u->addr[i]);
 }
 
-/* First nobody claims at the old address any more, then what was claimed there ends. */
+/* First nobody claims at the old address any more, then what was claimed there ends, and then what
+ * would go there unasked should the address come back. */
 static void end_places(struct gw_links *l, uint32_t id, uint32_t gone)
 {
 	const struct gw_nat_memory *m = gw_datapath_nat(l->setup.dp);
@@ -118,6 +120,7 @@ static void end_places(struct gw_links *l, uint32_t id, uint32_t gone)
 	for (uint32_t i = 0; i < TP_GW_ADDRS; i++)
 		if (gone & 1u << i && id * TP_GW_ADDRS + i < m->slots)
 			gw_nat_end_slot(m, id * TP_GW_ADDRS + i);
+	gw_datapath_end_shortcuts(l->setup.dp, GW_UPLINK, id);
 }
 
 static int write_uplink(struct gw_links *l, const struct gw_snapshot *s, const char *name)

@@ -66,50 +66,86 @@ TP_INLINE bool gw_fast_parse(struct __sk_buff *skb, struct gw_fast *f)
 	return f->ip_len <= skb->len - GW_L3 && gw_fast_transport(f, end);
 }
 
+/* What was seen of a flow. */
+struct gw_seen {
+	__u32 tag;
+	__u32 until;
+	__u32 generation;
+	__u32 good; /* until when packets this way need no other look */
+};
+
+/* Until when packets this way leave the flow's life as it is. */
+TP_INLINE __u32 gw_fast_renewal(const struct gw_flow *flow, __u8 proto, bool out, __u32 until)
+{
+	if (proto == IPPROTO_UDP && !out)
+		return until;
+	return until - gw_lifetime(proto, flow->tcp_state) + GW_TICKS_STEP;
+}
+
 /* May the flow's packet go without another look: a masqueraded flow under this policy, seen both
  * ways or opened this way, whose state and end this packet leaves as they are? */
 TP_INLINE bool gw_fast_flow(const struct gw_flow *flow, const struct gw_flow_key *key, __u64 policy,
-			    bool out, __u32 now)
+			    bool out, __u32 now, struct gw_seen *seen)
 {
-	__u32 until = flow->until, life = gw_ticks_of(knobs.timeout.udp);
 	bool answers = flow->flags & GW_FLOW_FROM_REMOTE ? out : !out;
 
-	if (flow->tag != gw_flow_tag(key) || flow->kind != GW_FLOW_NAT || now >= until ||
-	    flow->generation != gw_policy_generation(policy) ||
-	    (answers && !(flow->flags & GW_FLOW_REPLIED)))
+	seen->tag = gw_flow_tag(key);
+	seen->until = *(const volatile __u32 *)&flow->until;
+	seen->generation = gw_policy_generation(policy);
+	if (flow->tag != seen->tag || flow->kind != GW_FLOW_NAT || now >= seen->until ||
+	    flow->generation != seen->generation || (answers && !(flow->flags & GW_FLOW_REPLIED)) ||
+	    (key->proto == IPPROTO_TCP && flow->tcp_state < GW_TCP_ESTABLISHED))
 		return false;
-	if (key->proto == IPPROTO_UDP)
-		return !out || (__s32)(now + life - until) < GW_TICKS_STEP;
-	life = gw_ticks_of(gw_tcp_seconds(flow->tcp_state));
-	return flow->tcp_state >= GW_TCP_ESTABLISHED && (__s32)(now + life - until) < GW_TICKS_STEP;
+	seen->good = gw_fast_renewal(flow, key->proto, out, seen->until);
+	return (__s32)(seen->good - now) > 0;
 }
 
-/* Does the flow's mapping live? Shortens *until to its end. */
-TP_INLINE bool gw_fast_mapped(const struct gw_flow *flow, __u32 now, __u32 *until)
+/* Is this live port the claim's? Shortens *good to its end. */
+TP_INLINE bool gw_fast_claimed(__u32 index, __u32 claim, __u32 now, __u32 *good)
 {
-	__u32 index = flow->mapping;
 	const __u64 *at = bpf_map_lookup_elem(&nat_words, &index);
 	__u64 word;
 
 	if (!at)
 		return false;
 	word = *(const volatile __u64 *)at;
-	if (gw_word_until(word) < *until)
-		*until = gw_word_until(word);
-	return gw_word_claim(word) == flow->claim && gw_word_alive(word, now);
+	if (gw_word_until(word) < *good)
+		*good = gw_word_until(word);
+	return gw_word_claim(word) == claim && gw_word_alive(word, now);
+}
+
+/* Is the port of the key's end? */
+TP_INLINE bool gw_fast_owned(const struct gw_flow_key *key, __u32 index, __u32 claim, __u32 now)
+{
+	struct gw_flow_key GW_WORDS owner = {};
+	__u32 present;
+
+	return gw_mapping_back(index, now, &owner, &present) && present == claim &&
+	       tp_equal16(owner.node, key->node) && owner.node_port == key->node_port &&
+	       owner.overlay == key->overlay;
 }
 
 /* --- packets without a shortcut: asked of flow and mapping ----------------------------------- */
 
+/*
+ * The flow's element may become another flow's while it is read. That would be one packet's
+ * mistake, but a second's with a shortcut. So what this says is of the port, whose owner was seen,
+ * and it is taken back when the flow has ended, or was given another end, meanwhile: who does
+ * either does it before he looks for the flow's shortcuts.
+ */
 TP_INLINE void gw_fast_enter(__u64 addrs, __u64 ends, struct gw_turn *turn, __be32 was_addr,
-			     __be16 was_port, const struct gw_flow *flow, __u32 until)
+			     __be16 was_port, const struct gw_flow *flow,
+			     const struct gw_seen *seen)
 {
 	__u64 address = gw_change32(was_addr, turn->addr);
+	struct gw_shortcut *s;
 
-	turn->slot = flow->mapping / ((__u32)knobs.nat_range * GW_NAT_PROTOS) % TP_GW_ADDRS;
 	turn->change = tp_sum_fold(address);
 	turn->change_all = tp_sum_fold(address + gw_change16(was_port, turn->port));
-	gw_shortcut_enter(addrs, ends, turn, flow->generation, until);
+	s = gw_shortcut_enter(addrs, ends, turn, seen->generation, seen->good);
+	if (s && (*(const volatile __u32 *)&flow->until != seen->until ||
+		  *(const volatile __u32 *)&flow->tag != seen->tag))
+		s->until = 0;
 }
 
 /* The flow of a node's packet, with its turn. NULL: not for here. */
@@ -117,8 +153,9 @@ static __noinline struct gw_flow *gw_fast_ask_out(__u64 addrs, __u64 ends, __u64
 						  struct gw_turn *turn)
 {
 	struct gw_flow_key GW_WORDS key = {};
+	__u32 index, claim, slot;
 	struct gw_flow *flow;
-	__u32 until;
+	struct gw_seen seen;
 
 	tp_map_v4(key.node, addrs);
 	tp_map_v4(key.remote, addrs >> 32);
@@ -127,16 +164,20 @@ static __noinline struct gw_flow *gw_fast_ask_out(__u64 addrs, __u64 ends, __u64
 	key.overlay = ends >> 32;
 	key.proto = ends >> 48;
 	flow = bpf_map_lookup_elem(&gw_flows, &key);
-	if (!flow || !gw_fast_flow(flow, &key, policy, true, now))
+	if (!flow || !gw_fast_flow(flow, &key, policy, true, now, &seen))
 		return NULL;
-	until = flow->until;
-	if (!gw_fast_mapped(flow, now, &until))
+	index = *(volatile __u32 *)&flow->mapping;
+	claim = *(volatile __u32 *)&flow->claim;
+	if (!gw_fast_owned(&key, index, claim, now) ||
+	    !gw_fast_claimed(index, claim, now, &seen.good))
 		return NULL;
+	slot = index / ((__u32)knobs.nat_range * GW_NAT_PROTOS);
 	*turn = (struct gw_turn){.addr = flow->ext_addr,
-				 .port = flow->ext_port,
+				 .port = bpf_htons(knobs.nat_base + index % knobs.nat_range),
 				 .overlay = key.overlay,
-				 .uplink = flow->uplink};
-	gw_fast_enter(addrs, ends, turn, addrs, ends, flow, until);
+				 .uplink = slot / TP_GW_ADDRS,
+				 .slot = slot % TP_GW_ADDRS};
+	gw_fast_enter(addrs, ends, turn, addrs, ends, flow, &seen);
 	return flow;
 }
 
@@ -144,10 +185,11 @@ static __noinline struct gw_flow *gw_fast_ask_out(__u64 addrs, __u64 ends, __u64
 static __noinline struct gw_flow *gw_fast_ask_in(const struct gw_uplink *uplink, __u64 addrs,
 						 __u64 ends, __u64 policy, struct gw_turn *turn)
 {
+	__u32 now = gw_ticks(), id = (__u16)(ends >> 32);
 	struct gw_flow_key GW_WORDS key = {};
-	__u32 now = gw_ticks(), id = (__u16)(ends >> 32), until;
 	struct gw_mapping m = {};
 	struct gw_flow *flow;
+	struct gw_seen seen;
 
 	if (gw_behind(uplink, id, addrs >> 32, ends >> 16, ends >> 48, now, &key, &m) != CARRY_ON)
 		return NULL;
@@ -155,16 +197,16 @@ static __noinline struct gw_flow *gw_fast_ask_in(const struct gw_uplink *uplink,
 	key.remote_port = ends;
 	key.proto = ends >> 48;
 	flow = bpf_map_lookup_elem(&gw_flows, &key);
-	if (!flow || !gw_fast_flow(flow, &key, policy, false, now) || flow->claim != m.claim)
-		return NULL;
-	until = flow->until;
-	if (!gw_fast_mapped(flow, now, &until))
+	if (!flow || !gw_fast_flow(flow, &key, policy, false, now, &seen) ||
+	    flow->claim != m.claim || !gw_fast_claimed(m.index, m.claim, now, &seen.good))
 		return NULL;
 	*turn = (struct gw_turn){.addr = tp_mapped_v4(key.node),
 				 .port = key.node_port,
 				 .overlay = key.overlay,
-				 .uplink = id};
-	gw_fast_enter(addrs, ends, turn, addrs >> 32, ends >> 16, flow, until);
+				 .uplink = id,
+				 .slot = m.index / ((__u32)knobs.nat_range * GW_NAT_PROTOS) %
+					 TP_GW_ADDRS};
+	gw_fast_enter(addrs, ends, turn, addrs >> 32, ends >> 16, flow, &seen);
 	return flow;
 }
 

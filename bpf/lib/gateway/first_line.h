@@ -81,7 +81,7 @@ TP_INLINE int gw_first_line(struct xdp_md *ctx)
 	    !gw_device_number(ctx->ingress_ifindex, &id))
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
 	now = gw_ticks();
-	if (gw_xdp_has_shortcut(ip, ports, id, now))
+	if (knobs.shortcuts && gw_xdp_has_shortcut(ip, ports, id, now))
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
 	word = gw_xdp_word(ip, ports[1], id);
 	if (!word)

@@ -208,8 +208,8 @@ TP_INLINE void gw_flow_touch(struct gw_flow *flow, const struct gw_packet *p, bo
 					flow->flags & GW_FLOW_REPLIED);
 
 		if (next != flow->tcp_state) {
-			gw_flow_watch(flow, p, out);
 			gw_flow_move(flow, next, now);
+			gw_flow_watch(flow, p, out);
 		}
 	}
 	if (out || p->proto == IPPROTO_TCP || flow->kind != GW_FLOW_NAT) {

@@ -88,40 +88,55 @@ TP_INLINE struct gw_shortcut *gw_shortcut_room(__u64 addrs, __u64 ends, __u32 no
 	return now >= second->until ? second : NULL;
 }
 
-/* Enters what was decided. `until`: when flow or mapping end; an entry is good for a second at
- * most. */
-static __noinline void gw_shortcut_enter(__u64 addrs, __u64 ends, const struct gw_turn *turn,
-					 __u32 generation, __u32 until)
+/* Takes an entry to write it. False: another CPU is at it. */
+TP_INLINE bool gw_shortcut_take(struct gw_shortcut *s)
 {
-	__u32 now = gw_ticks(), seq;
+	__u32 seq = *(volatile __u32 *)&s->seq;
+
+	return !(seq & 1) && __sync_val_compare_and_swap(&s->seq, seq, seq + 1) == seq;
+}
+
+/* All that was written before is seen before what the caller looks at next. */
+TP_INLINE void gw_shortcut_put(struct gw_shortcut *s)
+{
+	barrier();
+	__sync_fetch_and_add(&s->seq, 1);
+}
+
+/* Enters what was decided. `until`: when it ends; an entry is good for a second at most. NULL: no
+ * place for it. */
+static __noinline struct gw_shortcut *gw_shortcut_enter(__u64 addrs, __u64 ends,
+							const struct gw_turn *turn,
+							__u32 generation, __u32 until)
+{
+	__u32 now = gw_ticks();
 	struct gw_shortcut *s = knobs.shortcuts ? gw_shortcut_room(addrs, ends, now) : NULL;
 
-	if (!s)
-		return;
-	seq = *(volatile __u32 *)&s->seq;
-	if (seq & 1 || __sync_val_compare_and_swap(&s->seq, seq, seq + 1) != seq)
-		return; /* another CPU is at it */
+	if (!s || !gw_shortcut_take(s))
+		return NULL;
 	gw_shortcut_settle(s);
 	s->addrs = addrs;
 	s->ends = ends;
 	s->turn = *turn;
 	s->generation = generation;
 	s->until = until < now + GW_TICKS_STEP ? until : now + GW_TICKS_STEP;
-	barrier();
-	*(volatile __u32 *)&s->seq = seq + 2;
+	gw_shortcut_put(s);
+	return s;
 }
 
+/* What another CPU enters meanwhile it takes back itself (gw_fast_enter). */
 TP_INLINE void gw_shortcut_drop_at(__u32 place, const struct gw_shortcut_of *of, bool counted)
 {
 	struct gw_shortcut *s = gw_shortcut_at(place);
 
-	if (!s || !gw_shortcut_belongs(s, of))
+	if (!s || !gw_shortcut_belongs(s, of) || !gw_shortcut_take(s))
 		return;
-	s->until = 0;
-	if (counted)
-		return;
-	s->packets = 0;
-	s->bytes = 0;
+	if (gw_shortcut_belongs(s, of)) {
+		s->until = 0;
+		s->packets = counted ? s->packets : 0;
+		s->bytes = counted ? s->bytes : 0;
+	}
+	gw_shortcut_put(s);
 }
 
 TP_INLINE void gw_shortcut_drop(const struct gw_shortcut_of *of, bool counted)
