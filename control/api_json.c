@@ -141,11 +141,14 @@ static bool parse_time(const char *text, int64_t *ms)
 {
 	struct tm tm = {0};
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	int minutes, scale = 100;
+	int minutes, day, scale = 100;
 
 	if (!rest)
 		return false;
+	day = tm.tm_mday;
 	*ms = (int64_t)timegm(&tm) * 1000;
+	if (tm.tm_mday != day)
+		return false; /* of no month: it was made one of the next */
 	if (*rest == '.')
 		for (rest++; *rest >= '0' && *rest <= '9'; rest++, scale /= 10)
 			*ms += (*rest - '0') * scale;

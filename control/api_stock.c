@@ -4,6 +4,7 @@
 
 #include "control/api_call.h"
 #include "control/api_peer.h"
+#include "control/network.h"
 #include "control/nodes.h"
 #include "control/stock.h"
 #include "control/stock_peer.h"
@@ -58,10 +59,12 @@ static bool add_stale(void *arg, const struct ctl_peer *p, uint64_t revision)
 
 static int stale(struct api_call *c, json_t **out)
 {
+	struct ctl_network n;
 	struct api_page page;
 	const char *network;
 
-	if (api_optional_id(c, "network_id", &network) || api_page_begin(c, &page))
+	if (api_optional_id(c, "network_id", &network) || api_page_begin(c, &page) ||
+	    (*network && ctl_network_get(c->store, c->tenant, network, &n, &c->err)))
 		return -1;
 	return api_page_end(&page, "peers",
 			    ctl_stock_stale(c->store, c->tenant, *network ? network : NULL,

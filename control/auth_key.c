@@ -39,7 +39,7 @@ int ctl_auth_key_list(struct ctl_store *s, const char *tenant, const char *after
 	struct ctl_db *db = ctl_store_db(s);
 	struct sqlite3_stmt *q = ctl_db_query(db,
 					      "SELECT " COLUMNS " FROM auth_key"
-					      " WHERE (?1 IS NULL OR tenant = ?1) AND id > ?2"
+					      " WHERE tenant IS ?1 AND id > ?2"
 					      " ORDER BY id LIMIT ?3",
 					      "tti", tenant, after, (int64_t)limit);
 	struct ctl_auth_key key;

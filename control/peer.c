@@ -371,6 +371,16 @@ static int check_subnet(struct ctl_store *s, const struct ctl_peer *p, const cha
 	return c.bad ? -1 : 0;
 }
 
+static int check_twice(const struct ctl_peer_role *role, size_t i, struct ctl_error *err)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(role->subnets[k], role->subnets[i]))
+			return ctl_fail(err, CTL_INVALID_ARGUMENT,
+					"egress_subnets: %.20s stands there twice",
+					role->subnets[i]);
+	return 0;
+}
+
 static int subnets_text(struct ctl_store *s, const struct ctl_peer *p,
 			const struct ctl_peer_role *role, char out[CTL_LIST_LEN],
 			struct ctl_error *err)
@@ -383,7 +393,7 @@ static int subnets_text(struct ctl_store *s, const struct ctl_peer *p,
 		rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "egress_subnets: at most %d",
 			      CTL_PEER_SUBNETS);
 	for (size_t i = 0; !rc && i < role->n_subnets; i++) {
-		rc = check_subnet(s, p, role->subnets[i], err);
+		rc = check_twice(role, i, err) ?: check_subnet(s, p, role->subnets[i], err);
 		json_array_append_new(list, json_string(role->subnets[i]));
 	}
 	if (!rc)

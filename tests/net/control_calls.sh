@@ -107,6 +107,7 @@ bad not_found CI "$T" AddStockPeer "{\"networkId\":\"$LAPTOP\",\"name\":\"anothe
 good CI "$T" ListStalePeers '{}' '[.peers[].peer.deviceName] == ["phone"]'
 good CI "$T" ExportStockPeer "{\"network_id\":\"$N\",\"device_id\":\"$PHONE\"}" '.config | contains("# laptop")'
 good CI "$T" ListStalePeers "{\"network_id\":\"$N\"}" '.peers == []'
+bad not_found CI "$T" ListStalePeers "{\"network_id\":\"$LAPTOP\"}"
 
 # Peers
 good CI "$T" ListWireGuardPeers "{\"network_id\":\"$N\"}" '(.peers | length) == 2 and .peers[0].roundTrips == []'
@@ -117,6 +118,8 @@ good CI "$T" SetPeerEndpoint "{\"network_id\":\"$N\",\"device_id\":\"$LAPTOP\",\
 good CI "$T" SetPeerRole "{\"tenant_id\":\"$T\",\"network_id\":\"$N\",\"device_id\":\"$LAPTOP\",\"is_relay\":true,
 	\"is_egress_gateway\":true,\"egress_subnets\":[\"192.168.10.0/24\"]}" \
 	'.peer | .isRelay and .isEgressGateway and .egressSubnets == ["192.168.10.0/24"]'
+bad invalid_argument CI "$T" SetPeerRole "{\"network_id\":\"$N\",\"device_id\":\"$LAPTOP\",\"is_egress_gateway\":true,
+	\"egress_subnets\":[\"192.168.10.0/24\",\"192.168.10.0/24\"]}"
 good CI "$T" AssignRelay "{\"network_id\":\"$N\",\"peer_device_id\":\"$PHONE\",\"relay_device_id\":\"$LAPTOP\"}" \
 	'.peer.relayId != ""'
 good CI "$T" RemoveRelayAssignment "{\"network_id\":\"$N\",\"peer_device_id\":\"$PHONE\"}" '.peer.relayId == ""'
@@ -149,6 +152,7 @@ good CI "$T" ListAuthKeys '{}' '.authKeys[0].tags == ["lan"] and .authKeys[0].us
 good CI "$T" RevokeAuthKey "{\"auth_key_id\":\"$A\"}" '. == {}'
 bad invalid_argument CI "$T" CreateAuthKey "{\"network_id\":\"$N\",\"name\":\"x\",\"role\":\"stock\"}"
 good ADMIN - CreateAuthKey '{"name":"relays","role":"relay"}' '.authKey.useLimit == 1 and .authKey.tenantId == ""'
+good ADMIN - ListAuthKeys '{}' '[.authKeys[].name] == ["relays"]'
 
 # Policies
 good CI "$T" ListPolicies "{\"network_id\":\"$N\"}" '.policies[0].name == "initial"'
