@@ -145,7 +145,12 @@ equal "a declared endpoint is used" 1 "$(ctl peer export phone | grep -c 'Endpoi
 # --- policy -----------------------------------------------------------------------------------
 
 echo '[{"name":"web","from":["tag:staff"],"to":["laptop"],"protocol":"tcp","ports":["443"]}]' >$LAB/web.json
-expect "policy apply" ctl policy apply $LAB/web.json
+equal "policy apply, which knows each name" "" "$(ctl policy apply $LAB/web.json 2>&1 >/dev/null)"
+echo '[{"name":"slip","from":["phnoe","group:folks","100.64.1.1"],"to":["any","laptop"]}]' >$LAB/slip.json
+equal "names that nobody has are told" \
+	'turnpike: rule slip: there is no device "phnoe" in this network turnpike: rule slip: there is no group "folks"' \
+	"$(ctl policy apply $LAB/slip.json 2>&1 >/dev/null | paste -sd ' ')"
+ctl policy delete slip
 expect "policy delete" ctl policy delete initial
 expect "allowed" ctl policy test phone laptop tcp 443
 refuse "denied" ctl policy test laptop phone tcp 443

@@ -74,9 +74,54 @@ static void add_name(struct control *c, json_t *in, const char *path)
 		json_object_set_new(in, "position", json_integer(c->position));
 }
 
+/* --- names that nobody has: allowed, since who has them may come later, but often a slip ---------
+ */
+
+static bool is_there(const json_t *rows, const char *key, const char *name)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) if (!strcmp(cli_str(row, key), name)) return true;
+	return false;
+}
+
+/* Tags are what peers are given; addresses have a dot. */
+static void warn_selector(const json_t *peers, const json_t *groups, const char *rule,
+			  const char *word)
+{
+	if (!strncmp(word, "group:", 6)) {
+		if (!is_there(groups, "name", word + 6))
+			cli_fail("rule %s: there is no group \"%s\"", rule, word + 6);
+	} else if (strcmp(word, "any") != 0 && !strpbrk(word, ".:") &&
+		   !is_there(peers, "deviceName", word)) {
+		cli_fail("rule %s: there is no device \"%s\" in this network", rule, word);
+	}
+}
+
+static void warn_rules(struct control *c, const json_t *rules, json_t *network)
+{
+	json_t *peers = control_list(c, "ListWireGuardPeers", network, "peers"),
+	       *groups = control_list(c, "ListGroups", json_object(), "groups"), *rule, *word;
+	size_t i, k;
+
+	json_array_foreach(rules, i, rule)
+	{
+		const char *name = cli_str(rule, "name");
+
+		json_array_foreach(json_object_get(rule, "from"), k, word)
+			warn_selector(peers, groups, name, json_string_value(word));
+		json_array_foreach(json_object_get(rule, "to"), k, word)
+			warn_selector(peers, groups, name, json_string_value(word));
+	}
+	json_decref(peers);
+	json_decref(groups);
+}
+
 int control_policy_apply(struct control *c, int argc, char **argv)
 {
-	json_t *in = read_policy(c, argv[0]), *network = in ? control_in_network(c) : NULL;
+	json_t *in = read_policy(c, argv[0]), *network = in ? control_in_network(c) : NULL, *rules;
+	int status;
 
 	(void)argc;
 	if (!network) {
@@ -84,9 +129,14 @@ int control_policy_apply(struct control *c, int argc, char **argv)
 		return CLI_FAILURE;
 	}
 	json_object_update(in, network);
-	json_decref(network);
 	add_name(c, in, argv[0]);
-	return control_show(c, "ApplyPolicy", in, show_policies);
+	rules = json_incref(json_object_get(in, "rules"));
+	status = control_show(c, "ApplyPolicy", in, show_policies);
+	if (!status)
+		warn_rules(c, rules, json_incref(network));
+	json_decref(rules);
+	json_decref(network);
+	return status;
 }
 
 int control_policy_delete(struct control *c, int argc, char **argv)
