@@ -4,6 +4,9 @@
 # turnpike-control with the user that it is meant to become: what it has left, that it works with
 # it; and what systemd makes of its unit.
 
+# With groups that it has to leave.
+[ "$(id -G)" = "0 4 24" ] || exec setpriv --groups 0,4,24 "$0" "$@"
+
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/control.sh"
 
@@ -70,9 +73,12 @@ stop control
 
 # Without the right to change users it does not run on as root.
 unprivileged() {
-	timeout 10 setpriv --bounding-set -setuid --inh-caps -setuid "$B/turnpike-control" -c $LAB/control.conf
+	timeout 30 setpriv --bounding-set -setuid --inh-caps -setuid "$B/turnpike-control" -c $LAB/control.conf 2>&1
+	echo "status $?"
 }
-refuse "root that may not become the user does not start" unprivileged
+unprivileged >$LAB/unprivileged
+equal "root that may not become the user does not start" "status 1" "$(tail -n 1 $LAB/unprivileged)"
+expect "and says so" grep -q 'cannot become user turnpike' $LAB/unprivileged
 
 # --- the unit ---------------------------------------------------------------------------------
 

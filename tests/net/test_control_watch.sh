@@ -53,6 +53,15 @@ equal "a super_admin sees both, and by whom" "user.create user:admin group.creat
 watch_api ADMIN "$(next)" 1
 equal "each event is told once" 0 "$(reply '.events | length')"
 
+# Another tenant's are its own.
+OTHER=$(api ADMIN - CreateTenant '{"name":"other"}'; reply .tenant.id)
+api ADMIN "$OTHER" CreateGroup '{"name":"theirs"}'
+api ADMIN "$OTHER" WatchEvents "{\"since\":\"$SINCE\",\"waitSeconds\":1}"
+equal "who watches one tenant learns nothing of others" "$OTHER theirs" \
+	"$(reply '[.events[] | select(.action == "group.create")] | map(.tenantId, (.details | fromjson.name)) | unique_by(.) | sort_by(length) | reverse | join(" ")')"
+watch_api VERA "$SINCE" 0
+refuse "nor does whoever is of another" grep -q theirs $REPLY
+
 # Its user is disabled while the call waits.
 watch_api VERA "" 0
 in_background out VERA "$(next)" 20

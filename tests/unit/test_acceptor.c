@@ -21,12 +21,15 @@ static struct tp_acceptor *acceptor;
 static struct sockaddr_in address;
 static int accepted[8];
 static unsigned int n_accepted;
+static bool yields; /* after each */
 
 static void on_connection(void *arg, int fd, const struct sockaddr *from)
 {
 	assert_ptr_equal(arg, &address);
 	assert_int_equal(from->sa_family, AF_INET);
 	accepted[n_accepted++] = fd;
+	if (yields)
+		tp_acceptor_yield(acceptor);
 }
 
 static int begin(void **state)
@@ -41,6 +44,7 @@ static int begin(void **state)
 	assert_int_equal(listen(fd, 8), 0);
 	getsockname(fd, (struct sockaddr *)&address, &len);
 	n_accepted = 0;
+	yields = false;
 	base = event_base_new();
 	return tp_acceptor_new(&acceptor, base, fd, on_connection, &address);
 }
@@ -106,6 +110,22 @@ static void only_while_they_are_wanted(void **state)
 	close(fd);
 }
 
+static void others_have_a_turn_in_between(void **state)
+{
+	int fds[3];
+
+	(void)state;
+	yields = true;
+	for (int i = 0; i < 3; i++)
+		fds[i] = dial();
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(n_accepted, 1);
+	loop_for(TP_MS(50));
+	assert_int_equal(n_accepted, 3);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
 static void without_descriptors_it_pauses(void **state)
 {
 	struct rlimit before, none;
@@ -132,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(connections_come, begin, end),
 		cmocka_unit_test_setup_teardown(only_while_they_are_wanted, begin, end),
+		cmocka_unit_test_setup_teardown(others_have_a_turn_in_between, begin, end),
 		cmocka_unit_test_setup_teardown(without_descriptors_it_pauses, begin, end),
 	};
 
