@@ -297,3 +297,13 @@ uint8_t lab_ttl(const struct lab_frame *f)
 {
 	return lab_ip(f)[lab_ip(f)[0] >> 4 == 6 ? 7 : 8];
 }
+
+bool lab_quotes(const struct lab_frame *error, const struct lab_packet *p)
+{
+	struct lab_frame want, quote = {.len = error->len - 20 - 8};
+
+	lab_build(&want, p);
+	memcpy(quote.data + ETH, lab_l4(error) + 8, quote.len - ETH);
+	return lab_checksums_ok(&quote) && quote.len == want.len &&
+	       !memcmp(lab_ip(&quote) + 12, lab_ip(&want) + 12, want.len - ETH - 12);
+}

@@ -47,6 +47,8 @@ void lab_build(struct lab_frame *f, const struct lab_packet *p);
 void lab_fragment(struct lab_frame *f, uint16_t offset, bool more);
 /* All checksums recomputed from all bytes, and lengths; false with a message. */
 bool lab_checksums_ok(const struct lab_frame *f);
+/* Does the ICMP error quote the whole of this packet, but for what hops change? */
+bool lab_quotes(const struct lab_frame *error, const struct lab_packet *p);
 const uint8_t *lab_ip(const struct lab_frame *f);
 const uint8_t *lab_l4(const struct lab_frame *f);
 bool lab_is_from(const struct lab_frame *f, const char *addr);

@@ -106,7 +106,7 @@ static int error_in(struct model_run *run, const struct model_quote *q, struct m
 	flow->in.bytes += p->len;
 	if (flow->kind == GW_FLOW_ROUTED)
 		return model_send(run, &p->src, &p->dst, GW_FORWARD_to_overlay);
-	model_forward_error(p, q, true, &flow->key.node, &run->r->frame);
+	model_forward_error(p, q, &flow->key.node, NULL, &run->r->frame);
 	run->r->mark = LAB_MARK;
 	return GW_FORWARD_to_overlay;
 }

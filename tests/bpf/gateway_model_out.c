@@ -186,6 +186,29 @@ static int from_known_node(struct model_run *run, const struct model_key *key)
 	return model_out_flow(run, flow);
 }
 
+/* Both mappings have to be what they were when the flow was made. */
+static int error_by_hairpin(struct model_run *run, const struct model_quote *q,
+			    struct model_flow *flow)
+{
+	struct model_end outside = model_outside_of(flow);
+	struct model_mapping *peer =
+		model_mapping_at(run->m, flow->key.proto, flow->key.remote.port);
+	const struct model_packet *p = &run->p;
+	struct model_flow *sent = NULL;
+
+	if (peer)
+		sent = model_flow_live(run->m, &(struct model_key){peer->node, outside, q->proto});
+	if (!sent || sent->kind != GW_FLOW_HAIRPIN || sent->mapping != peer)
+		return GW_DROP_icmp_stray;
+	if (p->ttl <= 1 || p->len > LAB_MTU)
+		return p->ttl <= 1 ? GW_DROP_ttl : GW_DROP_too_big_quietly;
+	flow->out.packets++;
+	flow->out.bytes += p->len;
+	model_forward_error(p, q, &peer->node, &outside, &run->r->frame);
+	run->r->mark = LAB_MARK;
+	return GW_FORWARD_hairpin;
+}
+
 static int error_from_node(struct model_run *run)
 {
 	const struct model_packet *p = &run->p;
@@ -202,6 +225,8 @@ static int error_from_node(struct model_run *run)
 		return why;
 	if (flow && flow->kind == GW_FLOW_LOCAL)
 		return GW_PASS_local;
+	if (flow && flow->kind == GW_FLOW_HAIRPIN)
+		return error_by_hairpin(run, &q, flow);
 	if (!flow || (flow->kind != GW_FLOW_NAT && flow->kind != GW_FLOW_ROUTED))
 		return GW_DROP_icmp_stray;
 	if (p->ttl <= 1 || p->len > MODEL_UPLINK_MTU)
@@ -211,7 +236,7 @@ static int error_from_node(struct model_run *run)
 	if (flow->kind == GW_FLOW_ROUTED)
 		return model_send(run, &p->src, &p->dst, GW_FORWARD_to_uplink);
 	outside = model_outside_of(flow);
-	model_forward_error(p, &q, false, &outside, &run->r->frame);
+	model_forward_error(p, &q, NULL, &outside, &run->r->frame);
 	return GW_FORWARD_to_uplink;
 }
 

@@ -333,15 +333,22 @@ static void requote(uint8_t *ip, const struct model_quote *q, bool source,
 		carry(l4 + 6, true, addr_was + port_was, sum(addr, 4) + is->port);
 }
 
-void model_forward_error(const struct model_packet *p, const struct model_quote *q, bool source,
-			 const struct model_end *is, struct lab_frame *out)
+void model_forward_error(const struct model_packet *p, const struct model_quote *q,
+			 const struct model_end *src, const struct model_end *dst,
+			 struct lab_frame *out)
 {
 	uint8_t *ip = out->data + ETH;
 
 	*out = *p->f;
 	ip[8]--;
-	memcpy(ip + (source ? 16 : 12), is->addr + 12, 4);
-	requote(out->data + q->at, q, source, is);
+	if (src) {
+		memcpy(ip + 16, src->addr + 12, 4);
+		requote(out->data + q->at, q, true, src);
+	}
+	if (dst) {
+		memcpy(ip + 12, dst->addr + 12, 4);
+		requote(out->data + q->at, q, false, dst);
+	}
 	carry_sums(p, out);
 }
 

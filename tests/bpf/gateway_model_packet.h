@@ -39,9 +39,10 @@ bool model_is_v4(const uint8_t addr[16]);
 /* One hop on, with new ends (IPv4) and the segment size of a SYN within `mtu`. */
 void model_forward(const struct model_packet *p, const struct model_end *src,
 		   const struct model_end *dst, uint32_t mtu, struct lab_frame *out);
-/* The same of an error, whose quote names `is` as its source or destination. */
-void model_forward_error(const struct model_packet *p, const struct model_quote *q, bool source,
-			 const struct model_end *is, struct lab_frame *out);
+/* The same of an error, whose quote then names these (NULL: as it came) as its ends. */
+void model_forward_error(const struct model_packet *p, const struct model_quote *q,
+			 const struct model_end *src, const struct model_end *dst,
+			 struct lab_frame *out);
 
 struct model_error {
 	uint8_t type, code;

@@ -491,6 +491,50 @@ static void test_hairpin_tcp(void **state)
 	lab_close(lab);
 }
 
+/* RFC 5508 REQ-7: errors take the way back, and quote what their receiver sent. */
+static void test_hairpin_error(void **state)
+{
+	struct gw_knobs knobs = lab_knobs();
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), to, back, e;
+	struct lab_frame came, out;
+	struct gw_flow_key key;
+	struct gw_flow flow;
+	uint16_t alice, bob;
+	struct lab *lab;
+
+	(void)state;
+	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
+	lab = lab_open(&knobs);
+	lab_policy(lab, hairpin_rules);
+	alice = send_out(lab, &p);
+	to = lab_udp(BOB, 6000, EXTERNAL, alice);
+	lab_expect(lab, FROM_NODE, &to, &came, REDIRECT, GW_FORWARD_hairpin);
+	bob = lab_sport(&came);
+	e = lab_error_about(ALICE, EXTERNAL, &came);
+	lab_expect(lab, FROM_NODE, &e, &out, REDIRECT, GW_FORWARD_hairpin);
+	assert_true(lab_is_from(&out, EXTERNAL));
+	assert_true(lab_is_to(&out, BOB));
+	assert_true(lab_quotes(&out, &to));
+	assert_int_equal(lab_mark(lab), LAB_MARK);
+	e.src = BOB; /* who did not get it */
+	lab_expect(lab, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
+
+	back = lab_udp(ALICE, 5000, EXTERNAL, bob);
+	lab_expect(lab, FROM_NODE, &back, &out, REDIRECT, GW_FORWARD_hairpin);
+	e = lab_error_about(BOB, EXTERNAL, &out);
+	lab_expect(lab, FROM_NODE, &e, &out, REDIRECT, GW_FORWARD_hairpin);
+	assert_true(lab_is_to(&out, ALICE));
+	assert_true(lab_quotes(&out, &back));
+
+	key = lab_key(BOB, 6000, EXTERNAL, alice, IPPROTO_UDP);
+	assert_true(lab_flow(lab, &key, &flow));
+	/* His port is his no more. */
+	lab_word_put(lab, flow.mapping, (uint64_t)(flow.claim + 1) << 32);
+	e = lab_error_about(ALICE, EXTERNAL, &came);
+	lab_expect(lab, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
+	lab_close(lab);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
@@ -516,6 +560,7 @@ int main(void)
 		T(test_address_change),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_hairpin_tcp),
+		cmocka_unit_test(test_hairpin_error),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, lab_tear_down);

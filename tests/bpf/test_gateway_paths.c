@@ -274,16 +274,6 @@ static void test_from_host(void **state)
 
 /* --- ICMP errors (RFC 5508, 4) --------------------------------------------------------------- */
 
-static bool quote_ok(const struct lab_frame *f, const struct lab_packet *as)
-{
-	struct lab_frame want, quote = {.len = f->len - 20 - 8};
-
-	lab_build(&want, as);
-	memcpy(quote.data + 14, lab_l4(f) + 8, quote.len - 14);
-	return lab_checksums_ok(&quote) && quote.len == want.len &&
-	       !memcmp(lab_ip(&quote) + 12, lab_ip(&want) + 12, want.len - 14 - 12);
-}
-
 static void test_error_to_node(void **state)
 {
 	struct lab_packet p = lab_opener(IPPROTO_UDP, ALICE, 5000, SERVER, 53), e;
@@ -293,7 +283,7 @@ static void test_error_to_node(void **state)
 	e = lab_error_about(SERVER, EXTERNAL, &sent);
 	lab_expect(*state, FROM_UPLINK, &e, &out, REDIRECT, GW_FORWARD_to_overlay);
 	assert_true(lab_is_to(&out, ALICE));
-	assert_true(quote_ok(&out, &p));
+	assert_true(lab_quotes(&out, &p));
 	p.dport = 54; /* another flow, that is none */
 	lab_build(&sent, &p);
 	e = lab_error_about(SERVER, EXTERNAL, &sent);
@@ -311,7 +301,7 @@ static void test_error_from_node(void **state)
 	e = lab_error_about(ALICE, SERVER, &in);
 	lab_expect(*state, FROM_NODE, &e, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_true(lab_is_from(&out, EXTERNAL));
-	assert_true(quote_ok(&out, &back));
+	assert_true(lab_quotes(&out, &back));
 	e.src = BOB; /* not whom it was sent to */
 	lab_expect(*state, FROM_NODE, &e, NULL, SHOT, GW_DROP_icmp_stray);
 }

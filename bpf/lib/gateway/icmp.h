@@ -78,9 +78,9 @@ struct gw_requote {
 #define GW_QUOTE_AT    (GW_L4_V4 + 8)
 #define GW_QUOTE_L4_AT (GW_QUOTE_AT + IPV4_LEN)
 
-/* Writes it, with the sums of the quote and of the error. TCP's sum lies behind what is always
- * quoted and is left alone: nobody checks it (RFC 5508 REQ-3c). */
-static __noinline int gw_quote_write(struct __sk_buff *skb, const struct gw_quote *q,
+/* Writes it, with the sums of the quote (noted in *q) and of the error. TCP's sum lies behind what
+ * is always quoted and is left alone: nobody checks it (RFC 5508 REQ-3c). */
+static __noinline int gw_quote_write(struct __sk_buff *skb, struct gw_quote *q,
 				     const struct gw_requote *r)
 {
 	__u64 address = gw_change32(r->was, r->is), port = gw_change16(r->port_was, r->port_is);
@@ -95,6 +95,8 @@ static __noinline int gw_quote_write(struct __sk_buff *skb, const struct gw_quot
 		change += gw_change16(q->sum, sum);
 		err |= bpf_skb_store_bytes(skb, GW_QUOTE_L4_AT + 6, &sum, 2, 0);
 	}
+	q->ip_sum = ip_sum;
+	q->sum = sum;
 	err |= bpf_skb_store_bytes(skb, GW_QUOTE_AT + 10, &ip_sum, 2, 0);
 	err |= bpf_skb_store_bytes(skb, GW_QUOTE_AT + (r->source ? 12 : 16), &r->is, 4, 0);
 	err |= bpf_skb_store_bytes(skb, port_at, &r->port_is, 2, 0);
@@ -103,7 +105,7 @@ static __noinline int gw_quote_write(struct __sk_buff *skb, const struct gw_quot
 
 /* From beyond an uplink, about what a node sent. `m` NULL: not to a masquerade address. */
 static __noinline int gw_error_in(struct __sk_buff *skb, const struct gw_packet *p,
-				  const struct gw_quote *q, const struct gw_flow_key *key,
+				  struct gw_quote *q, const struct gw_flow_key *key,
 				  struct gw_flow *flow)
 {
 	struct gw_requote r = {.source = true};
@@ -129,7 +131,7 @@ static __noinline int gw_error_in(struct __sk_buff *skb, const struct gw_packet 
 
 /* From a node, about what came to it. */
 static __noinline int gw_error_out(struct __sk_buff *skb, const struct gw_packet *p,
-				   const struct gw_quote *q, struct gw_flow *flow)
+				   struct gw_quote *q, struct gw_flow *flow)
 {
 	struct gw_requote r = {.source = false};
 	struct gw_ends to = gw_ends_of(p);
@@ -137,7 +139,7 @@ static __noinline int gw_error_out(struct __sk_buff *skb, const struct gw_packet
 
 	if (flow->kind == GW_FLOW_LOCAL)
 		return gw_leave(skb, GW_PASS_local);
-	if (flow->kind == GW_FLOW_OVERLAY || flow->kind == GW_FLOW_HAIRPIN)
+	if (flow->kind == GW_FLOW_OVERLAY)
 		return gw_leave(skb, GW_DROP_icmp_stray);
 	if (!gw_way_uplink(&way, flow->uplink))
 		return gw_leave(skb, GW_DROP_uplink_down);
@@ -154,6 +156,56 @@ static __noinline int gw_error_out(struct __sk_buff *skb, const struct gw_packet
 	if (gw_quote_write(skb, q, &r))
 		return gw_leave(skb, GW_DROP_rewrite_failed);
 	return gw_send(skb, p, &way, &to, GW_FORWARD_to_uplink);
+}
+
+/* The node that sent by a hairpin what a flow has brought, if both mappings are what they were. */
+static __noinline bool gw_hairpin_sender(const struct gw_flow_key *key, const struct gw_flow *flow,
+					 struct gw_flow_key *sender)
+{
+	__u32 now = gw_ticks(), id = flow->uplink;
+	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
+	const struct gw_flow *sent;
+	struct gw_mapping m = {};
+	bool dead;
+
+	if (!uplink || gw_behind(uplink, id, tp_mapped_v4(key->remote), key->remote_port,
+				 key->proto, now, sender, &m) != CARRY_ON)
+		return false;
+	tp_map_v4(sender->remote, flow->ext_addr);
+	sender->remote_port = flow->ext_port;
+	sender->proto = key->proto;
+	sent = gw_flow_find(sender, now, &dead);
+	return sent && sent->kind == GW_FLOW_HAIRPIN && sent->claim == m.claim;
+}
+
+/* From a node, about what came to it by a hairpin (RFC 5508 REQ-7). Who sent it knows itself by its
+ * own address and the other by its mapping, so both ends of the quote change. */
+static __noinline int gw_error_hairpin(struct __sk_buff *skb, const struct gw_packet *p,
+				       struct gw_quote *q, const struct gw_flow_key *key,
+				       struct gw_flow *flow)
+{
+	struct gw_ends to = gw_ends_of(p);
+	struct gw_flow_key sender = {};
+	struct gw_requote r;
+	struct gw_way way;
+
+	if (!gw_hairpin_sender(key, flow, &sender))
+		return gw_leave(skb, GW_DROP_icmp_stray);
+	if (!gw_way_overlay(&way, sender.overlay))
+		return gw_leave(skb, GW_DROP_overlay_down);
+	if (p->ttl <= 1 || p->wire_len > way.mtu)
+		return gw_leave(skb, p->ttl <= 1 ? GW_DROP_ttl : GW_DROP_too_big_quietly);
+	flow->out.packets++;
+	flow->out.bytes += p->ip_len;
+	to.src = flow->ext_addr;
+	to.dst = tp_mapped_v4(sender.node);
+	r = (struct gw_requote){tp_mapped_v4(q->dst), to.src, q->dst_port, flow->ext_port, false};
+	if (gw_quote_write(skb, q, &r))
+		return gw_leave(skb, GW_DROP_rewrite_failed);
+	r = (struct gw_requote){tp_mapped_v4(q->src), to.dst, q->src_port, sender.node_port, true};
+	if (gw_quote_write(skb, q, &r))
+		return gw_leave(skb, GW_DROP_rewrite_failed);
+	return gw_send(skb, p, &way, &to, GW_FORWARD_hairpin);
 }
 
 /* A node's error: the quote came to the node, and to no other, and back to its sender the error
@@ -177,7 +229,10 @@ static __noinline int gw_icmp_from_node(struct __sk_buff *skb, const struct gw_p
 	flow = gw_known_in(&key, gw_policy_now(), now, &why);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
-	return flow ? gw_error_out(skb, p, &q, flow) : gw_leave(skb, GW_DROP_icmp_stray);
+	if (!flow)
+		return gw_leave(skb, GW_DROP_icmp_stray);
+	return flow->kind == GW_FLOW_HAIRPIN ? gw_error_hairpin(skb, p, &q, &key, flow)
+					     : gw_error_out(skb, p, &q, flow);
 }
 
 /* An uplink's: the quote was sent by us, or (routed) by a node of overlay `overlay`. */
