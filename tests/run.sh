@@ -87,6 +87,8 @@ build() {
 	# same tree may be building, hence the lock.
 	run_one build/gcc 900 silent flock build/.lock $MAKE all tests bench-programs
 	grep -q '^not ok' "$LOGS/build.gcc.tap" && return 1
+	# The machines of the vm ring cannot build it.
+	vm_wanted && run_one build/next-abi 900 silent flock build/.lock $MAKE next-abi
 	run build/next-abi 900 silent flock build/.lock $MAKE next-abi
 	run build/clang 900 silent flock build/.lock $MAKE CC=clang BUILD_SUFFIX=-clang all tests
 	run san 900 silent flock build/.lock $MAKE SAN=1 $(binaries unit build-san)
@@ -129,12 +131,24 @@ net_ring() {
 	wait
 }
 
-# Minutes on an emulated CPU, so only when asked for by name.
+# Many minutes on an emulated CPU, so only when asked for by name.
+vm_wanted() {
+	[[ " $TESTS" == *\ vm* ]]
+}
+
+vm_group() { # NAME: then tells which tests that were, and on which kernel
+	wanted "vm/$1" || return
+	run_one "vm/$1" 3700 tests/vm/run.sh "$1"
+	grep -aE '^# (Linux|[a-z]+/test_)' "$LOGS/vm.$1.log"
+}
+
 vm_ring() {
-	[[ " $TESTS" == *\ vm* ]] || return
-	run_one "vm/${VM_KERNEL:-linux-image-amd64}" 1200 tests/vm/run.sh
-	run_one vm/gateway 1200 tests/vm/run.sh vm/test_kernel_gateway vm/test_kernel_peers
-	VM_SYSTEMD=1 run_one vm/test_unit 600 tests/vm/run.sh vm/test_unit
+	local group
+	vm_wanted || return
+	for group in bpf relay gateway reload control; do
+		vm_group $group
+	done
+	VM_SYSTEMD=1 vm_group unit
 }
 
 count() { # EXTENDED-REGEX

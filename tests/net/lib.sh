@@ -120,9 +120,10 @@ die() {
 	exit 1
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; its last status when it never did.
+# wait_for SECONDS COMMAND...: until the command succeeds; its last status when it never did. An
+# emulated machine says by LAB_SLOW how many times as long all takes there.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000 * ${LAB_SLOW:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt $end ] || return 1
@@ -153,8 +154,9 @@ spawn() {
 	LAB_PID[$name]=$!
 }
 
-# Builds $LAB_ROOT/build-next, whose map layouts differ.
+# Builds $LAB_ROOT/build-next, whose map layouts differ, where there is a tree to build it from.
 lab_next() {
+	[ -e "$LAB_ROOT/Makefile" ] || return 0
 	flock "$LAB_ROOT/build/.lock" make --no-print-directory -C "$LAB_ROOT" next-abi \
 		>$LAB/log/build.log 2>&1 && return
 	tail -n 5 $LAB/log/build.log

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # What runs inside: the tests listed in /vm/tests, by their paths below tests/ without `.sh`, one
-# after the other. Their lines become one TAP stream with a plan at its end; of a test that fails
-# the end of the output is shown.
+# after the other. Their lines become one TAP stream with a plan at its end, with a comment that tells
+# of each test how it went; of one that fails the end of the output is shown.
 
 set -u
 shopt -s nullglob
 cd /turnpike || exit 1
-export LC_ALL=C HOME=/root CMOCKA_MESSAGE_OUTPUT=TAP LAB_WG=kernel
+export LC_ALL=C HOME=/root CMOCKA_MESSAGE_OUTPUT=TAP LAB_WG=kernel LAB_SLOW=12
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ip link set lo up
 N=0
@@ -45,16 +45,19 @@ relay_lines() { # TEST < OUTPUT
 	done < <(grep -aE '^(not )?ok\b')
 }
 
-# An emulated CPU is slow: each test has four times the time that it has elsewhere.
+# An emulated CPU is slow, the more so on a busy machine: each test has LAB_SLOW times the time that
+# it has elsewhere.
 run_test() { # TEST
-	local test=$1 limit out status start=$SECONDS before=$N failed
-	limit=$(($(limit_of "$test") * 4))
+	local test=$1 limit out status start=$SECONDS before=$N
+	local passed failed skipped
+	limit=$(($(limit_of "$test") * LAB_SLOW))
 	out=/tmp/${test//\//.}.log
 	timeout -k 10 $limit "$(command_of "$test")" >"$out" 2>&1 </dev/null
 	status=$?
-	echo "# $test ($((SECONDS - start)) s)"
 	relay_lines "$test" <"$out"
+	skipped=$(grep -aE '^(not )?ok\b' "$out" | grep -ac '# SKIP')
 	failed=$(grep -aE '^not ok' "$out" | grep -acv '# SKIP')
+	passed=$((N - before - failed - skipped))
 	if [ $status = 124 ] || [ $status = 137 ]; then
 		line "not ok" "$test: no end within $limit s"
 	elif [ $status != 0 ] && [ "$failed" = 0 ]; then
@@ -62,6 +65,7 @@ run_test() { # TEST
 	elif [ $N = $before ]; then
 		line "not ok" "$test: printed no result"
 	fi
+	echo "# $test: $passed passed, $failed failed, $skipped skipped, status $status, $((SECONDS - start)) s"
 	[ $status = 0 ] || tail -n 40 "$out" | sed 's/^/#   | /'
 }
 
