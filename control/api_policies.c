@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* RPCs about policies. */
+#include <string.h>
+
 #include "control/api_call.h"
 #include "control/network.h"
 #include "control/policy.h"
@@ -63,6 +65,15 @@ static int delete (struct api_call *c, json_t **out)
 	return api_answer(c, json_object(), out);
 }
 
+static int need_port(struct api_call *c, const char *protocol, int64_t *port)
+{
+	if (api_number(c, "port", 0, UINT16_MAX, port))
+		return -1;
+	if (!*port && (!strcmp(protocol, "tcp") || !strcmp(protocol, "udp")))
+		return ctl_fail(&c->err, CTL_INVALID_ARGUMENT, "port: %s needs one", protocol);
+	return 0;
+}
+
 static int test(struct api_call *c, json_t **out)
 {
 	const char *network, *from, *to, *protocol;
@@ -72,7 +83,7 @@ static int test(struct api_call *c, json_t **out)
 
 	if (api_id(c, "network_id", &network) || api_need_text(c, "from", &from) ||
 	    api_need_text(c, "to", &to) || api_need_text(c, "protocol", &protocol) ||
-	    api_number(c, "port", 0, UINT16_MAX, &port) ||
+	    need_port(c, protocol, &port) ||
 	    ctl_policy_test(c->store, c->tenant, network, from, to, protocol, (uint16_t)port,
 			    &allowed, rule, &c->err))
 		return -1;

@@ -221,7 +221,10 @@ static int export(struct ctl_store *s, const struct ctl_world *w, const char *de
 	struct ctl_stock_relays relays;
 	uint8_t hash[32];
 
-	if (!self || self->peer.device_kind != CTL_STOCK)
+	if (!self)
+		return ctl_fail(err, CTL_FAILED_PRECONDITION,
+				"the device has no key in this network yet");
+	if (self->peer.device_kind != CTL_STOCK)
 		return ctl_fail(err, CTL_FAILED_PRECONDITION, "the device is no stock peer");
 	if (remembered(s, &self->peer, had, err))
 		return -1;

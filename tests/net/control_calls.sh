@@ -157,6 +157,7 @@ good ADMIN - ListAuthKeys '{}' '[.authKeys[].name] == ["relays"]'
 # Policies
 good CI "$T" ListPolicies "{\"network_id\":\"$N\"}" '.policies[0].name == "initial"'
 good CI "$T" TestPolicy "{\"network_id\":\"$N\",\"from\":\"phone\",\"to\":\"laptop\",\"protocol\":\"tcp\",\"port\":22}" '.allowed'
+bad invalid_argument CI "$T" TestPolicy "{\"network_id\":\"$N\",\"from\":\"phone\",\"to\":\"laptop\",\"protocol\":\"tcp\"}"
 good CHIEF "$T" ApplyPolicy "{\"network_id\":\"$N\",\"name\":\"web\",\"position\":1,\"rules\":[{\"name\":\"web\",
 	\"from\":[\"tag:staff\"],\"to\":[\"tag:lab\"],\"protocol\":\"tcp\",\"ports\":[\"443\"]}]}" '(.policies | length) == 2'
 good CHIEF "$T" DeletePolicy "{\"network_id\":\"$N\",\"name\":\"initial\"}" '. == {}'

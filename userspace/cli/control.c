@@ -189,6 +189,14 @@ static int parse_number(const char *text, unsigned int *out)
 	return CLI_OK;
 }
 
+/* None at all is what a key that is revoked has. */
+static int parse_uses(const char *text, unsigned int *out)
+{
+	int err = parse_number(text, out);
+
+	return err || *out ? err : usage_error("a key is good for one use at least: ", text);
+}
+
 static int add_tag(struct control *c, const char *tag)
 {
 	if (c->n_tags == CONTROL_TAGS)
@@ -211,7 +219,7 @@ static int parse_option(struct control *c, int opt, bool *help)
 	case OPT_ROLE: c->role = optarg; return CLI_OK;
 	case OPT_TAG: return add_tag(c, optarg);
 	case OPT_REUSABLE: c->reusable = true; return CLI_OK;
-	case OPT_USES: return parse_number(optarg, &c->uses);
+	case OPT_USES: return parse_uses(optarg, &c->uses);
 	case OPT_EPHEMERAL: c->ephemeral = true; return CLI_OK;
 	case OPT_EXPIRES: c->expires = optarg; return CLI_OK;
 	case OPT_NAME: c->name = optarg; return CLI_OK;
