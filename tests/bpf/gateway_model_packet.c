@@ -225,11 +225,13 @@ bool model_quote(const struct model_packet *p, struct model_quote *q)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-/* Where TCP's segment size stands, NULL: nowhere. */
-static uint8_t *find_mss(struct lab_frame *f, uint32_t l4)
+/* Where TCP's segment size stands, NULL: nowhere. What is behind IP's end is not the packet's. */
+static uint8_t *find_mss(struct lab_frame *f, uint32_t l4, uint32_t ip_end)
 {
 	uint32_t at = l4 + 20, end = l4 + (f->data[l4 + 12] >> 4) * 4u;
 
+	if (end > ip_end)
+		return NULL;
 	while (at + 4 <= end && at + 4 <= f->len && f->data[at] != 0) {
 		if (f->data[at] == 1) {
 			at++;
@@ -251,7 +253,7 @@ static void clamp(const struct model_packet *p, uint32_t mtu, struct lab_frame *
 
 	if (p->proto != IPPROTO_TCP || p->part == MODEL_LATER || !(p->flags & TCP_S))
 		return;
-	mss = find_mss(out, p->l4);
+	mss = find_mss(out, p->l4, ETH + p->len);
 	if (mss && lab_get16(mss) > most)
 		put16(mss, most);
 }

@@ -11,8 +11,9 @@
 #define TCP_OPTION_MSS	 2
 #define TCP_OPTIONS_MOST 20 /* options looked at: 40 bytes hold no more of two bytes and above */
 
-/* Offset of the value of the option in the packet, 0: none. */
-static __noinline __u32 gw_find_mss(struct __sk_buff *skb, __u32 l4)
+/* Offset of the value of the option in the packet, 0: none. Bytes behind `ip_end` are not the
+ * packet's, whatever the header's length says, and are in no sum. */
+static __noinline __u32 gw_find_mss(struct __sk_buff *skb, __u32 l4, __u32 ip_end)
 {
 	__u32 at = l4 + sizeof(struct tcphdr), end;
 	__u8 option[2], doff;
@@ -20,6 +21,8 @@ static __noinline __u32 gw_find_mss(struct __sk_buff *skb, __u32 l4)
 	if (bpf_skb_load_bytes(skb, l4 + 12, &doff, 1))
 		return 0;
 	end = l4 + (doff >> 4) * 4;
+	if (end > ip_end)
+		return 0;
 	for (int i = 0; i < TCP_OPTIONS_MOST; i++) {
 		if (at + 4 > end || bpf_skb_load_bytes(skb, at, option, 2))
 			return 0;
@@ -35,9 +38,10 @@ static __noinline __u32 gw_find_mss(struct __sk_buff *skb, __u32 l4)
 }
 
 /* To be called on SYNs. A packet without the option is left alone: 536 bytes fit everywhere. */
-static __noinline int gw_clamp_mss(struct __sk_buff *skb, __u32 l4, __u32 l3_len, __u32 mtu)
+static __noinline int gw_clamp_mss(struct __sk_buff *skb, __u32 l4, __u32 l3_len, __u32 ip_end,
+				   __u32 mtu)
 {
-	__u32 at = gw_find_mss(skb, l4);
+	__u32 at = gw_find_mss(skb, l4, ip_end);
 	__u16 most = mtu - l3_len - sizeof(struct tcphdr);
 	__be16 mss, lower = bpf_htons(most), was, is;
 

@@ -108,8 +108,8 @@ TP_INLINE int gw_clamp(struct __sk_buff *skb, const struct gw_packet *p, const s
 
 	if (p->proto != IPPROTO_TCP || !(p->tcp_flags & TCP_SYN) || p->part == GW_LATER_FRAGMENT)
 		return 0;
-	return p->v6 ? gw_clamp_mss(skb, GW_L4_V6, IPV6_LEN, mtu)
-		     : gw_clamp_mss(skb, GW_L4_V4, IPV4_LEN, mtu);
+	return p->v6 ? gw_clamp_mss(skb, GW_L4_V6, IPV6_LEN, GW_L3 + p->ip_len, mtu)
+		     : gw_clamp_mss(skb, GW_L4_V4, IPV4_LEN, GW_L3 + p->ip_len, mtu);
 }
 
 /* Out of the device. The verdict; the packet is spoilt when it is no redirect. */
