@@ -427,18 +427,25 @@ static const struct lab_rule hairpin_rules[] = {{"alice", "192.168.10.0/24", NUL
 						{"bob", "alice", NULL, NULL},
 						{NULL, NULL, NULL, NULL}};
 
+static struct lab *open_hairpin(void)
+{
+	struct gw_knobs knobs = lab_knobs();
+	struct lab *lab;
+
+	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
+	lab = lab_open(&knobs);
+	lab_policy(lab, hairpin_rules);
+	return lab;
+}
+
 static void test_hairpin(void **state)
 {
-	struct lab *lab;
-	struct gw_knobs knobs = lab_knobs();
+	struct lab *lab = open_hairpin();
 	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), to;
 	struct lab_frame in, out;
 	uint16_t alice, bob;
 
 	(void)state;
-	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
-	lab = lab_open(&knobs);
-	lab_policy(lab, hairpin_rules);
 	alice = send_out(lab, &p);
 	to = lab_udp(BOB, 6000, EXTERNAL, alice);
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
@@ -466,17 +473,12 @@ static void test_hairpin(void **state)
 /* A connection through a hairpin, of which each end has a flow and a port of its own. */
 static void test_hairpin_tcp(void **state)
 {
-	struct gw_knobs knobs = lab_knobs();
+	struct lab *lab = open_hairpin();
 	struct lab_packet p = lab_tcp(ALICE, 5000, SERVER, 80, TCP_S), to;
 	struct lab_frame out;
 	uint16_t alice, bob;
-	struct lab *lab;
 
 	(void)state;
-	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
-	knobs.hairpin = true;
-	lab = lab_open(&knobs);
-	lab_policy(lab, hairpin_rules);
 	alice = send_out(lab, &p);
 	to = lab_tcp(BOB, 6000, EXTERNAL, alice, TCP_S);
 	lab_expect(lab, FROM_NODE, &to, &out, REDIRECT, GW_FORWARD_hairpin);
@@ -494,18 +496,14 @@ static void test_hairpin_tcp(void **state)
 /* RFC 5508 REQ-7: errors take the way back, and quote what their receiver sent. */
 static void test_hairpin_error(void **state)
 {
-	struct gw_knobs knobs = lab_knobs();
+	struct lab *lab = open_hairpin();
 	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), to, back, e;
 	struct lab_frame came, out;
 	struct gw_flow_key key;
 	struct gw_flow flow;
 	uint16_t alice, bob;
-	struct lab *lab;
 
 	(void)state;
-	knobs.filtering = GW_FILTER_ENDPOINT_INDEPENDENT;
-	lab = lab_open(&knobs);
-	lab_policy(lab, hairpin_rules);
 	alice = send_out(lab, &p);
 	to = lab_udp(BOB, 6000, EXTERNAL, alice);
 	lab_expect(lab, FROM_NODE, &to, &came, REDIRECT, GW_FORWARD_hairpin);

@@ -7,6 +7,29 @@
 #include "control/relay.h"
 #include "crypto.h"
 
+static void serve_the_office(struct agent *relay)
+{
+	AWAIT(relay->snapshots);
+	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
+	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
+		   lab.office.id);
+	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
+	ctl_changed(lab.s, CTL_CHANGE_RELAY, "r", NULL);
+	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+}
+
+/* A node in the office, and a relay that does not serve it yet. */
+static void alice_and_a_relay(struct agent *alice, struct agent *relay)
+{
+	char node[CTL_SECRET_LEN], key[CTL_SECRET_LEN];
+
+	agents_key(CTL_NODE, NULL, node);
+	agents_key(CTL_RELAY, NULL, key);
+	agent_init(alice, "alice", TP_NCP_NODE, node);
+	agent_init(relay, "fra", TP_NCP_RELAY, key);
+	AWAIT(network_of(alice) && relay->snapshots);
+}
+
 static void test_policy_reaches_nodes_and_relay(void **state)
 {
 	json_t *none = json_array(),
@@ -25,12 +48,7 @@ static void test_policy_reaches_nodes_and_relay(void **state)
 	AWAIT(r.snapshots);
 	assert_string_equal(json_string_value(json_object_get(r.doc.view, "service_address")),
 			    "100.127.255.1");
-	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
-	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
-		   lab.office.id);
-	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
-	ctl_changed(lab.s, CTL_CHANGE_RELAY, "r", NULL);
-	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+	serve_the_office(&r);
 	agent_init(&a, "alice", TP_NCP_NODE, node);
 	agent_init(&b, "bob", TP_NCP_NODE, node);
 	agent_init(&c, "carol", TP_NCP_GATEWAY, staff);
@@ -151,16 +169,6 @@ static void test_reports(void **state)
 	agent_end(&b);
 }
 
-static void serve_the_office(struct agent *relay)
-{
-	AWAIT(relay->snapshots);
-	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
-	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
-		   lab.office.id);
-	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
-	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
-}
-
 /* A relay knows a node by its key alone, and may know some that control has removed. */
 static void test_handshakes_of_a_relay(void **state)
 {
@@ -168,17 +176,12 @@ static void test_handshakes_of_a_relay(void **state)
 					   {.time = 1700000001123}};
 	struct tp_ncp_message m = {.type = TP_NCP_HANDSHAKES, .handshakes = {list, 2}};
 	struct tp_ncp_message where = {.type = TP_NCP_ENDPOINT_REPORT};
-	char secret[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
 	uint64_t revision;
 	struct ctl_peer p;
 	struct agent a, r;
 
 	(void)state;
-	agents_key(CTL_NODE, NULL, secret);
-	agents_key(CTL_RELAY, NULL, relay);
-	agent_init(&a, "alice", TP_NCP_NODE, secret);
-	agent_init(&r, "fra", TP_NCP_RELAY, relay);
-	AWAIT(network_of(&a) && r.snapshots);
+	alice_and_a_relay(&a, &r);
 	memcpy(list[1].public_key, a.public_key, 32);
 	tp_ncp_client_send_message(r.client, &m); /* it does not serve the office yet */
 	tp_endpoint_parse("198.51.100.7:7", &where.endpoint.endpoint);
@@ -286,16 +289,11 @@ static void test_traffic(void **state)
 		.type = TP_NCP_STATS,
 		.stats.traffic = {.time = 1700000000123, .nodes = 3, .online = 2, .packets = 7},
 	};
-	char node[CTL_SECRET_LEN], relay[CTL_SECRET_LEN];
 	struct ctl_node_state st;
 	struct agent a, r;
 
 	(void)state;
-	agents_key(CTL_NODE, NULL, node);
-	agents_key(CTL_RELAY, NULL, relay);
-	agent_init(&a, "alice", TP_NCP_NODE, node);
-	agent_init(&r, "fra", TP_NCP_RELAY, relay);
-	AWAIT(network_of(&a) && r.snapshots);
+	alice_and_a_relay(&a, &r);
 	tp_ncp_client_send_message(a.client, &m);
 	tp_ncp_client_send_message(r.client, &m);
 	AWAIT(ctl_nodes_find(lab.nodes, device_of(&r), &st) && st.traffic.time);
