@@ -47,6 +47,8 @@ equal "all of state_dir is the user's" "$ID" "$(find $CONTROL_STATE -printf '%U\
 equal "and nobody else's" "" "$(find $CONTROL_STATE -type f -perm /077)"
 equal "so is the control socket" $ID "$(stat -c %u $LAB/control.sock)"
 equal "which root can ask" 0 "$("$B/turnpike" control daemon -s $LAB/control.sock --json >/dev/null; echo $?)"
+equal "and then reads the key that nodes connect to" "$(control_ready | jq -r .ncp.public_key)" \
+	"$("$B/turnpike" control daemon -s $LAB/control.sock | awk '$1 == "key" { print $2 }')"
 
 # --- it works with that -----------------------------------------------------------------------
 

@@ -109,9 +109,14 @@ int control_status(struct control *c, int argc, char **argv)
 
 static void show_daemon(struct cli *cli, const json_t *reply)
 {
+	const json_t *ncp = json_object_get(reply, "ncp");
+
 	cli_line(cli, "version", "%s", cli_str(reply, "version"));
 	cli_line(cli, "API", "http%s://%s", json_is_true(json_object_get(reply, "tls")) ? "s" : "",
 		 cli_str(reply, "listen"));
+	cli_line(cli, "nodes", "%s, %llu connected", cli_str(ncp, "listen"),
+		 (unsigned long long)cli_num(ncp, "connected"));
+	cli_line(cli, "key", "%s", cli_str(ncp, "public_key"));
 	cli_line(cli, "up", "%llu s", (unsigned long long)cli_num(reply, "uptime_s"));
 	cli_line(cli, "revision", "%llu", (unsigned long long)cli_num(reply, "revision"));
 	cli_line(cli, "calls", "%llu, %llu refused, %llu failed",
