@@ -111,11 +111,11 @@ static uint16_t port_of(const struct tp_ncp_view *view, size_t at)
 	return view->networks[at].listen_port;
 }
 
-static json_t *overlay_json(const struct tp_ncp_view *view, size_t at, const char *state_dir)
+static json_t *overlay_json(const struct tp_ncp_view *view, size_t at, struct tp_member_files files)
 {
 	const struct tp_ncp_network *n = &view->networks[at];
 	const struct source s = {n, view->n_networks == 1};
-	char *key_file = tp_member_key_file(state_dir, n->network_id), name[16];
+	char *key_file = tp_member_key_file(files, n->network_id), name[16];
 	json_t *peers = json_array(), *overlay = NULL;
 
 	for (size_t i = 0; i < n->n_relays; i++)
@@ -236,7 +236,7 @@ static void add_rules(json_t *rules, const struct source *s)
 	}
 }
 
-json_t *gw_membership_settings(const struct tp_ncp_view *view, const char *state_dir)
+json_t *gw_membership_settings(const struct tp_ncp_view *view, struct tp_member_files files)
 {
 	json_t *overlays = json_array(), *subnets = json_array(), *rules = json_array();
 	bool good = true;
@@ -244,7 +244,7 @@ json_t *gw_membership_settings(const struct tp_ncp_view *view, const char *state
 	for (size_t i = 0; i < view->n_networks; i++) {
 		const struct tp_ncp_network *n = &view->networks[i];
 		const struct source s = {n, view->n_networks == 1};
-		json_t *overlay = overlay_json(view, i, state_dir);
+		json_t *overlay = overlay_json(view, i, files);
 
 		good = good && overlay && !json_array_append_new(overlays, overlay);
 		for (size_t k = 0; n->is_egress && k < n->n_egress_subnets; k++)
@@ -262,14 +262,19 @@ json_t *gw_membership_settings(const struct tp_ncp_view *view, const char *state
 
 /* --- at the start --- */
 
-static json_t *saved_settings(const json_t *saved, const char *state_dir)
+static struct tp_member_files files_of(const struct gw_config *c)
+{
+	return (struct tp_member_files){c->state_dir, c->instance};
+}
+
+static json_t *saved_settings(const json_t *saved, struct tp_member_files files)
 {
 	struct tp_ncp_view view;
 	json_t *settings;
 
 	if (tp_member_saved_view(saved, &view))
 		return NULL;
-	settings = gw_membership_settings(&view, state_dir);
+	settings = gw_membership_settings(&view, files);
 	tp_ncp_free_lists(&tp_ncp_view_table, &view);
 	return settings;
 }
@@ -284,8 +289,8 @@ int gw_membership_load(const char *path, struct gw_config **out, json_t **saved,
 	*out = alone;
 	if (err || !alone->control.server)
 		return err;
-	*saved = tp_member_saved(alone->state_dir);
-	settings = saved_settings(*saved, alone->state_dir);
+	*saved = tp_member_saved(files_of(alone));
+	settings = saved_settings(*saved, files_of(alone));
 	gw_config_free(alone);
 	*out = NULL;
 	err = settings ? gw_config_load(path, out, settings, errors) : -ENOMEM;
@@ -334,7 +339,7 @@ int gw_membership_join(const struct gw_config *config)
 		err = stop && !event_add(stop, NULL) ? 0 : -ENOMEM;
 	}
 	err = err
-		      ?: tp_member_new(&member, j.base, &config->control, config->state_dir, NULL,
+		      ?: tp_member_new(&member, j.base, &config->control, files_of(config), NULL,
 				       TP_NCP_GATEWAY, &ops, &j);
 	if (!err) {
 		tp_info("joining the control plane at %s", config->control.server);
@@ -367,7 +372,7 @@ static int put_in_force(void *arg, const struct tp_ncp_view *view)
 	struct gw_daemon *d = arg;
 	int err = gw_relays_take(d->relays, view);
 
-	err = err ?: take_settings(d, gw_membership_settings(view, d->config->state_dir));
+	err = err ?: take_settings(d, gw_membership_settings(view, files_of(d->config)));
 	if (err >= 0)
 		gw_relays_settle(d->relays);
 	return err;
@@ -423,7 +428,7 @@ int gw_membership_start(struct tp_member **out, struct gw_daemon *d)
 	*out = NULL;
 	if (!d->config->control.server)
 		return 0;
-	err = tp_member_new(out, d->base, &d->config->control, d->config->state_dir,
+	err = tp_member_new(out, d->base, &d->config->control, files_of(d->config),
 			    d->options->saved, TP_NCP_GATEWAY, &ops, d);
 	if (!err)
 		gw_relays_start(d->relays, d->overlays, *out);

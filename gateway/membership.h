@@ -17,7 +17,7 @@ struct gw_relays;
 
 /* The settings that a view stands for: overlays, egress.subnets, acl.rules. Makes the networks'
  * WireGuard keys in state_dir. A new reference, NULL without memory or a key. */
-json_t *gw_membership_settings(const struct tp_ncp_view *view, const char *state_dir);
+json_t *gw_membership_settings(const struct tp_ncp_view *view, struct tp_member_files files);
 
 /* gw_config_load(), with what the control plane said last when the file has a control block.
  * *saved: that, a new reference, or NULL. */

@@ -134,6 +134,11 @@ json_t *relay_member_settings(const struct tp_ncp_view *view)
 
 /* --- at the start --- */
 
+static struct tp_member_files files_of(const struct relay_config *c)
+{
+	return (struct tp_member_files){c->state_dir, c->instance};
+}
+
 static json_t *saved_settings(const json_t *saved)
 {
 	struct tp_ncp_view view;
@@ -156,7 +161,7 @@ int relay_member_load(const char *path, struct relay_config **out, json_t **save
 	*out = alone;
 	if (err || !alone->control.server)
 		return err;
-	*saved = tp_member_saved(alone->state_dir);
+	*saved = tp_member_saved(files_of(alone));
 	relay_config_free(alone);
 	*out = NULL;
 	settings = saved_settings(*saved);
@@ -311,6 +316,6 @@ int relay_member_start(struct tp_member **out, struct daemon *d)
 	*out = NULL;
 	if (!d->config->control.server)
 		return 0;
-	return tp_member_new(out, d->base, &d->config->control, d->config->state_dir,
+	return tp_member_new(out, d->base, &d->config->control, files_of(d->config),
 			     d->options->saved, TP_NCP_RELAY, &ops, d);
 }

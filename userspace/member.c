@@ -24,7 +24,7 @@
 
 struct tp_member {
 	struct tp_ncp_client *client;
-	char *state_dir, *server;
+	char *dir, *instance, *server;
 	enum tp_ncp_node_kind kind;
 	const struct tp_member_ops *ops;
 	void *arg;
@@ -37,16 +37,21 @@ struct tp_member {
 
 /* --- files --- */
 
-static char *path_of(const char *dir, const char *name)
+static char *path_of(struct tp_member_files files, const char *name)
 {
 	char *path;
 
-	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+	return asprintf(&path, "%s/%s-%s", files.dir, files.instance, name) < 0 ? NULL : path;
 }
 
-json_t *tp_member_saved(const char *state_dir)
+static struct tp_member_files files_of(const struct tp_member *m)
 {
-	char *path = path_of(state_dir, DOCUMENT), *aside = path_of(state_dir, DOCUMENT ".bad");
+	return (struct tp_member_files){m->dir, m->instance};
+}
+
+json_t *tp_member_saved(struct tp_member_files files)
+{
+	char *path = path_of(files, DOCUMENT), *aside = path_of(files, DOCUMENT ".bad");
 	struct tp_ncp_document doc = {0};
 	json_error_t why = {.text = "no snapshot"};
 	json_t *saved = path ? json_load_file(path, JSON_REJECT_DUPLICATES, &why) : NULL;
@@ -79,9 +84,9 @@ int tp_member_saved_view(const json_t *saved, struct tp_ncp_view *out)
 }
 
 /* Whole or not at all, also after a power cut. */
-static int write_file(const char *dir, const char *name, const char *text)
+static int write_file(struct tp_member_files files, const char *name, const char *text)
 {
-	char *path = path_of(dir, name), *fresh = path_of(dir, ".control.tmp");
+	char *path = path_of(files, name), *fresh = path_of(files, DOCUMENT ".tmp");
 	int fd = path && fresh ? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 	size_t len = strlen(text);
 	int err = fd < 0 ? -errno : 0;
@@ -92,7 +97,7 @@ static int write_file(const char *dir, const char *name, const char *text)
 		close(fd);
 	if (!err && rename(fresh, path))
 		err = -errno;
-	fd = err ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = err ? -1 : open(files.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		fsync(fd);
 		close(fd);
@@ -106,28 +111,28 @@ static void save(struct tp_member *m)
 {
 	json_t *snapshot = tp_ncp_document_snapshot(&m->doc);
 	char *text = snapshot ? json_dumps(snapshot, JSON_COMPACT) : NULL;
-	int err = text ? write_file(m->state_dir, DOCUMENT, text) : -ENOMEM;
+	int err = text ? write_file(files_of(m), DOCUMENT, text) : -ENOMEM;
 
 	if (err)
-		tp_err("%s/%s: %s", m->state_dir, DOCUMENT, strerror(-err));
+		tp_err("%s/%s-%s: %s", m->dir, m->instance, DOCUMENT, strerror(-err));
 	m->unsaved = false;
 	free(text);
 	json_decref(snapshot);
 }
 
-char *tp_member_key_file(const char *state_dir, const char *network_id)
+char *tp_member_key_file(struct tp_member_files files, const char *network_id)
 {
 	char name[TP_NCP_ID_SIZE + 4], *path;
 	uint8_t secret[WG_KEY_LEN];
 	int err;
 
 	snprintf(name, sizeof(name), "%s.key", network_id);
-	path = path_of(state_dir, name);
+	path = path_of(files, name);
 	err = path ? tp_key_file_get(path, secret) : -ENOMEM;
 	tp_wipe(secret, sizeof(secret));
 	if (!err)
 		return path;
-	tp_err("%s/%s: %s", state_dir, name, strerror(-err));
+	tp_err("%s/%s-%s: %s", files.dir, files.instance, name, strerror(-err));
 	free(path);
 	return NULL;
 }
@@ -169,7 +174,7 @@ static int read_auth_key(const char *path, char key[AUTH_KEY_MAX + 1])
 static void report_key(struct tp_member *m, const char *network_id)
 {
 	struct tp_ncp_message msg = {.type = TP_NCP_PUBKEY};
-	char *path = tp_member_key_file(m->state_dir, network_id);
+	char *path = tp_member_key_file(files_of(m), network_id);
 	uint8_t secret[WG_KEY_LEN];
 
 	if (path && !tp_key_load(path, secret)) {
@@ -435,7 +440,7 @@ static int open_client(struct tp_member *m, struct event_base *base,
 	if (err)
 		tp_err("%s: %s", s->auth_key_file, auth_key_fault(err));
 	err = err ?: tp_member_server(s->server, &host, &c.port);
-	key_file = path_of(m->state_dir, DEVICE_KEY);
+	key_file = path_of(files_of(m), DEVICE_KEY);
 	c.host = host;
 	memcpy(c.control_key, s->public_key, WG_KEY_LEN);
 	c.key_file = key_file;
@@ -455,7 +460,7 @@ static int open_client(struct tp_member *m, struct event_base *base,
 }
 
 int tp_member_new(struct tp_member **out, struct event_base *base,
-		  const struct tp_member_settings *settings, const char *state_dir,
+		  const struct tp_member_settings *settings, struct tp_member_files files,
 		  const json_t *saved, enum tp_ncp_node_kind kind, const struct tp_member_ops *ops,
 		  void *arg)
 {
@@ -467,10 +472,11 @@ int tp_member_new(struct tp_member **out, struct event_base *base,
 		m->kind = kind;
 		m->ops = ops;
 		m->arg = arg;
-		m->state_dir = strdup(state_dir);
+		m->dir = strdup(files.dir);
+		m->instance = strdup(files.instance);
 		m->server = strdup(settings->server);
 		m->retry = evtimer_new(base, on_retry, m);
-		err = m->state_dir && m->server && m->retry ? 0 : -ENOMEM;
+		err = m->dir && m->instance && m->server && m->retry ? 0 : -ENOMEM;
 	}
 	if (!err && saved)
 		err = tp_ncp_document_apply(&m->doc, saved, NULL);
@@ -496,7 +502,8 @@ void tp_member_free(struct tp_member *m)
 	if (m->unsaved)
 		save(m);
 	tp_ncp_document_fini(&m->doc);
-	free(m->state_dir);
+	free(m->dir);
+	free(m->instance);
 	free(m->server);
 	free(m);
 }

@@ -16,6 +16,11 @@
 struct event_base;
 struct tp_member;
 
+/* Where a member's files are: DIR/INSTANCE-NAME, since daemons of one host share a state_dir. */
+struct tp_member_files {
+	const char *dir, *instance; /* the caller's */
+};
+
 /* A daemon's `control` block. */
 struct tp_member_settings {
 	char *server; /* host:port */
@@ -40,9 +45,9 @@ struct tp_member_ops {
 	uint16_t (*port)(void *arg, const char *network_id);
 };
 
-/* What was applied last, from state_dir/control.json: {"type": "snapshot", ...}, a new reference;
+/* What was applied last, from the file control.json: {"type": "snapshot", ...}, a new reference;
  * NULL when there is none. A file that does not read is put aside, logged. */
-json_t *tp_member_saved(const char *state_dir);
+json_t *tp_member_saved(struct tp_member_files files);
 
 /* The view in it, whose lists the caller frees by tp_ncp_view_table; with NULL one of nothing. 0 or
  * -errno. */
@@ -51,18 +56,18 @@ int tp_member_saved_view(const json_t *saved, struct tp_ncp_view *out);
 /* "host", "[v6]" or "v4" and a port. 0 with host (to be freed) and *port, or -EINVAL. */
 int tp_member_server(const char *server, char **host, uint16_t *port);
 
-/* Before privileges are dropped: makes or reads the device key (state_dir/device.key) and the auth
+/* Before privileges are dropped: makes or reads the device key (device.key) and the auth
  * key. `saved` (borrowed) is what the daemon began with. The ops have to outlive it. 0 or -errno,
  * logged. */
 int tp_member_new(struct tp_member **out, struct event_base *base,
-		  const struct tp_member_settings *settings, const char *state_dir,
+		  const struct tp_member_settings *settings, struct tp_member_files files,
 		  const json_t *saved, enum tp_ncp_node_kind kind, const struct tp_member_ops *ops,
 		  void *arg);
 void tp_member_free(struct tp_member *m);
 
-/* The network's private key file, state_dir/NETWORK_ID.key, to be freed; made when it is not there.
+/* The network's private key file, NETWORK_ID.key, to be freed; made when it is not there.
  * NULL, logged, when it cannot be. */
-char *tp_member_key_file(const char *state_dir, const char *network_id);
+char *tp_member_key_file(struct tp_member_files files, const char *network_id);
 
 /* For status: {"connected", "server", "device_key", "epoch", "revision", "applied", "error"}. A new
  * reference. */

@@ -94,7 +94,7 @@ static void test_gateway(void **state)
 {
 	struct tp_ncp_view view = view_of(HEAD "\"networks\":[" NETWORK(
 		OFFICE, "office", "100.64.1.9/24", "51820", RELAYS RULES) "]}");
-	json_t *settings = gw_membership_settings(&view, dir);
+	json_t *settings = gw_membership_settings(&view, (struct tp_member_files){dir, "gateway"});
 	struct gw_config *c;
 	struct stat st;
 
@@ -126,7 +126,7 @@ static void test_rules_about_itself(void **state)
 {
 	struct tp_ncp_view view = view_of(HEAD "\"networks\":[" NETWORK(
 		OFFICE, "office", "100.64.1.9/24", "51820", TO_SELF) "]}");
-	json_t *settings = gw_membership_settings(&view, dir);
+	json_t *settings = gw_membership_settings(&view, (struct tp_member_files){dir, "gateway"});
 	struct gw_config *c = gateway_config(settings);
 
 	(void)state;
@@ -147,7 +147,7 @@ static void test_gateway_of_two_networks(void **state)
 	struct tp_ncp_view view = view_of(HEAD "\"networks\":[" NETWORK(
 		OFFICE, "office", "100.64.1.9/24", "51820",
 		RULES) "," NETWORK(LAB, "lab", "100.64.2.9/24", "51820", RULES) "]}");
-	json_t *settings = gw_membership_settings(&view, dir);
+	json_t *settings = gw_membership_settings(&view, (struct tp_member_files){dir, "gateway"});
 	struct gw_config *c = gateway_config(settings);
 
 	(void)state;

@@ -198,10 +198,10 @@ static int setup(void **state)
 	f.base = event_base_new();
 	strcpy(f.dir, "/tmp/turnpike-test-XXXXXX");
 	assert_non_null(mkdtemp(f.dir));
-	snprintf(f.document, sizeof(f.document), "%s/control.json", f.dir);
-	snprintf(f.device_key, sizeof(f.device_key), "%s/device.key", f.dir);
+	snprintf(f.document, sizeof(f.document), "%s/gateway-control.json", f.dir);
+	snprintf(f.device_key, sizeof(f.device_key), "%s/gateway-device.key", f.dir);
 	snprintf(f.auth_key_file, sizeof(f.auth_key_file), "%s/auth.key", f.dir);
-	snprintf(f.network_key, sizeof(f.network_key), "%s/" NETWORK ".key", f.dir);
+	snprintf(f.network_key, sizeof(f.network_key), "%s/gateway-" NETWORK ".key", f.dir);
 	tp_secret_key(secret);
 	assert_int_equal(tp_noise_identity_init(&f.control, secret), 0);
 	tp_ncp_session_config_control(&f.session_config);
@@ -240,8 +240,9 @@ static int teardown(void **state)
 
 static int start(void)
 {
-	return tp_member_new(&f.member, f.base, &f.settings, f.dir, f.saved, TP_NCP_GATEWAY, &ops,
-			     &f);
+	return tp_member_new(&f.member, f.base, &f.settings,
+			     (struct tp_member_files){f.dir, "gateway"}, f.saved, TP_NCP_GATEWAY,
+			     &ops, &f);
 }
 
 static void connect_member(void)
@@ -258,7 +259,7 @@ static void restart(void)
 	tp_member_free(f.member);
 	UNTIL(!f.session);
 	json_decref(f.saved);
-	f.saved = tp_member_saved(f.dir);
+	f.saved = tp_member_saved((struct tp_member_files){f.dir, "gateway"});
 	connect_member();
 }
 
@@ -533,6 +534,32 @@ static void keeps_its_keys(void **state)
 	json_decref(after);
 }
 
+/* Another daemon of the same host and state_dir has a key of its own, and is told by nobody else's
+ * file what it serves. */
+static void shares_its_directory(void **state)
+{
+	const struct tp_member_files other = {f.dir, "relay"};
+	char key_file[sizeof(f.network_key)], *path;
+	uint8_t key[WG_KEY_LEN], other_key[WG_KEY_LEN];
+
+	(void)state;
+	path = tp_member_key_file((struct tp_member_files){f.dir, "gateway"}, NETWORK);
+	assert_string_equal(path, f.network_key);
+	assert_int_equal(tp_key_load(path, key), 0);
+	free(path);
+	path = tp_member_key_file(other, NETWORK);
+	snprintf(key_file, sizeof(key_file), "%s", path);
+	free(path);
+	assert_int_equal(tp_key_load(key_file, other_key), 0);
+	unlink(key_file);
+	assert_memory_not_equal(key, other_key, WG_KEY_LEN);
+	connect_member();
+	tell_snapshot(7);
+	UNTIL(f.said[TP_NCP_ACK] == 1);
+	assert_int_equal(access(f.document, F_OK), 0);
+	assert_null(tp_member_saved(other));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -554,6 +581,7 @@ int main(void)
 		TEST(goes_on_with_what_was_in_force),
 		TEST(keeps_its_keys),
 		TEST(reports_handshakes),
+		TEST(shares_its_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

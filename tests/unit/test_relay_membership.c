@@ -66,7 +66,7 @@ static int setup(void **state)
 	if (!mkdtemp(f.dir))
 		return -1;
 	snprintf(f.conf, sizeof(f.conf), "%s/relay.conf", f.dir);
-	snprintf(f.document, sizeof(f.document), "%s/control.json", f.dir);
+	snprintf(f.document, sizeof(f.document), "%s/relay-control.json", f.dir);
 	snprintf(f.aside, sizeof(f.aside), "%s.bad", f.document);
 	return 0;
 }
