@@ -279,7 +279,8 @@ struct gw_node {
  * shortcut.h. A cache: each entry is good for about a second, and lost without harm. What it has
  * counted is not in the flow's counters yet.
  */
-#define TP_GW_SHORTCUTS (1u << 16) /* a power of two */
+#define TP_GW_SHORTCUTS_BITS 18
+#define TP_GW_SHORTCUTS	     (1u << TP_GW_SHORTCUTS_BITS)
 
 /* What becomes of a packet. */
 struct gw_turn {

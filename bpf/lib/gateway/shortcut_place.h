@@ -17,7 +17,7 @@ TP_INLINE __u32 gw_shortcut_place(__u64 addrs, __u64 ends)
 {
 	__u64 mix = (addrs * 0x9e3779b97f4a7c15ull) ^ ends;
 
-	return (mix * 0xd6e8feb86659fd93ull) >> 48 & (TP_GW_SHORTCUTS - 1);
+	return (mix * 0xd6e8feb86659fd93ull) >> (64 - TP_GW_SHORTCUTS_BITS);
 }
 
 /* role, and the number of the device that the packet comes in by: enum gw_role. */
