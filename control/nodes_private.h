@@ -41,6 +41,7 @@ TAILQ_HEAD(node_list, node);
 struct ctl_waiting {
 	struct node_list list;
 	unsigned int n;
+	unsigned int share; /* of the descriptors that are left, one in so many */
 };
 
 struct ctl_nodes {
@@ -59,6 +60,7 @@ struct ctl_nodes {
 	unsigned long ends[TP_NCP_N_ENDS];
 	struct ctl_waiting silent,
 		greeted;	  /* before their hello: without a handshake, and with one */
+	uint64_t files;		  /* that the process may have open */
 	struct node_list list;	  /* with a good hello */
 	struct node_list pending; /* of these, by their turns */
 	struct node *by_device;
