@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "control/events.h"
+#include "control/json_memory.h"
 #include "crypto.h"
 #include "log.h"
 
@@ -198,6 +199,7 @@ int ctl_store_open(struct ctl_store **out, const char *path)
 	if (!s)
 		return -ENOMEM;
 	s->now = wall_clock;
+	ctl_json_watch();
 	s->events = ctl_events_new();
 	err = s->events ? ctl_db_open(&s->db, path) : -ENOMEM;
 	if (!err) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/json_memory.h"
 #include "control/json_text.h"
 #include "control/view_shared.h"
 
@@ -38,12 +39,18 @@ static void entry_free(struct entry *e)
 	free(e);
 }
 
+static void forget_all(struct ctl_views *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		entry_free(v->entries[i]);
+	v->n = 0;
+}
+
 void ctl_views_free(struct ctl_views *v)
 {
 	if (!v)
 		return;
-	for (size_t i = 0; i < v->n; i++)
-		entry_free(v->entries[i]);
+	forget_all(v);
 	free(v->entries);
 	free(v);
 }
@@ -76,7 +83,6 @@ static struct entry *entry_of(struct ctl_views *v, const char *network)
 	return v->entries[v->n++] = e;
 }
 
-/* What is not there any more is forgotten. */
 static void forget(struct ctl_views *v, struct entry *e)
 {
 	for (size_t i = 0; i < v->n; i++)
@@ -95,7 +101,8 @@ static struct ctl_shared *shared_of(struct ctl_views *v, const char *network, st
 	}
 	if (!ctl_shared_load(&e->shared, v->s, v->paths, network, err))
 		return &e->shared;
-	forget(v, e);
+	if (err->code == CTL_NOT_FOUND)
+		forget(v, e);
 	return NULL;
 }
 
@@ -113,6 +120,7 @@ static json_t *rules_of(struct ctl_shared *h, const struct ctl_member *self, enu
 		       : ctl_view_rules_own(&h->rules, &h->world, self);
 }
 
+/* NULL without memory, if it is not JSON that there was none for. */
 static json_t *network_json(struct ctl_shared *h, const struct ctl_member *self, enum ctl_kind kind)
 {
 	const struct ctl_world *w = &h->world;
@@ -132,9 +140,10 @@ static json_t *network_json(struct ctl_shared *h, const struct ctl_member *self,
 		json_object_set(n, "tags", self->tags);
 	if (w->network.dns[0])
 		json_object_set_new(n, "dns", json_string(w->network.dns));
-	if (kind != CTL_RELAY)
-		json_object_set_new(n, "rules", rules_of(h, self, kind));
-	return n;
+	if (kind == CTL_RELAY || !json_object_set_new(n, "rules", rules_of(h, self, kind)))
+		return n;
+	json_decref(n);
+	return NULL;
 }
 
 struct ids {
@@ -174,8 +183,8 @@ static int add_networks(struct ctl_views *v, const struct ctl_device *d, json_t 
 		const struct ctl_member *self = h ? ctl_world_member(&h->world, d->id) : NULL;
 
 		rc = h ? 0 : -1;
-		if (self)
-			json_array_append_new(networks, network_json(h, self, d->kind));
+		if (self && json_array_append_new(networks, network_json(h, self, d->kind)))
+			rc = ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
 	}
 	free(ids.list);
 	return rc;
@@ -214,7 +223,6 @@ static int add_relay_parts(struct ctl_views *v, const struct ctl_device *d, json
 	struct sqlite3_stmt *q =
 		ctl_db_query(db, "SELECT id, service_ip FROM relay WHERE device = ?", "t", d->id);
 	char id[CTL_ID_LEN] = "";
-	json_t *serves = json_array();
 	int got = ctl_db_step(db, q);
 
 	if (got == 1) {
@@ -223,18 +231,24 @@ static int add_relay_parts(struct ctl_views *v, const struct ctl_device *d, json
 				    ctl_ip_json((uint32_t)ctl_db_int(q, 1)));
 		ctl_db_done(q);
 	}
-	json_object_set_new(view, "serves", serves);
-	return got == 1 ? add_served(v, id, serves, err) : ctl_fail_db(err, got, "relay");
+	json_object_set_new(view, "serves", json_array());
+	return got == 1 ? add_served(v, id, json_object_get(view, "serves"), err)
+			: ctl_fail_db(err, got, "relay");
 }
 
 int ctl_view_of(struct ctl_views *v, const struct ctl_device *device, struct json_t **out,
 		struct ctl_error *err)
 {
-	json_t *networks = json_array(), *view = json_pack("{s:o}", "networks", networks);
-	int rc = add_networks(v, device, networks, err);
+	unsigned long failures = ctl_json_failures();
+	json_t *view = json_pack("{s:[]}", "networks");
+	int rc = add_networks(v, device, json_object_get(view, "networks"), err);
 
 	if (!rc && device->kind == CTL_RELAY)
 		rc = add_relay_parts(v, device, view, err);
+	if (ctl_json_failures() != failures) { /* what is shared may lack something, too */
+		forget_all(v);
+		rc = ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
+	}
 	*out = rc ? NULL : view;
 	if (rc)
 		json_decref(view);

@@ -20,13 +20,9 @@ struct names {
 
 static void enter_group(json_t *groups, const char *group, const char *member)
 {
-	json_t *list = json_object_get(groups, group);
-
-	if (!list) {
-		list = json_array();
-		json_object_set_new(groups, group, list);
-	}
-	json_array_append_new(list, json_string(member));
+	if (!json_object_get(groups, group))
+		json_object_set_new(groups, group, json_array());
+	json_array_append_new(json_object_get(groups, group), json_string(member));
 }
 
 static void names_init(struct names *names, const struct ctl_world *w)

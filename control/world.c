@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/address.h"
+#include "control/json_memory.h"
 #include "control/policy.h"
 
 /* --- reading --- */
@@ -25,6 +26,7 @@ static bool add_member(void *arg, const struct ctl_peer *p)
 	if (!p->ip)
 		return true; /* invited: has no key yet */
 	list = grown(w->members, w->n_members, sizeof(*list));
+	w->incomplete = !list;
 	if (!list)
 		return false;
 	w->members = list;
@@ -45,6 +47,7 @@ static bool add_relay(void *arg, const struct ctl_relay *r)
 	if (!r->has_key || !strcmp(r->endpoints, "[]"))
 		return true; /* has not joined yet */
 	list = grown(w->relays, w->n_relays, sizeof(*list));
+	w->incomplete = !list;
 	if (!list)
 		return false;
 	w->relays = list;
@@ -242,6 +245,27 @@ const struct ctl_member *ctl_world_relay_peer(const struct ctl_world *w, const s
 	return via && via != m && via->peer.is_relay && via->peer.endpoint_declared ? via : NULL;
 }
 
+static int complete(const struct ctl_world *w, unsigned long failures, struct ctl_error *err)
+{
+	return w->incomplete || ctl_json_failures() != failures
+		       ? ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory")
+		       : 0;
+}
+
+static int read_all(struct ctl_world *w, struct ctl_store *s, const char *network,
+		    struct ctl_error *err)
+{
+	unsigned long failures = ctl_json_failures();
+
+	if (ctl_network_get(s, NULL, network, &w->network, err) ||
+	    ctl_peer_list(s, NULL, network, NULL, "", UINT32_MAX, add_member, w, err) ||
+	    complete(w, failures, err) || ctl_relay_of_network(s, network, add_relay, w, err) ||
+	    sort_by_device(w, err) || read_groups(w, s, err) ||
+	    ctl_policy_rules(s, network, &w->rules, err))
+		return -1;
+	return complete(w, failures, err);
+}
+
 int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network,
 		   struct ctl_error *err)
 {
@@ -249,11 +273,7 @@ int ctl_world_load(struct ctl_world *w, struct ctl_store *s, const char *network
 	int rc;
 
 	memset(w, 0, sizeof(*w));
-	if (ctl_network_get(s, NULL, network, &w->network, err) ||
-	    ctl_peer_list(s, NULL, network, NULL, "", UINT32_MAX, add_member, w, err) ||
-	    ctl_relay_of_network(s, network, add_relay, w, err) || sort_by_device(w, err) ||
-	    read_groups(w, s, err) || ctl_policy_rules(s, network, &w->rules, err) ||
-	    ctl_rules_parse(&rules, w->rules, err))
+	if (read_all(w, s, network, err) || ctl_rules_parse(&rules, w->rules, err))
 		return -1;
 	rc = sort_members(w, rules);
 	ctl_rules_free(rules);

@@ -23,7 +23,8 @@ struct ctl_world {
 	struct ctl_network network;
 	struct ctl_member *members;    /* in the order of their ids */
 	struct ctl_member **by_device; /* the same, sorted */
-	size_t n_members, room;
+	size_t n_members;
+	bool incomplete;	  /* there was no memory for some */
 	struct ctl_relay *relays; /* those that have a key and an endpoint */
 	size_t n_relays;
 	struct json_t *rules;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The rules in views: whose they are, and that what did not change is not made again. */
+/* The rules in views: whose they are, and that what did not change is not made again; and views
+ * when there is no memory for some part of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,8 +10,10 @@
 #include <jansson.h>
 
 #include "control/group.h"
+#include "control/json_memory.h"
 #include "control/peer.h"
 #include "control/policy.h"
+#include "control/relay.h"
 #include "control/view.h"
 #include "crypto.h"
 
@@ -168,11 +171,115 @@ static void test_rules_that_stay(void **state)
 		json_decref(before[i]);
 }
 
+/* --- without memory --- */
+
+/* What is asked for here is more than there ever is: malloc() is to say so under ASan, too. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+static json_malloc_t allocate;
+static json_free_t release;
+static unsigned int before_it_fails;
+
+/* Once, then there is memory again. */
+static void *scarce(size_t size)
+{
+	return allocate(before_it_fails-- ? size : SIZE_MAX / 2);
+}
+
+/* *failed: there was none at some place. */
+static int view_with(unsigned int allocations, const struct ctl_device *d, json_t **view,
+		     bool *failed)
+{
+	unsigned long failures = ctl_json_failures();
+	int rc;
+
+	json_get_alloc_funcs(&allocate, &release);
+	before_it_fails = allocations;
+	json_set_alloc_funcs(scarce, release);
+	rc = ctl_view_of(views, d, view, &err);
+	json_set_alloc_funcs(allocate, release);
+	*failed = ctl_json_failures() != failures;
+	return rc;
+}
+
+/* That serves the network. */
+static struct ctl_device add_relay(void)
+{
+	static const char *const at[] = {"203.0.113.9:443"};
+	const uint8_t key[32] = {9}, device_key[32] = {10};
+	const struct ctl_relay_new in = {
+		.name = "fra", .public_key = key, .endpoints = at, .n_endpoints = 1};
+	struct ctl_device d;
+	struct ctl_relay r;
+
+	assert_int_equal(ctl_device_create(s, NULL, "fra", CTL_RELAY, device_key, false, &d, &err),
+			 0);
+	assert_int_equal(ctl_relay_create(s, &in, &r, &err), 0);
+	assert_int_equal(ctl_db_run(ctl_store_db(s), "UPDATE relay SET device = ? WHERE id = ?",
+				    "tt", d.id, r.id),
+			 1);
+	assert_int_equal(ctl_relay_attach(s, r.id, n.id, &err), 0);
+	return d;
+}
+
+/* Wherever memory is missing: no view, or the right one. Returns whether there was a view. */
+static bool check_view(const struct ctl_device *d, const json_t *right, unsigned int allocations)
+{
+	json_t *view;
+	bool failed;
+	int rc;
+
+	reload();
+	rc = view_with(allocations, d, &view, &failed);
+	assert_int_equal(rc, failed ? -1 : 0);
+	if (failed) {
+		assert_null(view);
+		assert_int_equal(err.code, CTL_RESOURCE_EXHAUSTED);
+		assert_int_equal(ctl_view_of(views, d, &view, &err), 0);
+	}
+	assert_true(json_equal(view, right));
+	json_decref(view);
+	return !failed;
+}
+
+static void check_everywhere(const struct ctl_device *d)
+{
+	unsigned int allocations = 0;
+	json_t *right;
+
+	assert_int_equal(ctl_view_of(views, d, &right, &err), 0);
+	while (!check_view(d, right, allocations))
+		allocations++;
+	assert_true(allocations > 50); /* some for each member */
+	json_decref(right);
+}
+
+static void test_without_memory(void **state)
+{
+	struct ctl_device relay = add_relay();
+	struct ctl_group staff;
+
+	(void)state;
+	assert_int_equal(ctl_group_create(s, "acme", "staff", &staff, &err), 0);
+	assert_int_equal(ctl_group_add(s, "acme", staff.id, devices[CAT].id, &err), 0);
+	apply("[{\"from\":[\"any\"],\"to\":[\"tag:red\"]},"
+	      "{\"from\":[\"group:staff\"],\"to\":[\"ben\",\"10.0.0.0/8\"]}]");
+	reload();
+	for (int i = 0; i < N; i++)
+		check_everywhere(&devices[i]);
+	check_everywhere(&relay);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_whose_rules, begin, end),
 		cmocka_unit_test_setup_teardown(test_rules_that_stay, begin, end),
+		cmocka_unit_test_setup_teardown(test_without_memory, begin, end),
 	};
 
 	return tp_crypto_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
