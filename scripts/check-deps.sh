@@ -61,6 +61,9 @@ check_layers() {
 	bpf/*)
 		[[ $header =~ ^userspace/ ]] && complain "$at" "bpf includes $header"
 		;;
+	userspace/* | control/*)
+		[[ $header =~ ^bpf/(abi|lib)/ ]] && complain "$at" "${file%%/*} includes $header"
+		;;
 	esac
 	[[ $header =~ ^($roles)/ ]] || return
 	role=${header%%/*}
