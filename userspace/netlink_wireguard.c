@@ -9,7 +9,7 @@
 
 #include "clock.h"
 #include "crypto.h"
-#include "netlink_talk.h"
+#include "netlink_generic.h"
 
 #define NEST_ROOM    MNL_ATTR_HDRLEN
 #define ATTR_ROOM(n) (MNL_ATTR_HDRLEN + MNL_ALIGN(n))
@@ -284,11 +284,10 @@ void tp_netlink_wireguard_read(struct tp_netlink_wireguard_dump *dump, const str
 
 	if (dump->err)
 		return;
-	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(struct genlmsghdr))) {
+	if (!tp_netlink_generic_attrs(&attrs, nlh)) {
 		dump->err = -EBADMSG;
 		return;
 	}
-	tp_netlink_attrs(&attrs, nlh, sizeof(struct genlmsghdr));
 	if (!dump->device_told)
 		dump->err = read_device(dump, &attrs);
 	dump->device_told = true;
