@@ -71,6 +71,14 @@ bool tp_netlink_attr_u32(const struct nlattr *attr, uint32_t *out)
 	return true;
 }
 
+bool tp_netlink_attr_u64(const struct nlattr *attr, uint64_t *out)
+{
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U64) < 0)
+		return false;
+	*out = mnl_attr_get_u64(attr);
+	return true;
+}
+
 static bool attr_mac(const struct nlattr *attr, uint8_t mac[6])
 {
 	static const uint8_t none[6];

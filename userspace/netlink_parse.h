@@ -27,6 +27,7 @@ void tp_netlink_attrs_nested(struct tp_netlink_attrs *attrs, const struct nlattr
  * what fits. */
 bool tp_netlink_attr_u16(const struct nlattr *attr, uint16_t *out);
 bool tp_netlink_attr_u32(const struct nlattr *attr, uint32_t *out);
+bool tp_netlink_attr_u64(const struct nlattr *attr, uint64_t *out);
 void tp_netlink_attr_name(const struct nlattr *attr, char *out, size_t size);
 
 /* An IPv4 or IPv6 address attribute. False when it is absent or of another length. */
