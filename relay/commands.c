@@ -23,7 +23,7 @@ static json_t *run_flows(struct daemon *d, const json_t *request)
 	const json_t *limit = json_object_get(request, "limit");
 	const char *name = json_string_value(node);
 
-	if (node && (!name || !node_by_name(d->relay, name)))
+	if (node && (!name || !node_by_word(d->relay, name)))
 		return tp_control_error("no node %s", name ? name : "is named by that");
 	if (limit && json_integer_value(limit) < 1)
 		return tp_control_error("limit must be a number above 0");

@@ -209,13 +209,13 @@ json_t *command_explain(struct daemon *d, const char *a, const char *b)
 {
 	struct story s = {
 		.d = d,
-		.a = node_by_name(d->relay, a),
-		.b = node_by_name(d->relay, b),
+		.a = node_by_word(d->relay, a),
+		.b = node_by_word(d->relay, b),
 		.now = tp_now(),
 	};
 
 	if (!s.a || !s.b)
-		return tp_control_error("no node is named %s", s.a ? b : a);
+		return tp_control_error("no node, or more than one, is named %s", s.a ? b : a);
 	if (s.a == s.b)
 		return tp_control_error("%s and %s are the same node", a, b);
 	s.steps = json_array();
@@ -224,6 +224,7 @@ json_t *command_explain(struct daemon *d, const char *a, const char *b)
 	tell_network(&s);
 	if (admit_may_talk(s.a, s.b))
 		tell_pair(&s);
-	return json_pack("{s:s,s:s,s:b,s:s,s:o}", "a", a, "b", b, "ok", !s.verdict[0], "verdict",
+	return json_pack("{s:s,s:s,s:b,s:s,s:o}", "a", s.a->name, "b", s.b->name, "ok",
+			 !s.verdict[0], "verdict",
 			 s.verdict[0] ? s.verdict : "everything is in place", "steps", s.steps);
 }

@@ -39,6 +39,23 @@ struct node *node_by_name(const struct relay *r, const char *name)
 	return n;
 }
 
+struct node *node_by_word(const struct relay *r, const char *word)
+{
+	struct node *n = node_by_name(r, word), *found = NULL;
+	size_t len = strlen(word);
+
+	if (n)
+		return n;
+	for (n = r->nodes->by_name; n; n = n->hh_name.next) {
+		if (strncmp(n->name, word, len) || n->name[len] != '.')
+			continue;
+		if (found)
+			return NULL;
+		found = n;
+	}
+	return found;
+}
+
 struct node *node_by_endpoint(const struct relay *r, const struct tp_endpoint *e)
 {
 	struct node *n;

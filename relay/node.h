@@ -111,6 +111,9 @@ void nodes_adopt(struct relay *r, uint64_t now);
 struct node *node_by_key(const struct relay *r, const uint8_t public_key[WG_KEY_LEN]);
 struct node *node_by_id(const struct relay *r, uint32_t id);
 struct node *node_by_name(const struct relay *r, const char *name);
+/* As people say it: a name, or the only one's that begins with the word and a dot. A control
+ * plane's ann is ann.office@0123abcd here. */
+struct node *node_by_word(const struct relay *r, const char *word);
 struct node *node_by_endpoint(const struct relay *r, const struct tp_endpoint *e);
 struct site *site_of(const struct relay *r, const struct tp_addr *addr);
 

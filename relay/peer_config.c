@@ -77,7 +77,7 @@ static void write_peers(FILE *out, const struct daemon *d, const struct node *n,
 
 json_t *command_peer_config(struct daemon *d, const char *name)
 {
-	const struct node *n = node_by_name(d->relay, name);
+	const struct node *n = node_by_word(d->relay, name);
 	char endpoint[TP_ADDR_STRLEN] = "<this relay's address>";
 	char *text = NULL;
 	size_t size;
@@ -85,7 +85,7 @@ json_t *command_peer_config(struct daemon *d, const char *name)
 	FILE *f;
 
 	if (!n)
-		return tp_control_error("no node is named %s", name);
+		return tp_control_error("no node, or more than one, is named %s", name);
 	if (d->config->n_public_endpoints)
 		tp_endpoint_format(&d->config->public_endpoints[0], endpoint);
 	else

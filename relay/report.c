@@ -263,7 +263,7 @@ static void append_flows_of(struct flow_list *l, const struct node *n)
 json_t *command_flows(struct daemon *d, const char *node, size_t limit)
 {
 	struct flow_list l = {.d = d, .list = json_array(), .limit = limit, .now = tp_now()};
-	const struct node *n = node ? node_by_name(d->relay, node) : NULL;
+	const struct node *n = node ? node_by_word(d->relay, node) : NULL;
 
 	if (n)
 		append_flows_of(&l, n);

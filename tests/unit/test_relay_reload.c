@@ -135,6 +135,30 @@ static void test_names_swapped(void **state)
 	assert_ptr_equal(node_by_name(sim.relay, "bob"), sim_node(&sim, &alice));
 }
 
+static void test_names_in_short(void **state)
+{
+	struct sim_config fresh;
+
+	(void)state;
+	sim_config_init(&fresh);
+	sim_config_add(&fresh, "office", &alice);
+	sim_config_add(&fresh, "office", &bob);
+	sim_config_add(&fresh, "other", &eve);
+	fresh.nodes[0][0].name = (char[]){"ann.office@1"};
+	fresh.nodes[0][1].name = (char[]){"annette.office@1"};
+	fresh.nodes[1][0].name = (char[]){"bea.office@1"};
+	reload(&fresh);
+	assert_ptr_equal(node_by_word(sim.relay, "ann"), sim_node(&sim, &alice));
+	assert_ptr_equal(node_by_word(sim.relay, "annette.office@1"), sim_node(&sim, &bob));
+	assert_ptr_equal(node_by_word(sim.relay, "annette"), sim_node(&sim, &bob));
+	assert_null(node_by_word(sim.relay, "an"));
+	assert_null(node_by_word(sim.relay, ""));
+	fresh.nodes[1][0].name = (char[]){"ann.lab@2"};
+	reload(&fresh);
+	assert_null(node_by_word(sim.relay, "ann"));
+	assert_ptr_equal(node_by_word(sim.relay, "ann.lab@2"), sim_node(&sim, &eve));
+}
+
 static void test_bad_key_changes_nothing(void **state)
 {
 	struct sim_config fresh = config;
@@ -161,6 +185,7 @@ int main(void)
 		REGISTERED(test_handshakes_of_the_removed),
 		REGISTERED(test_node_moved_to_another_network),
 		REGISTERED(test_names_swapped),
+		REGISTERED(test_names_in_short),
 		REGISTERED(test_bad_key_changes_nothing),
 	};
 
