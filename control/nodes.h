@@ -23,6 +23,7 @@ struct ctl_nodes_stats {
 	uint64_t joined, refused; /* hellos */
 	uint64_t displaced;	  /* before their hello, for newer ones */
 	uint64_t snapshots, deltas, bytes;
+	uint64_t untold;	  /* times that a node could not be told, and will be tried again */
 	uint64_t applied, failed; /* acknowledgements */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the parts of nodes.h share: nodes.c has the connections,
- * nodes_waiting.c those that have not said hello, nodes_tell.c what is told. */
+/* What the parts of nodes.h share: nodes.c has the connections, nodes_waiting.c those that have not
+ * said hello, nodes_turns.c whose turn it is, nodes_tell.c what is told. */
 #ifndef CONTROL_NODES_PRIVATE_H
 #define CONTROL_NODES_PRIVATE_H
 
@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sys/queue.h>
 
+#include "backoff.h"
 #include "control/audience.h"
 #include "control/nodes.h"
 #include "control/path_reports.h"
@@ -27,11 +28,15 @@ struct node {
 	bool known;		     /* its hello was good */
 	struct ctl_waiting *waiting; /* where it is until then */
 	bool whole;		     /* it wants a snapshot */
+	bool uninvited;		     /* perhaps, into some network */
 	struct ctl_node_state state;
 	TAILQ_ENTRY(node) entry;
-	TAILQ_ENTRY(node) turn; /* while state.pending, */
+	TAILQ_ENTRY(node) turn; /* while it is due, */
 	uint64_t round;		/* not before the one after this */
-	UT_hash_handle hh;	/* by device.id, while that is not "" */
+	bool due;		/* else, when something is pending, it waits: */
+	struct event *again;	/* NULL before the first time */
+	struct tp_backoff backoff;
+	UT_hash_handle hh; /* by device.id, while that is not "" */
 };
 
 /* Nodes, the oldest first. */
@@ -59,10 +64,10 @@ struct ctl_nodes {
 	struct tp_ncp_session_config config;
 	unsigned long ends[TP_NCP_N_ENDS];
 	struct ctl_waiting silent,
-		greeted;	  /* before their hello: without a handshake, and with one */
-	uint64_t files;		  /* that the process may have open */
-	struct node_list list;	  /* with a good hello */
-	struct node_list pending; /* of these, by their turns */
+		greeted;       /* before their hello: without a handshake, and with one */
+	uint64_t files;	       /* that the process may have open */
+	struct node_list list; /* with a good hello */
+	struct node_list due;  /* of these, by their turns */
 	struct node *by_device;
 	struct ctl_nodes_stats stats;
 };
@@ -82,6 +87,20 @@ void ctl_waiting_add(struct node *n);
 void ctl_waiting_greeted(struct node *n);
 /* It waits no longer. */
 void ctl_waiting_remove(struct node *n);
+
+/* nodes_turns.c */
+/* Something touches it. */
+void ctl_turn_due(struct node *n);
+/* Whose turn is in this round; who becomes due meanwhile has to wait for the next one. */
+struct node *ctl_turn_next(const struct ctl_nodes *nodes);
+/* It has its turn now; then this, or that: it is told, or has another one after a while. */
+void ctl_turn_take(struct node *n);
+void ctl_turn_done(struct node *n);
+void ctl_turn_failed(struct node *n);
+/* It has none any more. */
+void ctl_turn_forget(struct node *n);
+/* The round goes on, or the next one comes. */
+void ctl_turns_schedule(struct ctl_nodes *nodes);
 
 /* nodes_tell.c */
 int ctl_nodes_tell_start(struct ctl_nodes *nodes);

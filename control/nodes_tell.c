@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "control/json_memory.h"
 #include "control/nodes_private.h"
 #include "control/nodes_reports.h"
 #include "log.h"
@@ -15,9 +16,21 @@
 
 /* --- telling --- */
 
+/* NULL without memory. Of that Jansson 2.14 would sometimes just leave out a key. */
+static char *text_of(const json_t *msg)
+{
+	unsigned long failures = ctl_json_failures();
+	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+
+	if (ctl_json_failures() == failures)
+		return text;
+	free(text);
+	return NULL;
+}
+
 int ctl_node_send(struct node *n, json_t *msg)
 {
-	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+	char *text = text_of(msg);
 	int err = text ? tp_ncp_session_send_text(n->session, text, strlen(text)) : -ENOMEM;
 
 	if (!err)
@@ -30,9 +43,9 @@ int ctl_node_send(struct node *n, json_t *msg)
 	return err;
 }
 
-static json_t *snapshot(const struct node *n, uint64_t revision)
+static json_t *snapshot(const struct node *n, json_t *view, uint64_t revision)
 {
-	struct tp_ncp_document doc = {ctl_store_epoch(n->nodes->store), revision, n->view};
+	struct tp_ncp_document doc = {ctl_store_epoch(n->nodes->store), revision, view};
 
 	return tp_ncp_document_snapshot(&doc);
 }
@@ -45,100 +58,100 @@ void ctl_node_say_error(struct node *n, const char *code, const char *text)
 	json_decref(last);
 }
 
+/* --- invitations --- */
+
+static void invite(struct node *n, const char *network)
+{
+	if (ctl_node_send(n, json_pack("{s:s,s:s}", "type", "join", "network_id", network)))
+		n->uninvited = true;
+}
+
+static bool invite_keyless(void *arg, const struct ctl_peer *p)
+{
+	if (!p->ip)
+		invite(arg, p->network);
+	return true;
+}
+
+static int invite_all(struct node *n)
+{
+	struct ctl_error err;
+
+	n->uninvited = false;
+	if (ctl_peer_list(n->nodes->store, NULL, NULL, n->device.id, "", UINT32_MAX, invite_keyless,
+			  n, &err))
+		n->uninvited = true;
+	return n->uninvited ? -1 : 0;
+}
+
+/* --- views --- */
+
 /* By its view it is known whom a change touches: without that it would not be told again. */
-static void keep_view(struct node *n, json_t *view)
+static void keep(struct node *n, json_t *view, uint64_t revision)
 {
 	json_decref(n->view);
-	n->view = view;
+	n->view = json_incref(view);
+	n->state.told = revision;
 	if (ctl_audience_take(n->nodes->audience, &n->seats, n, view))
 		ctl_node_say_error(n, "internal", "out of memory");
 }
 
 /* A whole view, whatever it had. */
-static void tell_all(struct node *n)
+static int tell_all(struct node *n, json_t *view, uint64_t revision)
+{
+	if (ctl_node_send(n, snapshot(n, view, revision)))
+		return -1;
+	n->whole = false;
+	n->nodes->stats.snapshots++;
+	keep(n, view, revision);
+	return 0;
+}
+
+/* Only what is different. */
+static int tell_changes(struct node *n, json_t *view, uint64_t revision)
+{
+	json_t *changes = tp_ncp_view_diff(n->view, view);
+	uint64_t told = n->state.told;
+
+	if (json_object_size(changes) || !changes) {
+		if (ctl_node_send(n, tp_ncp_delta_new(ctl_store_epoch(n->nodes->store), told,
+						      revision, changes)))
+			return -1;
+		n->nodes->stats.deltas++;
+		told = revision;
+	} else {
+		json_decref(changes);
+	}
+	keep(n, view, told);
+	return 0;
+}
+
+/* Unless it is on its way, nothing has changed. */
+static int try_to_tell(struct node *n)
 {
 	uint64_t revision = ctl_store_revision(n->nodes->store);
 	struct ctl_error err;
 	json_t *view;
+	int rc;
 
-	n->whole = false;
+	if (n->uninvited && invite_all(n))
+		return -1;
 	if (ctl_view_of(n->nodes->views, &n->device, &view, &err)) {
-		tp_err("node %s: %s", n->device.name, err.text);
-		ctl_node_say_error(n, "internal", "the view could not be made");
-		return;
+		tp_log_limited(LOG_ERR, "node %s cannot be told yet: %s", n->device.name, err.text);
+		return -1;
 	}
-	keep_view(n, view);
-	n->state.told = revision;
-	n->nodes->stats.snapshots++;
-	ctl_node_send(n, snapshot(n, revision));
-}
-
-/* Only what is different. */
-static void tell_changes(struct node *n)
-{
-	uint64_t revision = ctl_store_revision(n->nodes->store);
-	json_t *view, *changes;
-	struct ctl_error err;
-
-	if (ctl_view_of(n->nodes->views, &n->device, &view, &err)) {
-		tp_err("node %s: %s", n->device.name, err.text);
-		return;
-	}
-	changes = tp_ncp_view_diff(n->view, view);
-	if (!changes || json_object_size(changes)) {
-		n->nodes->stats.deltas++;
-		ctl_node_send(n, tp_ncp_delta_new(ctl_store_epoch(n->nodes->store), n->state.told,
-						  revision, changes));
-		n->state.told = revision;
-	} else {
-		json_decref(changes);
-	}
-	keep_view(n, view);
-}
-
-static void make_due(struct node *n)
-{
-	if (n->state.pending)
-		return;
-	n->state.pending = true;
-	n->round = n->nodes->round;
-	TAILQ_INSERT_TAIL(&n->nodes->pending, n, turn);
-}
-
-static void make_undue(struct node *n)
-{
-	if (n->state.pending)
-		TAILQ_REMOVE(&n->nodes->pending, n, turn);
-	n->state.pending = false;
+	rc = n->whole ? tell_all(n, view, revision) : tell_changes(n, view, revision);
+	json_decref(view);
+	return rc;
 }
 
 static void tell(struct node *n)
 {
-	make_undue(n);
-	if (!n->device.id[0])
-		return;
-	if (n->whole)
-		tell_all(n);
+	ctl_turn_take(n);
+	if (n->device.id[0] && try_to_tell(n))
+		ctl_turn_failed(n);
 	else
-		tell_changes(n);
-}
-
-static void schedule(struct ctl_nodes *nodes)
-{
-	uint64_t now = tp_now(), wait = nodes->rest_until > now ? nodes->rest_until - now : 0;
-	const struct timeval tv = {(time_t)(wait / TP_NS_PER_SEC),
-				   (suseconds_t)(wait % TP_NS_PER_SEC / 1000)};
-
-	if (!nodes->scheduled)
-		nodes->scheduled = !event_add(nodes->distribute, &tv);
-}
-
-/* Those whose turn is in this round; who becomes due meanwhile has to wait for the next one. */
-static struct node *next_of_round(const struct ctl_nodes *nodes)
-{
-	struct node *n = TAILQ_FIRST(&nodes->pending);
-
-	return n && n->round != nodes->round ? n : NULL;
+		ctl_turn_done(n);
 }
 
 static void tell_slice(struct ctl_nodes *nodes)
@@ -146,7 +159,7 @@ static void tell_slice(struct ctl_nodes *nodes)
 	uint64_t began = tp_now(), now = began;
 	struct node *n;
 
-	while (now - began < SLICE && (n = next_of_round(nodes))) {
+	while (now - began < SLICE && (n = ctl_turn_next(nodes))) {
 		tell(n);
 		now = tp_now();
 	}
@@ -167,13 +180,13 @@ static void on_distribute(evutil_socket_t fd, short what, void *arg)
 	if (!nodes->took)
 		nodes->round++;
 	tell_slice(nodes);
-	if (!next_of_round(nodes)) {
+	if (!ctl_turn_next(nodes)) {
 		ctl_nodes_settle(nodes, &err);
 		nodes->rest_until = tp_now() + (nodes->took < REST_MAX ? nodes->took : REST_MAX);
 		nodes->took = 0;
 	}
-	if (!TAILQ_EMPTY(&nodes->pending))
-		schedule(nodes);
+	if (!TAILQ_EMPTY(&nodes->due))
+		ctl_turns_schedule(nodes);
 }
 
 /* --- whom a change touches --- */
@@ -181,27 +194,18 @@ static void on_distribute(evutil_socket_t fd, short what, void *arg)
 static void touch(struct node *n)
 {
 	if (n->device.id[0])
-		make_due(n);
+		ctl_turn_due(n);
 }
 
-static void invite(struct node *n, const char *network)
+/* Whom it touches cannot be found out. */
+static void touch_all(struct ctl_nodes *nodes)
 {
-	ctl_node_send(n, json_pack("{s:s,s:s}", "type", "join", "network_id", network));
-}
+	struct node *n;
 
-static bool invite_keyless(void *arg, const struct ctl_peer *p)
-{
-	if (!p->ip)
-		invite(arg, p->network);
-	return true;
-}
-
-static void invite_all(struct node *n)
-{
-	struct ctl_error err;
-
-	ctl_peer_list(n->nodes->store, NULL, NULL, n->device.id, "", UINT32_MAX, invite_keyless, n,
-		      &err);
+	TAILQ_FOREACH (n, &nodes->list, entry) {
+		n->uninvited = true;
+		touch(n);
+	}
 }
 
 /* The device of a peer may not have been told of the network yet: it is invited, or has its address
@@ -213,20 +217,24 @@ static void follow_peer(struct ctl_nodes *nodes, const struct ctl_change *c)
 		ctl_db_query(db, "SELECT device, ip IS NULL FROM peer WHERE id = ?", "t", c->id);
 	struct node *n = NULL;
 	bool invited = false;
+	int got = ctl_db_step(db, q);
 
-	if (ctl_db_step(db, q) == 1) {
+	if (got == 1) {
 		n = ctl_node_of(nodes, ctl_db_text(q, 0));
 		invited = ctl_db_int(q, 1);
 	}
 	ctl_db_done(q);
+	if (got < 0)
+		touch_all(nodes);
 	if (!n)
 		return;
-	make_due(n);
+	ctl_turn_due(n);
 	if (invited)
 		invite(n, c->network);
 }
 
-/* The device may be gone: then it is shown out. */
+/* The device may be gone: then it is shown out. When that cannot be found out, too: its next hello
+ * will tell. */
 static void follow_device(struct ctl_nodes *nodes, const struct ctl_change *c)
 {
 	struct node *n = ctl_node_of(nodes, c->id);
@@ -235,11 +243,14 @@ static void follow_device(struct ctl_nodes *nodes, const struct ctl_change *c)
 
 	if (!n)
 		return;
-	make_due(n);
-	if (ctl_device_get(nodes->store, NULL, c->id, &d, &err)) {
+	ctl_turn_due(n);
+	if (!ctl_device_get(nodes->store, NULL, c->id, &d, &err))
+		return;
+	if (err.code == CTL_NOT_FOUND) {
 		ctl_paths_forget(ctl_path_reports_known(nodes->paths), c->id);
-		ctl_node_show_out(n, "unauthenticated", "the device was removed");
+		ctl_fail(&err, CTL_UNAUTHENTICATED, "the device was removed");
 	}
+	ctl_node_show_out(n, ctl_code_name(err.code), err.text);
 }
 
 static void follow_relay(struct ctl_nodes *nodes)
@@ -273,20 +284,20 @@ static void on_change(void *arg, uint64_t revision, const struct ctl_change *cha
 		ctl_views_change(nodes->views, &changes[i]);
 	for (size_t i = 0; i < count; i++)
 		follow(nodes, &changes[i]);
-	schedule(nodes);
+	ctl_turns_schedule(nodes);
 }
 
 void ctl_node_welcome(struct node *n)
 {
 	invite_all(n);
 	n->whole = true;
-	make_due(n);
-	schedule(n->nodes);
+	ctl_turn_due(n);
+	ctl_turns_schedule(n->nodes);
 }
 
 void ctl_node_forget(struct node *n)
 {
-	make_undue(n);
+	ctl_turn_forget(n);
 	ctl_audience_leave(n->nodes->audience, &n->seats);
 	json_decref(n->view);
 	n->view = NULL;
@@ -296,7 +307,7 @@ void ctl_node_forget(struct node *n)
 
 int ctl_nodes_tell_start(struct ctl_nodes *nodes)
 {
-	TAILQ_INIT(&nodes->pending);
+	TAILQ_INIT(&nodes->due);
 	nodes->views = ctl_views_new(nodes->store, ctl_nodes_paths(nodes));
 	nodes->audience = ctl_audience_new();
 	nodes->distribute = event_new(nodes->base, -1, 0, on_distribute, nodes);
