@@ -5,16 +5,22 @@
 
 #include "control/api_call.h"
 #include "control/audit.h"
+#include "control/tenant.h"
 #include "control/user.h"
 
 static int status(struct api_call *c, json_t **out)
 {
+	struct ctl_tenant home = {0};
+
+	if (*c->home && ctl_tenant_get(c->store, c->home, &home, &c->err))
+		return -1;
 	return api_answer(c,
-			  json_pack("{s:s,s:o,s:o,s:o,s:s,s:s,s:s}", "version", TP_VERSION, "epoch",
-				    api_int64(ctl_store_epoch(c->store)), "revision",
+			  json_pack("{s:s,s:o,s:o,s:o,s:s,s:s,s:s,s:s}", "version", TP_VERSION,
+				    "epoch", api_int64(ctl_store_epoch(c->store)), "revision",
 				    api_int64(ctl_store_revision(c->store)), "time",
 				    api_timestamp(ctl_now(c->store)), "userId", c->user, "tenantId",
-				    c->home, "role", ctl_role_name(c->role)),
+				    home.id, "tenantName", home.name, "role",
+				    ctl_role_name(c->role)),
 			  out);
 }
 

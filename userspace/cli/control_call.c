@@ -26,7 +26,6 @@ static void ask_tenant(struct control_session *s)
 	json_decref(reply);
 }
 
-/* -t may be a name, which only who sees all tenants can look up. */
 static int choose_tenant(struct control *c)
 {
 	struct control_session *s = &c->session;
@@ -43,7 +42,7 @@ static int choose_tenant(struct control *c)
 	if (!name)
 		return 0;
 	c->tenant = NULL; /* for the look-up, and done */
-	id = control_find(c, "ListTenants", json_object(), "tenants", "name", "id", name);
+	id = control_tenant_id(c, name);
 	if (!id)
 		return -1;
 	free(s->tenant);
@@ -56,7 +55,7 @@ static int choose_tenant(struct control *c)
 json_t *control_try(struct control *c, const char *rpc, json_t *in, struct control_failure *why)
 {
 	*why = (struct control_failure){0};
-	if (choose_tenant(c) || control_session_renew(&c->session, why)) {
+	if (control_session_renew(&c->session, why) || choose_tenant(c)) {
 		json_decref(in);
 		return NULL;
 	}
@@ -192,6 +191,25 @@ char *control_find(struct control *c, const char *rpc, json_t *in, const char *i
 		tell_not_one(c, items, name, n);
 	}
 	json_decref(rows);
+	return id;
+}
+
+char *control_tenant_id(struct control *c, const char *name)
+{
+	json_t *who = is_id(name) ? NULL : control_call(c, "GetStatus", json_object());
+	const char *home = cli_str(who, "tenantId"), *home_name = cli_str(who, "tenantName");
+	char *id = NULL;
+
+	if (is_id(name))
+		return strdup(name);
+	if (who && !*home)
+		id = control_find(c, "ListTenants", json_object(), "tenants", "name", "id", name);
+	else if (who && !strcmp(name, home_name))
+		id = strdup(home);
+	else if (who)
+		control_fail(c, "permission_denied",
+			     "you are of the tenant \"%s\" and may act for no other", home_name);
+	json_decref(who);
 	return id;
 }
 

@@ -41,6 +41,9 @@ struct control {
  * file is fine unless `needed`. */
 int control_session_load(struct control *c, bool needed);
 int control_session_save(const struct control_session *s);
+/* The file's tenant is `to` (NULL: none) from now on, if it was `from` (NULL: whichever). The rest
+ * of the file stays as it is. 0 or CLI_FAILURE, told. */
+int control_session_set_tenant(const struct control_session *s, const char *from, const char *to);
 void control_session_fini(struct control_session *s);
 /* No token, and nobody whose it is. */
 void control_session_forget(struct control_session *s);
@@ -79,6 +82,8 @@ int control_show_list(struct control *c, const char *rpc, json_t *in, const char
  * or NULL, told. */
 char *control_find(struct control *c, const char *rpc, json_t *in, const char *items,
 		   const char *key, const char *id_key, const char *name);
+/* The same of tenants. Who is of a tenant knows that one alone. */
+char *control_tenant_id(struct control *c, const char *name);
 /* The network that -n names, or the only one there is. */
 char *control_network(struct control *c);
 /* {"networkId": that network}, and {…, "deviceId": the device of this name in it}. NULL, told. */

@@ -15,6 +15,8 @@ static const char *way_out(const struct control *c, const struct control_failure
 		return ": log in again, turnpike control login ";
 	if (!s->tenant && !strncmp(why->message, "X-Tenant-ID ", 12))
 		return ": say which tenant, turnpike control tenant use NAME";
+	if (s->tenant && !strncmp(why->message, "no tenant ", 10))
+		return ": it is not there any more, say which: turnpike control tenant use NAME";
 	return "";
 }
 

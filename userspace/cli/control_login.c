@@ -91,13 +91,31 @@ int control_logout(struct control *c, int argc, char **argv)
 
 /* --- how it is ------------------------------------------------------------------------------ */
 
+/* The one in use, which somebody else may have deleted. */
+static void print_tenant(struct control *c)
+{
+	const char *id = c->session.tenant ? c->session.tenant : "-";
+	struct control_failure why = {0};
+	json_t *reply = c->session.tenant ? control_try(c, "GetTenant", json_object(), &why) : NULL;
+
+	if (reply)
+		cli_line(&c->cli, "tenant", "%s",
+			 cli_str(json_object_get(reply, "tenant"), "name"));
+	else if (!strcmp(why.code, "not_found"))
+		cli_line(&c->cli, "tenant",
+			 "%s is not there any more: turnpike control tenant use NAME", id);
+	else
+		cli_line(&c->cli, "tenant", "%s", id);
+	json_decref(reply);
+}
+
 static void show_status(struct control *c, const json_t *reply)
 {
 	cli_line(&c->cli, "server", "%s, version %s", c->session.server, cli_str(reply, "version"));
 	cli_line(&c->cli, "revision", "%s of epoch %s", cli_str(reply, "revision"),
 		 cli_str(reply, "epoch"));
 	cli_line(&c->cli, "role", "%s", cli_str(reply, "role"));
-	cli_line(&c->cli, "tenant", "%s", c->session.tenant ? c->session.tenant : "-");
+	print_tenant(c);
 }
 
 int control_status(struct control *c, int argc, char **argv)

@@ -130,21 +130,44 @@ static int write_file(const char *path, const char *text)
 	return err;
 }
 
-int control_session_save(const struct control_session *s)
+/* Takes `j` over. */
+static int write_session(const char *path, json_t *j)
 {
-	json_t *j = json_pack("{s:s,s:s*,s:s*,s:s*,s:s*,s:I}", "server", s->server, "ca", s->ca,
-			      "token", s->token, "tenant", s->tenant, "user", s->user, "expires",
-			      (json_int_t)s->expires);
 	char *text = json_dumps(j, JSON_INDENT(2));
 	int err = text ? 0 : -ENOMEM;
 
 	json_decref(j);
-	make_directories(s->path);
-	err = err ?: write_file(s->path, text);
+	make_directories(path);
+	err = err ?: write_file(path, text);
 	if (text)
 		tp_wipe(text, strlen(text));
 	free(text);
-	return err ? cli_fail("%s: %s", s->path, strerror(-err)) : CLI_OK;
+	return err ? cli_fail("%s: %s", path, strerror(-err)) : CLI_OK;
+}
+
+int control_session_save(const struct control_session *s)
+{
+	return write_session(s->path,
+			     json_pack("{s:s,s:s*,s:s*,s:s*,s:s*,s:I}", "server", s->server, "ca",
+				       s->ca, "token", s->token, "tenant", s->tenant, "user",
+				       s->user, "expires", (json_int_t)s->expires));
+}
+
+int control_session_set_tenant(const struct control_session *s, const char *from, const char *to)
+{
+	json_t *j = json_load_file(s->path, 0, NULL);
+
+	if (from && strcmp(cli_str(j, "tenant"), from) != 0) {
+		json_decref(j);
+		return CLI_OK;
+	}
+	if (!j)
+		return cli_fail("%s: cannot be read", s->path);
+	if (to)
+		json_object_set_new(j, "tenant", json_string(to));
+	else
+		json_object_del(j, "tenant");
+	return write_session(s->path, j);
 }
 
 void control_session_forget(struct control_session *s)
@@ -204,21 +227,17 @@ static int tell_over(const struct control_session *s, struct control_failure *wh
 	return -1;
 }
 
-/* The tenant of -t or --platform is this command's only: not one for the file. */
+/* What -s, -t or --platform say is this command's only: not for the file. */
 static void save_renewed(const struct control_session *s)
 {
-	struct control_session kept = *s;
 	json_t *j = json_load_file(s->path, 0, NULL);
 
-	kept.server = member(j, "server");
-	kept.ca = member(j, "ca");
-	kept.tenant = member(j, "tenant");
-	json_decref(j);
-	if (kept.server)
-		control_session_save(&kept);
-	free(kept.server);
-	free(kept.ca);
-	free(kept.tenant);
+	if (!j)
+		return;
+	json_object_set_new(j, "token", json_string(s->token));
+	json_object_set_new(j, "user", json_string(s->user));
+	json_object_set_new(j, "expires", json_integer(s->expires));
+	write_session(s->path, j);
 }
 
 int control_session_renew(struct control_session *s, struct control_failure *why)

@@ -36,13 +36,6 @@ int control_tenant_list(struct control *c, int argc, char **argv)
 	return control_show_list(c, "ListTenants", json_object(), "tenants", show_list);
 }
 
-static int use(struct control *c, const char *id)
-{
-	free(c->session.tenant);
-	c->session.tenant = strdup(id);
-	return control_session_save(&c->session);
-}
-
 int control_tenant_create(struct control *c, int argc, char **argv)
 {
 	json_t *reply = control_call(c, "CreateTenant", json_pack("{s:s}", "name", argv[0]));
@@ -53,7 +46,7 @@ int control_tenant_create(struct control *c, int argc, char **argv)
 	if (!reply)
 		return CLI_FAILURE;
 	id = cli_str(json_object_get(reply, "tenant"), "id");
-	status = use(c, id);
+	status = c->session.api_key ? CLI_OK : control_session_set_tenant(&c->session, NULL, id);
 	if (c->cli.json)
 		cli_print_json(reply);
 	else
@@ -62,17 +55,19 @@ int control_tenant_create(struct control *c, int argc, char **argv)
 	return status;
 }
 
-static char *find(struct control *c, const char *name)
-{
-	return control_find(c, "ListTenants", json_object(), "tenants", "name", "id", name);
-}
-
 int control_tenant_use(struct control *c, int argc, char **argv)
 {
-	char *id = find(c, argv[0]);
-	int status = id ? use(c, id) : CLI_FAILURE;
+	char *id;
+	int status;
 
 	(void)argc;
+	if (c->session.api_key)
+		return control_fail(c, "failed_precondition",
+				    "an API key has no session to keep it in: say -t %s with each "
+				    "command",
+				    argv[0]);
+	id = control_tenant_id(c, argv[0]);
+	status = id ? control_session_set_tenant(&c->session, NULL, id) : CLI_FAILURE;
 	if (!status)
 		control_done(c, json_pack("{s:s}", "tenantId", id));
 	free(id);
@@ -82,22 +77,16 @@ int control_tenant_use(struct control *c, int argc, char **argv)
 /* Deleted is what the header names; none is in use if it was that. */
 int control_tenant_delete(struct control *c, int argc, char **argv)
 {
-	char *id = find(c, argv[0]), *used = c->session.tenant;
+	char *id = control_tenant_id(c, argv[0]);
 	int status;
 
 	(void)argc;
 	if (!id)
 		return CLI_FAILURE;
+	free(c->session.tenant);
 	c->session.tenant = id;
 	status = control_show(c, "DeleteTenant", json_object(), NULL);
-	c->session.tenant = used;
-	if (!status && used && !strcmp(used, id)) {
-		free(used);
-		c->session.tenant = NULL;
-		status = control_session_save(&c->session);
-	}
-	free(id);
-	return status;
+	return status ?: control_session_set_tenant(&c->session, id, NULL);
 }
 
 static void setting_row(struct table *t, const char *key, const json_t *value)
