@@ -8,12 +8,13 @@
 
 static json_t *key_json(const struct ctl_auth_key *k)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:b,s:I,s:I,s:o,s:o,s:o}", "id", k->id,
-			 "tenantId", k->tenant, "networkId", k->network, "name", k->name, "role",
-			 ctl_kind_name(k->kind), "tags", api_list_json(k->tags), "ephemeral",
-			 k->ephemeral, "useLimit", (json_int_t)k->use_limit, "uses",
-			 (json_int_t)k->uses, "expiresAt", api_timestamp(k->expires), "revokedAt",
-			 api_timestamp(k->revoked), "createdAt", api_timestamp(k->created));
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:b,s:I,s:I,s:o,s:o,s:o}", "id", k->id,
+			 "tenantId", k->tenant, "networkId", k->network, "networkName",
+			 k->network_name, "name", k->name, "role", ctl_kind_name(k->kind), "tags",
+			 api_list_json(k->tags), "ephemeral", k->ephemeral, "useLimit",
+			 (json_int_t)k->use_limit, "uses", (json_int_t)k->uses, "expiresAt",
+			 api_timestamp(k->expires), "revokedAt", api_timestamp(k->revoked),
+			 "createdAt", api_timestamp(k->created));
 }
 
 /* `reusable` as the operators say it, `use_limit` where a number is meant. */

@@ -12,7 +12,8 @@
 #define PREFIX "tpk_"
 #define COLUMNS                                                                          \
 	"id, tenant, network, name, kind, tags, ephemeral, ifnull(use_limit, 0), uses, " \
-	"ifnull(expires, 0), ifnull(revoked, 0), created"
+	"ifnull(expires, 0), ifnull(revoked, 0), created,"                               \
+	" (SELECT network.name FROM network WHERE network.id = auth_key.network)"
 
 /* --- reading --- */
 
@@ -30,6 +31,7 @@ static void read_row(struct sqlite3_stmt *q, struct ctl_auth_key *k)
 	k->expires = ctl_db_int(q, 9);
 	k->revoked = ctl_db_int(q, 10);
 	k->created = ctl_db_int(q, 11);
+	ctl_db_copy(q, 12, k->network_name, sizeof(k->network_name));
 }
 
 int ctl_auth_key_list(struct ctl_store *s, const char *tenant, const char *after,
@@ -56,10 +58,9 @@ int ctl_auth_key_list(struct ctl_store *s, const char *tenant, const char *after
 
 /* --- making --- */
 
-static int check_new(struct ctl_store *s, const struct ctl_auth_key_new *in, struct ctl_error *err)
+static int check_new(struct ctl_store *s, const struct ctl_auth_key_new *in,
+		     struct ctl_network *network, struct ctl_error *err)
 {
-	struct ctl_network network;
-
 	if (ctl_name_check(in->name, "name", err))
 		return -1;
 	if (in->kind != CTL_NODE && in->kind != CTL_GATEWAY && in->kind != CTL_RELAY)
@@ -71,24 +72,27 @@ static int check_new(struct ctl_store *s, const struct ctl_auth_key_new *in, str
 		return ctl_fail(err, CTL_INVALID_ARGUMENT, "only relays have no tenant");
 	if (in->expires && in->expires <= ctl_now(s))
 		return ctl_fail(err, CTL_INVALID_ARGUMENT, "expires: lies in the past");
-	return in->network ? ctl_network_get(s, in->tenant, in->network, &network, err) : 0;
+	return in->network ? ctl_network_get(s, in->tenant, in->network, network, err) : 0;
 }
 
 int ctl_auth_key_create(struct ctl_store *s, const struct ctl_auth_key_new *in,
 			struct ctl_auth_key *out, char secret[CTL_SECRET_LEN],
 			struct ctl_error *err)
 {
+	struct ctl_network network = {0};
 	int64_t limit = in->use_limit;
 	uint8_t hash[32];
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	secret[0] = '\0';
-	if (check_new(s, in, err) || ctl_tags_check(in->tags, out->tags, sizeof(out->tags), err))
+	if (check_new(s, in, &network, err) ||
+	    ctl_tags_check(in->tags, out->tags, sizeof(out->tags), err))
 		return -1;
 	ctl_id_new(s, out->id);
 	snprintf(out->tenant, sizeof(out->tenant), "%s", in->tenant ? in->tenant : "");
 	snprintf(out->network, sizeof(out->network), "%s", in->network ? in->network : "");
+	snprintf(out->network_name, sizeof(out->network_name), "%s", network.name);
 	snprintf(out->name, sizeof(out->name), "%s", in->name);
 	out->kind = in->kind;
 	out->ephemeral = in->ephemeral;

@@ -10,6 +10,7 @@ struct ctl_auth_key {
 	char id[CTL_ID_LEN];
 	char tenant[CTL_ID_LEN];  /* "": of the platform */
 	char network[CTL_ID_LEN]; /* "": none, of a relay */
+	char network_name[CTL_NAME_LEN];
 	char name[CTL_NAME_LEN];
 	enum ctl_kind kind;
 	char tags[1024]; /* JSON */

@@ -38,6 +38,10 @@ equal "but not its subnet" 1 \
 ctl network set office dns= listenPort=4500 >/dev/null
 expect "auth-key create" ctl auth-key create --role gateway --tag lan --expires 24h
 KEY=$(ctl auth-key create robots --role node --reusable)
+ctl auth-key create other --role relay >/dev/null
+equal "of each key the network by its name, of a relay's none" "gateway/gateway/office robots/node/office other/relay/-" \
+	"$(ctl auth-key list | awk 'NR > 1 { print $1 "/" $2 "/" $3 }' | paste -sd ' ')"
+ctl auth-key revoke other >/dev/null
 equal "its secret is all that is printed" 1 "$(grep -cE '^tpk_[A-Za-z0-9_-]{43}$' <<<"$KEY")"
 expect "auth-key revoke" ctl auth-key revoke robots
 equal "it is" "gateway robots" "$(got '[.[] | select(.revokedAt == null or .name == "robots") | .name] | join(" ")' \

@@ -20,8 +20,8 @@ static const char *state_of(const json_t *row)
 static void show_keys(struct control *c, const json_t *rows)
 {
 	static const struct column columns[] = {
-		{"NAME", false, 0}, {"ROLE", false, 0},	   {"STATE", false, 0}, {"USES", true, 1},
-		{"TAGS", false, 3}, {"EXPIRES", false, 2}, {"ID", false, 0},
+		{"NAME", false, 0}, {"ROLE", false, 0}, {"NETWORK", false, 1}, {"STATE", false, 0},
+		{"USES", true, 2},  {"TAGS", false, 4}, {"EXPIRES", false, 3}, {"ID", false, 0},
 	};
 	struct table *t = table_new(columns, sizeof(columns) / sizeof(*columns));
 	const json_t *row;
@@ -29,11 +29,12 @@ static void show_keys(struct control *c, const json_t *rows)
 
 	json_array_foreach(rows, i, row)
 	{
-		const char *state = state_of(row);
+		const char *state = state_of(row), *network = cli_str(row, "networkName");
 		uint64_t limit = cli_num(row, "useLimit"), uses = cli_num(row, "uses");
 
 		cell_str(t, row, "name");
 		cell_str(t, row, "role");
+		table_cell(t, PLAIN, "%s", *network ? network : "-");
 		table_cell(t, strcmp(state, "good") != 0 ? YELLOW : GREEN, "%s", state);
 		if (limit)
 			table_cell(t, PLAIN, "%llu/%llu", (unsigned long long)uses,
