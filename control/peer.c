@@ -111,25 +111,46 @@ int ctl_peer_list(struct ctl_store *s, const char *tenant, const char *network, 
 
 /* --- checks of values --- */
 
+static bool has_tag(const json_t *tags, const char *tag)
+{
+	for (size_t i = 0; i < json_array_size(tags); i++)
+		if (!strcmp(json_string_value(json_array_get(tags, i)), tag))
+			return true;
+	return false;
+}
+
+/* Those of `from` once each into `to`. */
+static int fold_tags(const json_t *from, json_t *to, struct ctl_error *err)
+{
+	for (size_t i = 0; i < json_array_size(from); i++) {
+		json_t *tag = json_array_get(from, i);
+
+		if (ctl_name_check(json_string_value(tag), "tags", err))
+			return -1;
+		if (!has_tag(to, json_string_value(tag)))
+			json_array_append(to, tag);
+	}
+	return 0;
+}
+
 int ctl_tags_check(const char *text, char *out, size_t size, struct ctl_error *err)
 {
-	json_t *tags = json_loads(text && text[0] ? text : "[]", 0, NULL);
+	json_t *tags = json_loads(text && text[0] ? text : "[]", 0, NULL), *once = json_array();
 	size_t len;
-	int rc = 0;
+	int rc;
 
 	if (!json_is_array(tags) || json_array_size(tags) > CTL_PEER_TAGS)
 		rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "tags: a list of at most %d names",
 			      CTL_PEER_TAGS);
-	for (size_t i = 0; !rc && i < json_array_size(tags); i++)
-		rc = ctl_name_check(json_string_value(json_array_get(tags, i)), "tags", err);
-	if (!rc) {
-		len = json_dumpb(tags, out, size - 1, JSON_COMPACT);
-		if (len >= size)
-			rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "tags: too long");
-		else
-			out[len] = '\0';
-	}
+	else
+		rc = fold_tags(tags, once, err);
+	len = rc ? 0 : json_dumpb(once, out, size - 1, JSON_COMPACT);
+	if (len >= size)
+		rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "tags: too long");
+	else if (!rc)
+		out[len] = '\0';
 	json_decref(tags);
+	json_decref(once);
 	return rc;
 }
 

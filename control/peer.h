@@ -31,7 +31,8 @@ struct ctl_peer {
 	int64_t created;
 };
 
-/* A JSON list of at most CTL_PEER_TAGS names, NULL and "" for none, in its shortest form. */
+/* A JSON list of at most CTL_PEER_TAGS names, NULL and "" for none, in its shortest form: a name
+ * that comes again is left out. */
 int ctl_tags_check(const char *text, char *out, size_t size, struct ctl_error *err);
 
 /* Invites a device of the network's tenant. `tags`: JSON list of names, NULL for none. */

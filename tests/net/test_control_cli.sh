@@ -111,7 +111,10 @@ qr_picture() {
 		{ row("UB"); row("LB") }
 		END { print "P2", width, n, 255; for (i = 1; i <= n; i++) print rows[i] }'
 }
-ctl peer add tablet --qr >$LAB/tablet
+ctl peer add tablet --qr --tag staff --tag lent --tag staff >$LAB/tablet
+equal "a tag that comes again is the same one" "staff lent" \
+	"$(got '.[] | select(.deviceName == "tablet").tags | join(" ")' node list)"
+ctl node tag tablet >/dev/null
 qr_picture <$LAB/tablet >$LAB/tablet.pgm
 equal "its QR code is the file" "$(grep -v $'\033' $LAB/tablet)" \
 	"$(zbarimg -q --raw $LAB/tablet.pgm 2>/dev/null)"

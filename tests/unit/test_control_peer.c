@@ -495,6 +495,10 @@ static void test_tags(void **state)
 			 0);
 	assert_int_equal(ctl_peer_get(s, "acme", n.id, "d1", &p, &err), 0);
 	assert_string_equal(p.tags, "[\"staff\",\"x-1\"]");
+	assert_int_equal(
+		ctl_peer_set_tags(s, "acme", n.id, "d1", "[\"b\",\"a\",\"b\",\"a\"]", &err), 0);
+	assert_int_equal(ctl_peer_get(s, "acme", n.id, "d1", &p, &err), 0);
+	assert_string_equal(p.tags, "[\"b\",\"a\"]"); /* once each */
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(ctl_peer_set_tags(s, "acme", n.id, "d1", bad[i], &err), -1);
 }
