@@ -378,28 +378,37 @@ static int against_network(struct ctl_store *s, const struct subnet_check *c, st
 			: ctl_fail_db(err, got, "network");
 }
 
-static int check_subnet(struct ctl_store *s, const struct ctl_peer *p, const char *text,
-			struct ctl_error *err)
+/* Of one gateway those that overlap say no more than the larger one. */
+static int against_own(const struct subnet_check *c, const char *const *before, size_t n)
 {
-	struct subnet_check c = {.self = p, .text = text, .err = err};
+	uint32_t first;
+	unsigned int bits;
 
-	if (ctl_route_parse(text, "egress_subnets", &c.first, &c.bits, err))
+	for (size_t i = 0; i < n; i++) {
+		if (ctl_prefix_parse(before[i], "egress_subnets", &first, &bits, c->err))
+			return -1;
+		if (first <= c->last && ctl_prefix_last(first, bits) >= c->first)
+			return ctl_fail(c->err, CTL_INVALID_ARGUMENT,
+					"egress_subnets: %.20s overlaps with %.20s, which the same "
+					"gateway is to have",
+					c->text, before[i]);
+	}
+	return 0;
+}
+
+/* The one at this place of the list. */
+static int check_subnet(struct ctl_store *s, const struct ctl_peer *p, const char *const *list,
+			size_t at, struct ctl_error *err)
+{
+	struct subnet_check c = {.self = p, .text = list[at], .err = err};
+
+	if (ctl_route_parse(c.text, "egress_subnets", &c.first, &c.bits, err))
 		return -1;
 	c.last = ctl_prefix_last(c.first, c.bits);
-	if (against_network(s, &c, err) ||
+	if (against_own(&c, list, at) || against_network(s, &c, err) ||
 	    ctl_peer_list(s, NULL, p->network, NULL, "", UINT32_MAX, against_peer, &c, err))
 		return -1;
 	return c.bad ? -1 : 0;
-}
-
-static int check_twice(const struct ctl_peer_role *role, size_t i, struct ctl_error *err)
-{
-	for (size_t k = 0; k < i; k++)
-		if (!strcmp(role->subnets[k], role->subnets[i]))
-			return ctl_fail(err, CTL_INVALID_ARGUMENT,
-					"egress_subnets: %.20s stands there twice",
-					role->subnets[i]);
-	return 0;
 }
 
 static int subnets_text(struct ctl_store *s, const struct ctl_peer *p,
@@ -414,7 +423,7 @@ static int subnets_text(struct ctl_store *s, const struct ctl_peer *p,
 		rc = ctl_fail(err, CTL_INVALID_ARGUMENT, "egress_subnets: at most %d",
 			      CTL_PEER_SUBNETS);
 	for (size_t i = 0; !rc && i < role->n_subnets; i++) {
-		rc = check_twice(role, i, err) ?: check_subnet(s, p, role->subnets[i], err);
+		rc = check_subnet(s, p, role->subnets, i, err);
 		json_array_append_new(list, json_string(role->subnets[i]));
 	}
 	if (!rc)

@@ -54,7 +54,7 @@ struct ctl_peer_role {
 	size_t n_subnets;
 };
 /* A relay peer must have a declared endpoint. Subnets of two gateways of a network do not overlap
- * unless they are equal, nor do they overlap with the network. */
+ * unless they are equal, those of one gateway not at all, nor do they overlap with the network. */
 int ctl_peer_set_role(struct ctl_store *s, const char *tenant, const char *network,
 		      const char *device, const struct ctl_peer_role *role, struct ctl_peer *out,
 		      struct ctl_error *err);

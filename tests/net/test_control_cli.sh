@@ -129,6 +129,8 @@ equal "it is a relay, and a gateway as before" 'true ["192.168.10.0/24"]' \
 expect "egress set" ctl egress set laptop 192.168.10.0/24 192.168.11.0/24
 equal "still a relay" true \
 	"$(got '.[] | select(.deviceName == "laptop").isRelay' node list)"
+equal "not to a subnet in which another lies" 1 "$(ctl egress set laptop 192.168.10.0/24 192.168.0.0/16 2>&1 |
+	grep -c '192.168.0.0/16 overlaps with 192.168.10.0/24, which the same gateway is to have')"
 ctl egress set laptop 192.168.10.0/24 >/dev/null
 for name in phone laptop tablet; do
 	ctl peer export $name >/dev/null

@@ -482,6 +482,35 @@ static void test_roles(void **state)
 			 0); /* its own was replaced */
 }
 
+static void test_subnets_of_one_gateway(void **state)
+{
+	static const char *const fine[] = {"192.168.10.0/24", "192.168.11.0/24", "10.2.0.0/16"};
+	static const char *const bad[][2] = {{"192.168.10.0/24", "192.168.0.0/16"},
+					     {"192.168.0.0/16", "192.168.10.0/24"},
+					     {"192.168.10.0/24", "192.168.10.0/24"}};
+	struct ctl_peer_role r = {.is_egress = true, .subnets = fine, .n_subnets = 3};
+	struct ctl_network n;
+	struct ctl_peer p;
+	char text[128];
+
+	(void)state;
+	make_network("acme", "a", "10.1.0.0/24", &n);
+	join(&n, 1, &p);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		r.subnets = bad[i];
+		r.n_subnets = 2;
+		assert_int_equal(ctl_peer_set_role(s, "acme", n.id, "d1", &r, &p, &err), -1);
+		assert_int_equal(err.code, CTL_INVALID_ARGUMENT);
+		snprintf(text, sizeof(text),
+			 "egress_subnets: %s overlaps with %s, which the same gateway is to have",
+			 bad[i][1], bad[i][0]);
+		assert_string_equal(err.text, text);
+	}
+	r.subnets = fine;
+	r.n_subnets = 3;
+	assert_int_equal(ctl_peer_set_role(s, "acme", n.id, "d1", &r, &p, &err), 0);
+}
+
 static void test_tags(void **state)
 {
 	static const char *const bad[] = {"[", "{}", "[1]", "[\"A\"]", "[\"tag:a\"]"};
@@ -520,6 +549,7 @@ int main(void)
 		CASE(test_a_key_again),
 		CASE(test_endpoints),
 		CASE(test_roles),
+		CASE(test_subnets_of_one_gateway),
 		CASE(test_tags),
 	};
 
