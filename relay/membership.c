@@ -311,11 +311,24 @@ static const struct tp_member_ops ops = {
 	.apply = put_in_force,
 };
 
+/* What nodes everywhere are going to be told. */
+static void warn_private(const struct relay_config *c)
+{
+	char text[TP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < c->n_public_endpoints; i++)
+		if (tp_addr_is_private(&c->public_endpoints[i].addr))
+			tp_warn("public_endpoints: %s is a private address, at which only nodes in "
+				"the same place reach this relay",
+				tp_endpoint_format(&c->public_endpoints[i], text));
+}
+
 int relay_member_start(struct tp_member **out, struct daemon *d)
 {
 	*out = NULL;
 	if (!d->config->control.server)
 		return 0;
+	warn_private(d->config);
 	return tp_member_new(out, d->base, &d->config->control, files_of(d->config),
 			     d->options->saved, TP_NCP_RELAY, &ops, d);
 }

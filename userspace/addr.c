@@ -33,6 +33,16 @@ bool tp_addr_is_unicast(const struct tp_addr *a)
 	       memcmp(a->b, &loopback, sizeof(loopback)) != 0;
 }
 
+bool tp_addr_is_private(const struct tp_addr *a)
+{
+	const uint8_t *v4 = a->b + 12;
+
+	if (!tp_addr_is_v4(a))
+		return (a->b[0] & 0xfe) == 0xfc;
+	return v4[0] == 10 || (v4[0] == 172 && (v4[1] & 0xf0) == 16) ||
+	       (v4[0] == 192 && v4[1] == 168);
+}
+
 bool tp_addr_equal(const struct tp_addr *a, const struct tp_addr *b)
 {
 	return !memcmp(a->b, b->b, sizeof(a->b));

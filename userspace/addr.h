@@ -32,6 +32,8 @@ bool tp_addr_is_v4(const struct tp_addr *a);
 bool tp_addr_is_zero(const struct tp_addr *a); /* "::" or 0.0.0.0 */
 /* Neither "any" nor loopback nor multicast, and no IPv4 address above those. */
 bool tp_addr_is_unicast(const struct tp_addr *a);
+/* For private networks, where the internet does not lead: RFC 1918, RFC 4193. */
+bool tp_addr_is_private(const struct tp_addr *a);
 bool tp_addr_equal(const struct tp_addr *a, const struct tp_addr *b);
 bool tp_endpoint_equal(const struct tp_endpoint *a, const struct tp_endpoint *b);
 

@@ -67,8 +67,15 @@ equal "programs see each failure as JSON" "not_found not_found invalid_argument 
 		code_of policy apply /nope)"
 equal "also without a login" unauthenticated "$(code_of -f $LAB/nobody.json status)"
 RELAY_KEY=$("$B/turnpike" genkey | "$B/turnpike" pubkey)
-expect "relay create" ctl relay create r1 "$RELAY_KEY" 203.0.113.99:443
-expect "relay serve" ctl relay serve r1
+equal "relay create" "" "$(ctl relay create r1 "$RELAY_KEY" 203.0.113.99:443 2>&1)"
+equal "relay serve" "" "$(ctl relay serve r1 2>&1)"
+told_private() { # COMMAND...: addresses that it warns of
+	ctl "$@" 2>&1 >/dev/null | sed -nE 's/^turnpike: relay inside: (.*) is a private address, .*/\1/p' | paste -sd ' '
+}
+equal "a relay at private addresses: allowed, with a warning" "192.168.7.9:443 [fd00::9]:443" \
+	"$(told_private relay create inside "" 192.168.7.9:443 203.0.113.9:443 '[fd00::9]:443')"
+equal "also when it is put to use" "192.168.7.9:443 [fd00::9]:443" "$(told_private relay serve inside)"
+expect "relay delete" ctl relay delete inside
 
 # --- stock peers ------------------------------------------------------------------------------
 

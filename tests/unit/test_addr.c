@@ -44,6 +44,27 @@ static void test_v4_is_mapped(void **state)
 	assert_false(tp_addr_is_v4(&b));
 }
 
+static void test_private(void **state)
+{
+	static const struct {
+		const char *text;
+		bool private;
+	} cases[] = {
+		{"10.0.0.1", true},	    {"11.0.0.1", false},    {"172.15.255.255", false},
+		{"172.16.0.0", true},	    {"172.31.0.1", true},   {"172.32.0.0", false},
+		{"192.168.1.1", true},	    {"192.169.0.0", false}, {"203.0.113.9", false},
+		{"fc00::1", true},	    {"fdff::1", true},	    {"fe00::1", false},
+		{"2001:db8::a00:1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tp_addr a = addr(cases[i].text);
+
+		assert_int_equal(tp_addr_is_private(&a), cases[i].private);
+	}
+}
+
 static void test_zero(void **state)
 {
 	static const struct {
@@ -314,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_v4_is_mapped),
 		cmocka_unit_test(test_zero),
+		cmocka_unit_test(test_private),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_cidr),

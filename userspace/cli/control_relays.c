@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "control_live.h"
 
 /* Nodes that are there of those it knows; what it has forwarded, and dropped. */
@@ -58,16 +59,38 @@ int control_relay_list(struct control *c, int argc, char **argv)
 				 "relays", show_relays);
 }
 
+/* Allowed, since a relay may be meant for those in one place, but often a slip. */
+static void warn_private(const json_t *relay)
+{
+	json_t *endpoint;
+	size_t i;
+
+	json_array_foreach(json_object_get(relay, "endpoints"), i, endpoint)
+	{
+		const char *text = json_string_value(endpoint);
+		struct tp_endpoint e;
+
+		if (!tp_endpoint_parse(text, &e) && tp_addr_is_private(&e.addr))
+			cli_fail("relay %s: %s is a private address, at which only nodes in the "
+				 "same place reach it",
+				 cli_str(relay, "name"), text);
+	}
+}
+
 int control_relay_create(struct control *c, int argc, char **argv)
 {
-	json_t *endpoints = json_array();
+	json_t *endpoints = json_array(), *reply;
 
 	for (int i = 2; i < argc; i++)
 		json_array_append_new(endpoints, json_string(argv[i]));
-	return control_show(c, either(c, "CreateRelay", "CreatePlatformRelay"),
-			    json_pack("{s:s,s:s,s:o}", "name", argv[0], "publicKey", argv[1],
-				      "endpoints", endpoints),
-			    NULL);
+	reply = control_call(c, either(c, "CreateRelay", "CreatePlatformRelay"),
+			     json_pack("{s:s,s:s,s:o}", "name", argv[0], "publicKey", argv[1],
+				       "endpoints", endpoints));
+	if (!reply)
+		return CLI_FAILURE;
+	warn_private(json_object_get(reply, "relay"));
+	control_done(c, reply);
+	return CLI_OK;
 }
 
 char *control_relay_id(struct control *c, const char *name)
@@ -176,10 +199,10 @@ int control_relay_unassign(struct control *c, int argc, char **argv)
 	return in ? control_show(c, "RemoveRelayAssignment", in, NULL) : CLI_FAILURE;
 }
 
-/* The network first, which needs the tenant; a platform relay's call is of none. */
-static int serve(struct control *c, const char *name, const char *own, const char *platform)
+/* {"networkId": …, "relayId": …}. The network first, which needs the tenant; a platform relay's
+ * call is of none. */
+static json_t *service(struct control *c, const char *name)
 {
-	const char *rpc = either(c, own, platform);
 	bool of_platform = c->platform;
 	json_t *in, *r;
 
@@ -189,21 +212,43 @@ static int serve(struct control *c, const char *name, const char *own, const cha
 	r = in ? relay(c, name) : NULL;
 	if (!r) {
 		json_decref(in);
-		return CLI_FAILURE;
+		return NULL;
 	}
 	json_object_update(in, r);
 	json_decref(r);
-	return control_show(c, rpc, in, NULL);
+	return in;
+}
+
+static void warn_private_of(struct control *c, const char *list, const char *id)
+{
+	json_t *rows = control_list(c, list, json_object(), "relays"), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) if (!strcmp(cli_str(row, "id"), id)) warn_private(row);
+	json_decref(rows);
 }
 
 int control_relay_serve(struct control *c, int argc, char **argv)
 {
+	const char *rpc = either(c, "AssignRelayToNetwork", "AssignPlatformRelayToNetwork");
+	const char *list = either(c, "ListRelays", "ListPlatformRelays");
+	json_t *in = service(c, argv[0]);
+	int status = CLI_FAILURE;
+
 	(void)argc;
-	return serve(c, argv[0], "AssignRelayToNetwork", "AssignPlatformRelayToNetwork");
+	if (in)
+		status = control_show(c, rpc, json_incref(in), NULL);
+	if (!status)
+		warn_private_of(c, list, cli_str(in, "relayId"));
+	json_decref(in);
+	return status;
 }
 
 int control_relay_unserve(struct control *c, int argc, char **argv)
 {
+	const char *rpc = either(c, "RemoveRelayFromNetwork", "RemovePlatformRelayFromNetwork");
+	json_t *in = service(c, argv[0]);
+
 	(void)argc;
-	return serve(c, argv[0], "RemoveRelayFromNetwork", "RemovePlatformRelayFromNetwork");
+	return in ? control_show(c, rpc, in, NULL) : CLI_FAILURE;
 }
