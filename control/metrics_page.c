@@ -37,6 +37,15 @@ static void write_nodes(struct tp_metrics *m, const struct ctl_nodes_stats *s)
 	tp_metrics_family(m, TP_COUNTER, "turnpike_control_nodes_refused_total",
 			  "Nodes that were not admitted.");
 	tp_metrics_u64(m, NULL, s->refused);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_networks_read_total",
+			  "Networks that were read to tell nodes of them.");
+	tp_metrics_u64(m, NULL, s->networks);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_made_total",
+			  "What nodes are to know, to be compared with what they know.");
+	tp_metrics_u64(m, NULL, s->views);
+	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_failed_total",
+			  "Of these, not made or not sent, for want of memory or of the database.");
+	tp_metrics_u64(m, NULL, s->untold);
 	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_sent_total",
 			  "What nodes were told, whole or only the changes.");
 	tp_metrics_u64(m, TP_LABELS({"as", "snapshot"}), s->snapshots);

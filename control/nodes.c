@@ -326,8 +326,13 @@ void ctl_nodes_free(struct ctl_nodes *n)
 
 void ctl_nodes_stats(const struct ctl_nodes *n, struct ctl_nodes_stats *out)
 {
+	struct ctl_views_stats views;
+
+	ctl_views_stats(n->views, &views);
 	*out = n->stats;
 	out->waiting = n->silent.n + n->greeted.n;
+	out->views = views.views;
+	out->networks = views.networks;
 }
 
 const struct ctl_paths *ctl_nodes_paths(const struct ctl_nodes *n)

@@ -22,6 +22,7 @@ struct ctl_nodes_stats {
 	unsigned int waiting;	  /* connections before their hello */
 	uint64_t joined, refused; /* hellos */
 	uint64_t displaced;	  /* before their hello, for newer ones */
+	uint64_t views, networks; /* that were made to be told, and read for that */
 	uint64_t snapshots, deltas, bytes;
 	uint64_t untold;	  /* times that a node could not be told, and will be tried again */
 	uint64_t applied, failed; /* acknowledgements */

@@ -253,13 +253,21 @@ static void follow_device(struct ctl_nodes *nodes, const struct ctl_change *c)
 	ctl_node_show_out(n, ctl_code_name(err.code), err.text);
 }
 
-static void follow_relay(struct ctl_nodes *nodes)
+/* The relay itself: whom it serves may be different. A change of what it is to others comes with
+ * changes of their networks. */
+static void follow_relay(struct ctl_nodes *nodes, const struct ctl_change *c)
 {
-	struct node *n;
+	struct ctl_db *db = ctl_store_db(nodes->store);
+	struct sqlite3_stmt *q = ctl_db_query(
+		db, "SELECT device FROM relay WHERE id = ? AND device IS NOT NULL", "t", c->id);
+	int got = ctl_db_step(db, q);
+	struct node *n = got == 1 ? ctl_node_of(nodes, ctl_db_text(q, 0)) : NULL;
 
-	TAILQ_FOREACH (n, &nodes->list, entry)
-		if (n->device.kind == CTL_RELAY)
-			touch(n);
+	ctl_db_done(q);
+	if (n)
+		ctl_turn_due(n);
+	if (got < 0)
+		touch_all(nodes);
 }
 
 /* By what nodes were told: no question to the database for each of them. */
@@ -268,7 +276,7 @@ static void follow(struct ctl_nodes *nodes, const struct ctl_change *c)
 	if (c->kind == CTL_CHANGE_DEVICE)
 		follow_device(nodes, c);
 	else if (c->kind == CTL_CHANGE_RELAY)
-		follow_relay(nodes);
+		follow_relay(nodes, c);
 	else
 		ctl_audience_each(nodes->audience, c->network, touch);
 	if (c->kind == CTL_CHANGE_PEER)

@@ -50,8 +50,8 @@ enum ctl_role { CTL_NOBODY, CTL_VIEWER, CTL_OPERATOR, CTL_TENANT_ADMIN, CTL_SUPE
 enum ctl_change_kind {
 	CTL_CHANGE_NETWORK, /* its settings, members, relays or policies */
 	CTL_CHANGE_PEER,    /* one member: key, endpoint, role, tags */
-	CTL_CHANGE_RELAY,
-	CTL_CHANGE_DEVICE, /* is gone, or belongs elsewhere */
+	CTL_CHANGE_RELAY,   /* itself; the networks that it serves are named, too */
+	CTL_CHANGE_DEVICE,  /* is gone; the networks that it was in are named, too */
 };
 
 struct ctl_change {

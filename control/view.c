@@ -9,17 +9,20 @@
 #include "control/json_memory.h"
 #include "control/json_text.h"
 #include "control/view_shared.h"
+#include "hash.h"
 
+/* A network that some view was made of. */
 struct entry {
 	char network[CTL_ID_LEN];
 	struct ctl_shared shared;
+	UT_hash_handle hh;
 };
 
 struct ctl_views {
 	struct ctl_store *s;
 	const struct ctl_paths *paths;
-	struct entry **entries;
-	size_t n, room;
+	struct entry *entries;
+	struct ctl_views_stats stats;
 };
 
 struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *paths)
@@ -33,17 +36,19 @@ struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *pat
 	return v;
 }
 
-static void entry_free(struct entry *e)
+static void forget(struct ctl_views *v, struct entry *e)
 {
+	HASH_DELETE(hh, v->entries, e);
 	ctl_shared_free(&e->shared);
 	free(e);
 }
 
 static void forget_all(struct ctl_views *v)
 {
-	for (size_t i = 0; i < v->n; i++)
-		entry_free(v->entries[i]);
-	v->n = 0;
+	struct entry *e, *next;
+
+	HASH_ITER (hh, v->entries, e, next)
+		forget(v, e);
 }
 
 void ctl_views_free(struct ctl_views *v)
@@ -51,44 +56,45 @@ void ctl_views_free(struct ctl_views *v)
 	if (!v)
 		return;
 	forget_all(v);
-	free(v->entries);
 	free(v);
+}
+
+static struct entry *find(const struct ctl_views *v, const char *network)
+{
+	struct entry *e;
+
+	HASH_FIND_STR(v->entries, network, e);
+	return e;
 }
 
 void ctl_views_change(struct ctl_views *v, const struct ctl_change *c)
 {
-	for (size_t i = 0; i < v->n; i++)
-		if (!c->network[0] || !strcmp(v->entries[i]->network, c->network))
-			v->entries[i]->shared.stale = true;
+	struct entry *e = find(v, c->network);
+
+	if (e)
+		e->shared.stale = true;
+}
+
+void ctl_views_stats(const struct ctl_views *v, struct ctl_views_stats *out)
+{
+	*out = v->stats;
 }
 
 static struct entry *entry_of(struct ctl_views *v, const char *network)
 {
-	struct entry *e, **grown;
+	struct entry *e = find(v, network);
 
-	for (size_t i = 0; i < v->n; i++)
-		if (!strcmp(v->entries[i]->network, network))
-			return v->entries[i];
-	if (v->n == v->room) {
-		grown = reallocarray(v->entries, 2 * v->room + 16, sizeof(*grown));
-		if (!grown)
-			return NULL;
-		v->entries = grown;
-		v->room = 2 * v->room + 16;
-	}
+	if (e)
+		return e;
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return NULL;
 	strcpy(e->network, network);
-	return v->entries[v->n++] = e;
-}
-
-static void forget(struct ctl_views *v, struct entry *e)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (v->entries[i] == e)
-			v->entries[i] = v->entries[--v->n];
-	entry_free(e);
+	HASH_ADD_STR(v->entries, network, e);
+	if (tp_hash_added(e))
+		return e;
+	free(e);
+	return NULL;
 }
 
 static struct ctl_shared *shared_of(struct ctl_views *v, const char *network, struct ctl_error *err)
@@ -99,6 +105,7 @@ static struct ctl_shared *shared_of(struct ctl_views *v, const char *network, st
 		ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
 		return NULL;
 	}
+	v->stats.networks += !e->shared.peers || e->shared.stale;
 	if (!ctl_shared_load(&e->shared, v->s, v->paths, network, err))
 		return &e->shared;
 	if (err->code == CTL_NOT_FOUND)
@@ -243,6 +250,7 @@ int ctl_view_of(struct ctl_views *v, const struct ctl_device *device, struct jso
 	json_t *view = json_pack("{s:[]}", "networks");
 	int rc = add_networks(v, device, json_object_get(view, "networks"), err);
 
+	v->stats.views++;
 	if (!rc && device->kind == CTL_RELAY)
 		rc = add_relay_parts(v, device, view, err);
 	if (ctl_json_failures() != failures) { /* what is shared may lack something, too */

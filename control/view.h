@@ -17,8 +17,14 @@ struct ctl_views;
 struct ctl_views *ctl_views_new(struct ctl_store *s, const struct ctl_paths *paths);
 void ctl_views_free(struct ctl_views *v);
 
-/* After a commit: before the next view. */
+/* After a commit: before the next view. What is not of a network changes none: whoever changes a
+ * relay or a device names the networks that see it, too. */
 void ctl_views_change(struct ctl_views *v, const struct ctl_change *c);
+
+struct ctl_views_stats {
+	uint64_t views, networks; /* how many were made, and read for that */
+};
+void ctl_views_stats(const struct ctl_views *v, struct ctl_views_stats *out);
 
 /* A new reference in *out, which shares objects with others: it is only to be read. */
 int ctl_view_of(struct ctl_views *v, const struct ctl_device *device, struct json_t **out,

@@ -186,10 +186,11 @@ int agents_end(void **state)
 	return 0;
 }
 
-void agents_key(enum ctl_kind kind, const char *tags, char secret[CTL_SECRET_LEN])
+void agents_key_of(const char *network, enum ctl_kind kind, const char *tags,
+		   char secret[CTL_SECRET_LEN])
 {
 	const struct ctl_auth_key_new in = {.tenant = lab.acme.id,
-					    .network = kind == CTL_RELAY ? NULL : lab.office.id,
+					    .network = network,
 					    .name = "key",
 					    .kind = kind,
 					    .tags = tags};
@@ -198,6 +199,11 @@ void agents_key(enum ctl_kind kind, const char *tags, char secret[CTL_SECRET_LEN
 	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
 	assert_int_equal(ctl_auth_key_create(lab.s, &in, &key, secret, &lab.err), 0);
 	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+}
+
+void agents_key(enum ctl_kind kind, const char *tags, char secret[CTL_SECRET_LEN])
+{
+	agents_key_of(kind == CTL_RELAY ? NULL : lab.office.id, kind, tags, secret);
 }
 
 /* --- what an agent has --- */
@@ -228,3 +234,14 @@ const char *device_of(const struct agent *a)
 }
 
 /* --- tests --- */
+
+void relay_of(const struct agent *a, char id[CTL_ID_LEN])
+{
+	struct ctl_db *db = ctl_store_db(lab.s);
+	struct sqlite3_stmt *q =
+		ctl_db_query(db, "SELECT id FROM relay WHERE device = ?", "t", device_of(a));
+
+	assert_int_equal(ctl_db_step(db, q), 1);
+	ctl_db_copy(q, 0, id, CTL_ID_LEN);
+	ctl_db_done(q);
+}

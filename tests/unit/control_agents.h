@@ -76,6 +76,8 @@ int agents_begin(void **state);
 int agents_end(void **state);
 /* An auth key for the office, or for a relay. */
 void agents_key(enum ctl_kind kind, const char *tags, char secret[CTL_SECRET_LEN]);
+void agents_key_of(const char *network, enum ctl_kind kind, const char *tags,
+		   char secret[CTL_SECRET_LEN]);
 
 void agent_init(struct agent *a, const char *name, int kind, const char *auth_key);
 void agent_connect(struct agent *a);
@@ -87,5 +89,7 @@ const json_t *network_of(const struct agent *a);
 size_t peers_of(const struct agent *a);
 const char *address_of(const struct agent *a);
 const char *device_of(const struct agent *a);
+/* The relay that it is. */
+void relay_of(const struct agent *a, char id[CTL_ID_LEN]);
 
 #endif

@@ -9,13 +9,11 @@
 
 static void serve_the_office(struct agent *relay)
 {
+	char id[CTL_ID_LEN];
+
 	AWAIT(relay->snapshots);
-	assert_int_equal(ctl_begin(lab.s, "test", &lab.err), 0);
-	ctl_db_run(ctl_store_db(lab.s), "INSERT INTO relay_network SELECT id, ? FROM relay", "t",
-		   lab.office.id);
-	ctl_changed(lab.s, CTL_CHANGE_NETWORK, lab.office.id, lab.office.id);
-	ctl_changed(lab.s, CTL_CHANGE_RELAY, "r", NULL);
-	assert_int_equal(ctl_commit(lab.s, &lab.err), 0);
+	relay_of(relay, id);
+	DO(ctl_relay_attach(lab.s, id, lab.office.id, &lab.err));
 }
 
 /* A node in the office, and a relay that does not serve it yet. */
