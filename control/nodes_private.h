@@ -56,6 +56,7 @@ struct ctl_nodes {
 	struct event *distribute;
 	bool scheduled;
 	uint64_t round, took; /* of distributions, and ns that this one has taken: 0 between them */
+	uint64_t slice;	      /* ns of a round; then whatever else is ready has its turn */
 	uint64_t rest_until;  /* none before that */
 	struct ctl_views *views;
 	struct ctl_audience *audience;

@@ -12,7 +12,7 @@
 #include "ncp_document.h"
 
 #define REST_MAX TP_SEC(1)
-#define SLICE	 TP_MS(50) /* of a round; then whatever else is ready has its turn */
+#define SLICE	 TP_MS(50)
 
 /* --- telling --- */
 
@@ -159,9 +159,11 @@ static void tell_slice(struct ctl_nodes *nodes)
 	uint64_t began = tp_now(), now = began;
 	struct node *n;
 
-	while (now - began < SLICE && (n = ctl_turn_next(nodes))) {
+	while ((n = ctl_turn_next(nodes))) {
 		tell(n);
 		now = tp_now();
+		if (now - began >= nodes->slice)
+			break;
 	}
 	nodes->took += now - began;
 }
@@ -316,6 +318,7 @@ void ctl_node_forget(struct node *n)
 int ctl_nodes_tell_start(struct ctl_nodes *nodes)
 {
 	TAILQ_INIT(&nodes->due);
+	nodes->slice = SLICE;
 	nodes->views = ctl_views_new(nodes->store, ctl_nodes_paths(nodes));
 	nodes->audience = ctl_audience_new();
 	nodes->distribute = event_new(nodes->base, -1, 0, on_distribute, nodes);
