@@ -6,11 +6,6 @@
 
 #define MULTIPLE_MAX 64 /* nodes behind one address that count */
 
-/* A stock pair has two or three live sessions: keypairs last three minutes and are renewed after
- * two. Who wants more shows first that it can be reached, else forged handshakes could push out the
- * real ones. */
-#define PAIR_CROWDED (PAIR_SESSIONS - 1)
-
 enum standing admit_standing(const struct relay *r, const struct packet *p, bool proven)
 {
 	if (!proven)
@@ -109,7 +104,7 @@ static bool crowded(const struct relay *r, const struct node *sender, const stru
 {
 	const struct pair *pair = pair_find(r, sender, target);
 
-	return pair && pair->n_sessions >= PAIR_CROWDED;
+	return pair && pair->n_sessions >= PAIR_UNPROVEN;
 }
 
 static bool any_crowded(const struct relay *r, const struct site *site, const struct node *target)

@@ -338,7 +338,7 @@ static int add_response(struct relay *r, struct session *s, const struct flow_en
 }
 
 int flows_install(struct relay *r, const struct flow_end *initiator,
-		  const struct flow_end *responder, uint64_t handshake, uint64_t now)
+		  const struct flow_end *responder, uint64_t handshake, bool proven, uint64_t now)
 {
 	struct pair *p = pair_get(r, initiator->node, responder->node);
 	struct session *s;
@@ -352,6 +352,8 @@ int flows_install(struct relay *r, const struct flow_end *initiator,
 	if (index_taken(r, &initiator->at, responder->index) ||
 	    index_taken(r, &responder->at, initiator->index))
 		return REFUSED(index_collision);
+	if (!proven && p->n_sessions >= PAIR_UNPROVEN)
+		return REFUSED(handshake_quota);
 	while (p->n_sessions >= PAIR_SESSIONS)
 		session_end(r, TAILQ_FIRST(&p->sessions), now);
 	err = check_room(r, initiator, responder);

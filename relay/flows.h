@@ -15,8 +15,12 @@
 
 #include "relay/node.h"
 
-#define FLOW_LIFE_SEC	190 /* WG_REJECT_AFTER_TIME + 10 */
-#define PAIR_SESSIONS	4   /* WireGuard keeps three keypairs; the pair's own oldest goes */
+#define FLOW_LIFE_SEC 190 /* WG_REJECT_AFTER_TIME + 10 */
+#define PAIR_SESSIONS 4	  /* WireGuard keeps three keypairs; the pair's own oldest goes */
+/* A stock pair has two or three live sessions: keypairs last three minutes and are renewed after
+ * two. Who wants more than these shows first that it can be reached, else forged handshakes could
+ * push out the real ones. */
+#define PAIR_UNPROVEN	(PAIR_SESSIONS - 1)
 #define PATH_MTU_SEC	600 /* RFC 1191, 6.3 */
 #define FLOW_SEE_NO_MTU 0xffff
 
@@ -73,9 +77,10 @@ void flows_adopt(struct relay *r, uint64_t now);
 void flows_tick(struct relay *r, uint64_t now);
 
 /* Both flows of a new session, in the map before this returns. The same handshake again renews
- * nothing and is fine. 0, or the reason it was refused as -1 - enum tp_reason. */
+ * nothing and is fine. `proven`: the initiator's address is, and so the session may push the pair's
+ * oldest out. 0, or the reason it was refused as -1 - enum tp_reason. */
 int flows_install(struct relay *r, const struct flow_end *initiator,
-		  const struct flow_end *responder, uint64_t handshake, uint64_t now);
+		  const struct flow_end *responder, uint64_t handshake, bool proven, uint64_t now);
 
 struct flow *flow_find(const struct relay *r, const struct tp_endpoint *from, uint32_t index);
 bool flows_use_index(const struct relay *r, uint32_t index);

@@ -289,7 +289,7 @@ static int install(struct relay *r, const struct pending *pending, struct node *
 	struct flow_end initiator = {sender, pending->from, pending->local, msg->receiver};
 	struct flow_end responder = {target, *p->from, *p->local, msg->sender};
 
-	return flows_install(r, &initiator, &responder, pending->id, p->now);
+	return flows_install(r, &initiator, &responder, pending->id, pending->proven, p->now);
 }
 
 static void note_response(struct relay *r, const struct pending *pending, const struct node *sender,

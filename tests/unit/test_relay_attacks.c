@@ -159,20 +159,25 @@ static void test_amplify_long(void **state)
 
 /* --- forged handshakes between two addresses push out their session --- */
 
-static void forge_session(uint32_t i)
+static void forge_initiation(uint32_t i)
 {
 	struct wg_initiation initiation;
-	struct wg_response response;
 
 	tp_random(&initiation, sizeof(initiation));
 	initiation.type = htole32(WG_INITIATION);
 	initiation.sender = htole32(0x70000 + i);
 	tp_macs_write(&bob.macs, NULL, &initiation, sizeof(initiation));
 	sim_deliver(&sim, &alice, &initiation, sizeof(initiation));
+}
+
+static void forge_response(uint32_t i)
+{
+	struct wg_response response;
+
 	tp_random(&response, sizeof(response));
 	response.type = htole32(WG_RESPONSE);
 	response.sender = htole32(0x80000 + i);
-	response.receiver = initiation.sender;
+	response.receiver = htole32(0x70000 + i);
 	tp_macs_write(&alice.macs, NULL, &response, sizeof(response));
 	sim_deliver(&sim, &bob, &response, sizeof(response));
 	sim_forget(&sim);
@@ -193,9 +198,10 @@ static void test_evict(void **state)
 	sim_connect(&sim, &alice, &ea, &bob, &eb);
 	for (uint32_t i = 0; i < 16; i++) {
 		sim.now += TP_SEC(1);
-		forge_session(i);
+		forge_initiation(i);
+		forge_response(i);
 	}
-	assert_int_equal(flows_total(sim.relay), 6);
+	assert_int_equal(flows_total(sim.relay), 2 * PAIR_UNPROVEN);
 	forget_counted();
 	cast_assert_both_pass(&ea, &eb);
 	/* Alice renews her keys: asked for a cookie, she gets through. */
@@ -209,6 +215,23 @@ static void test_evict(void **state)
 	assert_int_equal(sim_finish(&ec, &sim_take(&sim, WG_RESPONSE, &alice)->response), 0);
 	cast_assert_both_pass(&ec, &ed);
 	cast_assert_both_pass(&ea, &eb);
+}
+
+/* All of them under way together, taken up while the pair had room for each. */
+static void test_evict_at_once(void **state)
+{
+	(void)state;
+	sim_connect(&sim, &alice, &ea, &bob, &eb);
+	sim_connect(&sim, &alice, &ec, &bob, &ed);
+	sim.now += TP_SEC(10);
+	for (uint32_t i = 0; i < 8; i++)
+		forge_initiation(i);
+	for (uint32_t i = 0; i < 8; i++)
+		forge_response(i);
+	forget_counted();
+	cast_assert_both_pass(&ea, &eb);
+	cast_assert_both_pass(&ec, &ed);
+	assert_int_equal(flows_total(sim.relay), 2 * PAIR_UNPROVEN);
 }
 
 /* --- a node takes the relay's own index for its --- */
@@ -275,6 +298,7 @@ int main(void)
 		REGISTERED(test_amplify_short),
 		REGISTERED(test_amplify_long),
 		REGISTERED(test_evict),
+		REGISTERED(test_evict_at_once),
 		REGISTERED(test_own_index_of_initiator),
 		REGISTERED(test_own_index_of_responder),
 		REGISTERED(test_path_mtu_of_others),
