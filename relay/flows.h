@@ -16,10 +16,11 @@
 #include "relay/node.h"
 
 #define FLOW_LIFE_SEC 190 /* WG_REJECT_AFTER_TIME + 10 */
-#define PAIR_SESSIONS 4	  /* WireGuard keeps three keypairs; the pair's own oldest goes */
 /* A stock pair has two or three live sessions: keypairs last three minutes and are renewed after
- * two. Who wants more than these shows first that it can be reached, else forged handshakes could
- * push out the real ones. */
+ * two. It has more when a peer is restarted, or moved to this relay and away, again and again. Who
+ * wants still more shows first that it can be reached (which takes a stock peer 5 s), else forged
+ * handshakes could push out the real ones; then the pair's own oldest goes. */
+#define PAIR_SESSIONS	6
 #define PAIR_UNPROVEN	(PAIR_SESSIONS - 1)
 #define PATH_MTU_SEC	600 /* RFC 1191, 6.3 */
 #define FLOW_SEE_NO_MTU 0xffff

@@ -171,7 +171,7 @@ ctl relay undrain relay || die "no undrain"
 expect "and taken again" wait_for 30 both_via relay
 ctl relay assign bob relay-far || die "not assigned"
 expect "who is assigned to a relay is reached there" wait_for 30 both_via relay-far
-# A relay asks the fourth handshake of a pair within three minutes for a cookie: five seconds.
+# A relay asks the sixth handshake of a pair within three minutes for a cookie: five seconds.
 expect "they meet there" wait_for 30 meet
 expect "alice says why" \
 	test "$(way alice bob .why)" = assigned

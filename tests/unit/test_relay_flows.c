@@ -211,7 +211,7 @@ static void test_rekey_keeps_the_former(void **state)
 
 /* --- limits --- */
 
-static void test_four_sessions_a_pair(void **state)
+static void test_sessions_of_a_pair(void **state)
 {
 	struct sim_end ends[2 * PAIR_SESSIONS] = {0};
 
@@ -378,7 +378,7 @@ int main(void)
 		REGISTERED(test_expiry),
 		REGISTERED(test_expire_in_order),
 		REGISTERED(test_rekey_keeps_the_former),
-		REGISTERED(test_four_sessions_a_pair),
+		REGISTERED(test_sessions_of_a_pair),
 		REGISTERED(test_flow_quota),
 		REGISTERED(test_quota_of_responses),
 		REGISTERED(test_table_full),
