@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/sysctl.h"
 #include "log.h"
 
 #define SYSCTL_RESERVED "/proc/sys/net/ipv4/ip_local_reserved_ports"
@@ -106,34 +107,10 @@ char *gw_ports_format(const struct gw_ports *s)
 
 /* --- the kernel's settings ------------------------------------------------------------------ */
 
-static int read_file(const char *path, char **text)
-{
-	FILE *in = fopen(path, "re");
-	size_t room = 0;
-	int err = 0;
-
-	*text = NULL;
-	if (!in)
-		return -errno;
-	errno = 0;
-	if (getdelim(text, &room, '\0', in) < 0 && errno)
-		err = -errno;
-	fclose(in);
-	if (!err && !*text)
-		*text = strdup("");
-	if (!err && !*text)
-		err = -ENOMEM;
-	if (err) {
-		free(*text);
-		*text = NULL;
-	}
-	return err;
-}
-
 static int read_reserved(struct gw_ports *set)
 {
 	char *text;
-	int err = read_file(SYSCTL_RESERVED, &text);
+	int err = gw_sysctl_read(SYSCTL_RESERVED, &text);
 
 	if (!err && !gw_ports_parse(set, text))
 		err = -EBADMSG;
@@ -146,18 +123,8 @@ static int read_reserved(struct gw_ports *set)
 static int write_reserved(const struct gw_ports *set)
 {
 	char *text = gw_ports_format(set);
-	FILE *out;
-	int err = 0;
+	int err = text ? gw_sysctl_write(SYSCTL_RESERVED, text) : -ENOMEM;
 
-	if (!text)
-		return -ENOMEM;
-	out = fopen(SYSCTL_RESERVED, "we");
-	if (!out)
-		err = -errno;
-	else if (fprintf(out, "%s\n", text) < 0 || fflush(out))
-		err = -errno;
-	if (out)
-		fclose(out);
 	if (err)
 		tp_err(SYSCTL_RESERVED ": cannot be written: %s", strerror(-err));
 	free(text);
@@ -169,7 +136,7 @@ static int check_left(const struct gw_ports *reserved)
 {
 	unsigned int low = 0, high = 0, left = 0;
 	char *text;
-	int err = read_file(SYSCTL_RANGE, &text);
+	int err = gw_sysctl_read(SYSCTL_RANGE, &text);
 
 	if (err)
 		return 0; /* no such setting: nothing to compare with */
@@ -284,7 +251,7 @@ int gw_ports_used(uint16_t first, uint16_t n, const struct tp_addr *addrs, size_
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		char *text;
 		bool used;
-		int err = read_file(files[i].path, &text);
+		int err = gw_sysctl_read(files[i].path, &text);
 
 		if (err == -ENOENT) /* no IPv6 here */
 			continue;
