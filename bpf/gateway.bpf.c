@@ -34,6 +34,12 @@ int gw_uplink_xdp(struct xdp_md *ctx)
 	return gw_first_line(ctx);
 }
 
+SEC("xdp.frags")
+int gw_overlay_xdp(struct xdp_md *ctx)
+{
+	return gw_overlay_frame(ctx);
+}
+
 SEC("syscall")
 int gw_sweep(void *ctx)
 {

@@ -408,6 +408,8 @@ static const struct tp_config_field fields[] = {
 	 .help = "How XDP is attached to the uplinks, the first line that drops what no flow waits "
 		 "for: in the driver, in the kernel's generic hook, or not at all. "
 		 "The daemon does not start when it cannot have what this asks for. "
+		 "In the driver, it also forwards established flows between uplinks and overlays "
+		 "that are Ethernet. "
 		 "All else is done in tc, on every kind of device."},
 	{.name = "egress",
 	 .type = TP_CONFIG_GROUP,

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "gateway/commands.h"
 #include "gateway/datapath_devices.h"
+#include "gateway/loopback.h"
 #include "gateway/membership.h"
 #include "gateway/metrics_page.h"
 #include "gateway/ports.h"
@@ -66,6 +67,7 @@ static void on_slow_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	gw_overlays_restore(d->overlays);
+	gw_links_watch(d->links);
 	if (++d->slow_ticks % DOUBT_TICKS == 0)
 		gw_overlays_doubt(d->overlays);
 	if (d->member && d->slow_ticks % REPORT_TICKS == 0)
@@ -179,11 +181,14 @@ static int check_sockets(const struct gw_daemon *d, uint16_t first, uint16_t n)
 	return running ? 0 : err;
 }
 
-static int give_ports_back(struct gw_daemon *d)
+static int give_back(struct gw_daemon *d)
 {
 	gw_ports_release(d->state.reserved);
 	free(d->state.reserved);
 	d->state.reserved = NULL;
+	if (d->state.loopback)
+		gw_loopback_release();
+	d->state.loopback = false;
 	return gw_state_save(&d->state);
 }
 
@@ -194,7 +199,7 @@ static int open_ports(struct gw_daemon *d)
 	int err;
 
 	if (!d->config->egress.masquerade || !d->config->egress.n_uplinks)
-		return give_ports_back(d);
+		return give_back(d);
 	err = gw_config_ports(&d->config->egress, &first, &n);
 	err = err ?: check_sockets(d, first, n);
 	err = err ?: gw_ports_reserve(first, n, d->state.reserved, &ours);
@@ -202,6 +207,7 @@ static int open_ports(struct gw_daemon *d)
 		return err;
 	free(d->state.reserved);
 	d->state.reserved = ours;
+	gw_loopback_forward(&d->state.loopback);
 	return gw_state_save(&d->state); /* whatever comes, the next run knows what to give back */
 }
 
@@ -337,7 +343,7 @@ static void detach(struct gw_daemon *d)
 {
 	gw_datapath_detach(d->dp);
 	d->state.nat_first = d->state.nat_ports = d->state.nat_block = 0;
-	give_ports_back(d);
+	give_back(d);
 }
 
 static void daemon_close(struct gw_daemon *d)

@@ -15,6 +15,7 @@
 #include "datapath_devices.h"
 #include "datapath_private.h"
 #include "log.h"
+#include "netlink_xdp.h"
 
 #define ETHERNET_HEADER 14
 
@@ -40,12 +41,14 @@ static struct gateway_bpf **kind(struct gw_datapath *dp, enum gw_role role, int 
 	return &dp->kinds[2 * (role == GW_UPLINK) + (l2_len != 0)];
 }
 
-/* The programs that devices of this role run. */
+/* The programs that devices of this kind run. */
 static bool runs(const struct gw_datapath *dp, const struct gateway_bpf *skel, enum gw_role role,
-		 const struct bpf_program *prog)
+		 int l2_len, const struct bpf_program *prog)
 {
 	if (role == GW_OVERLAY)
-		return prog == skel->progs.gw_overlay_in || prog == skel->progs.gw_overlay_out;
+		return prog == skel->progs.gw_overlay_in || prog == skel->progs.gw_overlay_out ||
+		       (prog == skel->progs.gw_overlay_xdp && l2_len &&
+			dp->attach == GW_ATTACH_NATIVE);
 	return prog == skel->progs.gw_uplink_in ||
 	       (prog == skel->progs.gw_uplink_xdp && dp->attach != GW_ATTACH_OFF);
 }
@@ -85,7 +88,7 @@ static int load_kind(struct gw_datapath *dp, enum gw_role role, int l2_len)
 		.copied = role == GW_UPLINK && dp->attach == GW_ATTACH_GENERIC,
 	};
 	bpf_object__for_each_program(prog, (*skel)->obj)
-		bpf_program__set_autoload(prog, runs(dp, *skel, role, prog));
+		bpf_program__set_autoload(prog, runs(dp, *skel, role, l2_len, prog));
 	err = share_maps(dp, *skel) ?: gateway_bpf__load(*skel);
 	if (err)
 		tp_err("the kernel refuses the gateway's BPF programs: %s", strerror(-err));
@@ -118,6 +121,7 @@ int gw_datapath_load(struct gw_datapath *dp, const struct gw_config *config)
 {
 	int err = has_wireguard(config) ? load_kind(dp, GW_OVERLAY, usual_l2_len(GW_OVERLAY)) : 0;
 
+	tp_netlink_xdp_open(&dp->netdev); /* kernels before 6.3 do not tell: all goes by tc */
 	if (!err && config->egress.n_uplinks)
 		err = load_kind(dp, GW_UPLINK, usual_l2_len(GW_UPLINK));
 	for (size_t i = 0; !err && i < config->n_overlays; i++)
@@ -125,6 +129,14 @@ int gw_datapath_load(struct gw_datapath *dp, const struct gw_config *config)
 	for (size_t i = 0; !err && i < config->egress.n_uplinks; i++)
 		err = load_for(dp, config->egress.uplinks[i], GW_UPLINK);
 	return err;
+}
+
+/* --- frames from XDP ------------------------------------------------------------------------- */
+
+bool gw_datapath_takes_xdp(const struct gw_datapath *dp, int ifindex)
+{
+	return dp->attach == GW_ATTACH_NATIVE && dp->netdev &&
+	       tp_netlink_xdp_takes(dp->netdev, ifindex) == 1;
 }
 
 /* --- attaching ------------------------------------------------------------------------------ */
@@ -150,18 +162,43 @@ static int attach_xdp(const struct gw_datapath *dp, struct gw_device *d,
 			     &d->xdp_link);
 }
 
+/* On an uplink XDP is what was configured; on an overlay it is a way round that some have. */
+static bool wants_xdp(const struct gw_datapath *dp, const struct gw_device *d)
+{
+	if (d->role == GW_UPLINK)
+		return dp->attach != GW_ATTACH_OFF;
+	return dp->attach == GW_ATTACH_NATIVE && d->l2_len && dp->netdev &&
+	       tp_netlink_xdp_redirects(dp->netdev, d->ifindex) == 1;
+}
+
+static int attach_overlay(struct gw_datapath *dp, struct gw_device *d,
+			  const struct gateway_bpf *skel)
+{
+	int err = attach_tc(dp, d, TP_TC_EGRESS, skel->progs.gw_overlay_out);
+
+	err = err ?: attach_tc(dp, d, TP_TC_INGRESS, skel->progs.gw_overlay_in);
+	if (!err && d->xdp && attach_xdp(dp, d, skel->progs.gw_overlay_xdp)) {
+		tp_warn("%s: goes without XDP", d->name);
+		d->xdp = false;
+	}
+	return err;
+}
+
+static int attach_uplink(struct gw_datapath *dp, struct gw_device *d,
+			 const struct gateway_bpf *skel)
+{
+	int err = attach_tc(dp, d, TP_TC_INGRESS, skel->progs.gw_uplink_in);
+
+	if (!err && d->xdp)
+		err = attach_xdp(dp, d, skel->progs.gw_uplink_xdp);
+	return err;
+}
+
 static int attach_programs(struct gw_datapath *dp, struct gw_device *d,
 			   const struct gateway_bpf *skel)
 {
-	int err;
-
-	if (d->role == GW_OVERLAY)
-		return attach_tc(dp, d, TP_TC_EGRESS, skel->progs.gw_overlay_out)
-			       ?: attach_tc(dp, d, TP_TC_INGRESS, skel->progs.gw_overlay_in);
-	err = attach_tc(dp, d, TP_TC_INGRESS, skel->progs.gw_uplink_in);
-	if (!err && dp->attach != GW_ATTACH_OFF)
-		err = attach_xdp(dp, d, skel->progs.gw_uplink_xdp);
-	return err;
+	d->xdp = wants_xdp(dp, d);
+	return d->role == GW_OVERLAY ? attach_overlay(dp, d, skel) : attach_uplink(dp, d, skel);
 }
 
 /* The place where the device's number is, or else may be; -ENOSPC. */
@@ -242,7 +279,7 @@ static bool keep_xdp(void *arg, const char *ifname)
 	const struct gw_datapath *dp = arg;
 	const struct gw_device *d = device_named(dp, ifname);
 
-	return d && d->role == GW_UPLINK && dp->attach != GW_ATTACH_OFF;
+	return d && wants_xdp(dp, d);
 }
 
 /* --- which there are ------------------------------------------------------------------------ */
@@ -370,6 +407,7 @@ void gw_devices_close(struct gw_datapath *dp)
 			close(dp->devices[i].xdp_link);
 	for (size_t i = 0; i < GW_KINDS; i++)
 		gateway_bpf__destroy(dp->kinds[i]);
+	tp_netlink_xdp_close(dp->netdev);
 }
 
 /* --- while it runs -------------------------------------------------------------------------- */
@@ -378,9 +416,10 @@ static bool all_on(const struct gw_datapath *dp, const struct gw_device *d)
 {
 	if (!d->ifindex || !tp_tc_attached(dp->pins.dir, d->name, d->ifindex, TP_TC_INGRESS))
 		return false;
-	if (d->role == GW_OVERLAY)
-		return tp_tc_attached(dp->pins.dir, d->name, d->ifindex, TP_TC_EGRESS);
-	return dp->attach == GW_ATTACH_OFF || tp_xdp_link_on(d->xdp_link, d->ifindex);
+	if (d->role == GW_OVERLAY &&
+	    !tp_tc_attached(dp->pins.dir, d->name, d->ifindex, TP_TC_EGRESS))
+		return false;
+	return !d->xdp || tp_xdp_link_on(d->xdp_link, d->ifindex);
 }
 
 bool gw_datapath_attached(const struct gw_datapath *dp, const char *device)

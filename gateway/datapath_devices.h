@@ -21,6 +21,8 @@ bool gw_datapath_attached(const struct gw_datapath *dp, const char *device);
 /* "tcx", "clsact" or "none"; and of XDP "native", "generic" or "off". */
 const char *gw_datapath_tc(const struct gw_datapath *dp, const char *device);
 const char *gw_datapath_xdp(const struct gw_datapath *dp);
+/* Does the device take frames that our programs of XDP redirect to it, as things are now? */
+bool gw_datapath_takes_xdp(const struct gw_datapath *dp, int ifindex);
 /* 0 or 14, by the type of the device; -ENODEV. */
 int gw_device_l2_len(const char *name);
 

@@ -17,6 +17,7 @@ struct gw_device {
 	uint32_t id;
 	int ifindex; /* 0: the device is away */
 	int l2_len;
+	bool xdp;     /* runs a program of XDP */
 	int xdp_link; /* -1: none */
 };
 
@@ -25,6 +26,7 @@ struct gw_datapath {
 	bool adopted;
 	struct gateway_bpf *skel;	     /* has the maps, and the program gw_sweep */
 	struct gateway_bpf *kinds[GW_KINDS]; /* programs of each kind of device; NULL: not loaded */
+	struct tp_netlink_xdp *netdev;	     /* what XDP can do with devices; NULL: unknown */
 	struct gw_knobs knobs;
 	struct tp_bpf_pins pins;
 	struct gw_device devices[TP_GW_OVERLAYS + TP_GW_UPLINKS];

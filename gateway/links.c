@@ -74,6 +74,7 @@ static int write_overlay(struct gw_links *l, const struct gw_snapshot *s,
 		o->ifindex = (uint32_t)link->ifindex;
 		o->l2_len = (uint32_t)l2_len;
 		o->mtu = link->link.mtu;
+		o->takes_xdp = l2_len && gw_datapath_takes_xdp(l->setup.dp, link->ifindex);
 		memcpy(o->mac, link->mac, sizeof(o->mac));
 		sender_addresses(s, link->ifindex, &o->addr4, o->addr6);
 	}
@@ -143,6 +144,9 @@ static int write_uplink(struct gw_links *l, const struct gw_snapshot *s, const c
 	gone = gw_addresses_update(&u, now, n);
 	u.ifindex = link && link->link.up ? (uint32_t)link->ifindex : 0;
 	u.mtu = link ? link->link.mtu : 0;
+	u.takes_xdp = u.ifindex && gw_datapath_takes_xdp(l->setup.dp, link->ifindex);
+	if (link)
+		memcpy(u.mac, link->mac, sizeof(u.mac));
 	note_places(l, id, &u);
 	l->uplinks[id] = u;
 	err = failed(gw_datapath_uplink_put(l->setup.dp, id, &u), name);
@@ -293,6 +297,24 @@ int gw_links_apply(struct gw_links *l, const struct gw_config *config)
 		err = write_all(l, &s);
 	gw_snapshot_fini(&s);
 	return err;
+}
+
+static bool differs(const struct gw_links *l, uint32_t ifindex, uint32_t takes_xdp)
+{
+	return ifindex && takes_xdp != gw_datapath_takes_xdp(l->setup.dp, (int)ifindex);
+}
+
+void gw_links_watch(struct gw_links *l)
+{
+	bool changed = false;
+
+	for (uint32_t id = 0; id < TP_GW_OVERLAYS; id++)
+		changed |= l->overlays[id].l2_len &&
+			   differs(l, l->overlays[id].ifindex, l->overlays[id].takes_xdp);
+	for (uint32_t id = 0; id < TP_GW_UPLINKS; id++)
+		changed |= differs(l, l->uplinks[id].ifindex, l->uplinks[id].takes_xdp);
+	if (changed)
+		gw_links_apply(l, l->config);
 }
 
 static void on_gathered(evutil_socket_t fd, short what, void *arg)

@@ -33,6 +33,9 @@ void gw_links_free(struct gw_links *l);
  * live until the next call. 0 or -errno, logged. */
 int gw_links_apply(struct gw_links *l, const struct gw_config *config);
 
+/* To be called every few seconds: whether a device takes frames from XDP changes without an event
+ * (a veth's, when its far end loses GRO). */
+void gw_links_watch(struct gw_links *l);
 /* There is no such overlay or uplink any more; to be told after the apply that left it out. 0 or
  * -errno, logged. */
 int gw_links_forget(struct gw_links *l, enum gw_role role, uint32_t id);

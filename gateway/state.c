@@ -139,6 +139,7 @@ int gw_state_load(struct gw_state *s, const struct gw_config *config)
 	s->endpoints = json_incref(json_object_get(root, "endpoints"));
 	reserved = json_string_value(json_object_get(root, "reserved_ports"));
 	s->reserved = reserved ? strdup(reserved) : NULL;
+	s->loopback = json_is_true(json_object_get(root, "loopback"));
 	json_decref(root);
 	return 0;
 }
@@ -164,12 +165,12 @@ static json_t *names_json(device_name const *names, size_t n)
 
 static json_t *state_json(const struct gw_state *s)
 {
-	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:s?,s:O,s:O,s:O?}", "overlays",
+	return json_pack("{s:o,s:o,s:i,s:i,s:i,s:b,s:s?,s:O,s:O,s:O?}", "overlays",
 			 names_json(s->overlays, TP_GW_OVERLAYS), "uplinks",
 			 names_json(s->uplinks, TP_GW_UPLINKS), "nat_first", s->nat_first,
-			 "nat_ports", s->nat_ports, "nat_block", s->nat_block, "reserved_ports",
-			 s->reserved, "wireguard", s->wireguard, "made", s->made, "endpoints",
-			 s->endpoints);
+			 "nat_ports", s->nat_ports, "nat_block", s->nat_block, "loopback",
+			 s->loopback, "reserved_ports", s->reserved, "wireguard", s->wireguard,
+			 "made", s->made, "endpoints", s->endpoints);
 }
 
 static int write_file(const char *path, const json_t *root)

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/abi/gateway.h"
@@ -23,6 +24,7 @@ struct gw_state {
 	json_t *wireguard; /* by device: what tp_wireguard_save() gave; never NULL once loaded */
 	json_t *made;	   /* the devices, by name, that were made here; likewise */
 	json_t *endpoints; /* as gw_endpoints_save(); NULL: none */
+	bool loopback;	   /* net.ipv4.conf.lo.forwarding was switched on */
 	char *reserved;	   /* ports that were added to the kernel's reserved ones; NULL: none */
 };
 

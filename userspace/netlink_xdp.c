@@ -12,6 +12,8 @@
 #define CMD_DEV_GET	   1
 #define A_DEV_IFINDEX	   1
 #define A_DEV_XDP_FEATURES 3
+#define XDP_ACT_BASIC	   (1u << 0)
+#define XDP_ACT_REDIRECT   (1u << 1)
 #define XDP_ACT_NDO_XMIT   (1u << 2)
 
 struct tp_netlink_xdp {
@@ -58,7 +60,8 @@ static void told_features(void *arg, const struct nlmsghdr *nlh)
 		features->told = tp_netlink_attr_u64(attrs.at[A_DEV_XDP_FEATURES], &features->bits);
 }
 
-int tp_netlink_xdp_takes(struct tp_netlink_xdp *xdp, int ifindex)
+/* Has the device all of these? */
+static int has(struct tp_netlink_xdp *xdp, int ifindex, uint64_t wanted)
 {
 	_Alignas(NLMSG_ALIGNTO) char buf[MNL_NLMSG_HDRLEN + 64];
 	struct nlmsghdr *nlh = tp_netlink_generic_request(buf, sizeof(buf), xdp->family, 0,
@@ -72,5 +75,15 @@ int tp_netlink_xdp_takes(struct tp_netlink_xdp *xdp, int ifindex)
 		return err;
 	if (!features.told)
 		return -EBADMSG;
-	return !!(features.bits & XDP_ACT_NDO_XMIT);
+	return (features.bits & wanted) == wanted;
+}
+
+int tp_netlink_xdp_takes(struct tp_netlink_xdp *xdp, int ifindex)
+{
+	return has(xdp, ifindex, XDP_ACT_NDO_XMIT);
+}
+
+int tp_netlink_xdp_redirects(struct tp_netlink_xdp *xdp, int ifindex)
+{
+	return has(xdp, ifindex, XDP_ACT_BASIC | XDP_ACT_REDIRECT);
 }

@@ -18,4 +18,7 @@ void tp_netlink_xdp_close(struct tp_netlink_xdp *xdp);
  * run a program themselves, a veth only while its far end runs one or has GRO on. */
 int tp_netlink_xdp_takes(struct tp_netlink_xdp *xdp, int ifindex);
 
+/* Can a program that redirects run in the device's driver? Likewise. */
+int tp_netlink_xdp_redirects(struct tp_netlink_xdp *xdp, int ifindex);
+
 #endif

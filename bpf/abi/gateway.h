@@ -18,9 +18,9 @@
 #include "gateway_reasons.h"
 
 #ifdef TP_GW_ABI_NEXT /* a build with a changed layout, for the migration test */
-#define TP_GW_ABI 2
+#define TP_GW_ABI 3
 #else
-#define TP_GW_ABI 1
+#define TP_GW_ABI 2
 #endif
 #define TP_GW_OVERLAYS	 32 /* numbers: a reload may have as many come as go */
 #define TP_GW_UPLINKS	 8
@@ -53,9 +53,9 @@ struct gw_device_number {
 struct gw_overlay {
 	__u32 ifindex;
 	__u32 l2_len;
-	__u32 mtu; /* IP bytes; 0: no overlay has this number */
-	__u32 pad;
-	__u8 addr6[16]; /* of the device, for ICMP errors that it sends; zero: none */
+	__u32 mtu;	 /* IP bytes; 0: no overlay has this number */
+	__u32 takes_xdp; /* boolean: frames that XDP redirects to it */
+	__u8 addr6[16];	 /* of the device, for ICMP errors that it sends; zero: none */
 	__be32 addr4;
 	__u8 mac[6]; /* l2_len 14: of the device itself */
 	__u16 pad2;
@@ -64,11 +64,12 @@ struct gw_overlay {
 struct gw_uplink {
 	__u32 ifindex;
 	__u32 mtu;
-	__u32 n_addrs; /* places to look at; 0 in one of them: not in use */
-	__u32 pad;
-	__u8 addr6[16]; /* of the device, as above */
+	__u32 n_addrs;	 /* places to look at; 0 in one of them: not in use */
+	__u32 takes_xdp; /* as above */
+	__u8 addr6[16];	 /* of the device, as above */
 	__be32 addr4;
-	__u32 pad2;
+	__u8 mac[6]; /* of the device itself */
+	__u16 pad2;
 	__be32 addr[TP_GW_ADDRS]; /* masquerade addresses; their slot is id * TP_GW_ADDRS + i */
 };
 
@@ -285,13 +286,14 @@ struct gw_node {
 /* What becomes of a packet. */
 struct gw_turn {
 	__be32 addr; /* from a node: the new source; to a node: the new destination */
+	__u8 mac[6]; /* of the neighbour that it goes to; zero: the kernel is asked */
 	__be16 port;
 	__u16 overlay;
 	__u8 uplink;
 	__u8 slot;	  /* of the masquerade address, among the uplink's */
 	__u16 change;	  /* folded sum of what the new address changes; */
 	__u16 change_all; /* and the port */
-	__u16 pad;
+	__u32 pad;
 };
 
 struct gw_shortcut {
@@ -303,7 +305,6 @@ struct gw_shortcut {
 	__u32 generation;
 	__u32 packets;
 	__u64 bytes;
-	__u64 pad;
 };
 _Static_assert(sizeof(struct gw_shortcut) == 64, "one cache line");
 

@@ -177,7 +177,7 @@ static uint8_t *build_ip(uint8_t *ip, const struct lab_packet *k, uint32_t *head
 
 void lab_build(struct lab_frame *f, const struct lab_packet *k)
 {
-	static const uint8_t macs[12] = {2, 0, 0, 0, 9, 1, 2, 0, 0, 0, 9, 2};
+	static const uint8_t macs[12] = {0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 9, 2};
 	uint8_t *ip = f->data + ETH, *l4;
 	uint32_t header, len;
 	int at = check_at(k->proto);

@@ -410,14 +410,16 @@ uint32_t lab_mark(const struct lab *lab)
 	return lab->mark;
 }
 
-int lab_run_xdp(struct lab *lab, const struct lab_frame *in)
+int lab_run_xdp(struct lab *lab, enum lab_side side, const struct lab_frame *in,
+		struct lab_frame *out)
 {
+	const struct bpf_program *prog = side == FROM_UPLINK ? lab->uplink->progs.gw_uplink_xdp
+							     : lab->overlay->progs.gw_overlay_xdp;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len,
-		    .repeat = 1);
+		    .data_out = out->data, .data_size_out = sizeof(out->data), .repeat = 1);
 
-	assert_int_equal(
-		bpf_prog_test_run_opts(bpf_program__fd(lab->uplink->progs.gw_uplink_xdp), &opts),
-		0);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
+	out->len = opts.data_size_out;
 	return (int)opts.retval;
 }
 

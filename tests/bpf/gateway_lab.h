@@ -78,8 +78,9 @@ int lab_run_marked(struct lab *lab, enum lab_side side, uint32_t mark, const str
 int lab_run_gso(struct lab *lab, enum lab_side side, uint32_t gso_size, const struct lab_frame *in,
 		struct lab_frame *out);
 uint32_t lab_mark(const struct lab *lab);
-/* XDP's verdict. */
-int lab_run_xdp(struct lab *lab, const struct lab_frame *in);
+/* XDP's verdict on the side's device, which is not the host's. */
+int lab_run_xdp(struct lab *lab, enum lab_side side, const struct lab_frame *in,
+		struct lab_frame *out);
 /* How many packets were handed to the daemon since the last call, and the last of them. */
 int lab_punted(struct lab *lab, struct gw_punt *last);
 /* Only what is in gw_sweep_list. */

@@ -307,5 +307,7 @@ enum lab_side traffic_next(const struct model *m, uint32_t *mark, struct lab_fra
 		*mark = side == FROM_HOST && one_in(8) ? LAB_MARK : 0;
 	}
 	finish(&d, f);
+	if (side != FROM_HOST && one_in(80))
+		f->data[0] = 2; /* another host's */
 	return side;
 }

@@ -234,12 +234,12 @@ static void test_not_ip(void **state)
 static void test_first_line(void **state)
 {
 	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53), back;
-	struct lab_frame out, in;
+	struct lab_frame out, in, after;
 
 	lab_expect(*state, FROM_NODE, &p, &out, REDIRECT, GW_FORWARD_to_uplink);
 	back = answer_to(&out);
 	lab_build(&in, &back);
-	assert_int_equal(lab_run_xdp(*state, &in), 2 /* XDP_PASS */);
+	assert_int_equal(lab_run_xdp(*state, FROM_UPLINK, &in, &after), 2 /* XDP_PASS */);
 	assert_int_equal(lab_reason(*state, NULL), GW_PASS_first_line);
 }
 

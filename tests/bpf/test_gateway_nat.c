@@ -133,11 +133,11 @@ static void test_address_dependent(void **state)
 static void test_no_mapping(void **state)
 {
 	struct lab_packet p = lab_udp(SERVER, 53, EXTERNAL, LAB_BASE + 5), low = p;
-	struct lab_frame f;
+	struct lab_frame f, after;
 
 	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_no_mapping);
 	lab_build(&f, &p);
-	assert_int_equal(lab_run_xdp(*state, &f), 1);
+	assert_int_equal(lab_run_xdp(*state, FROM_UPLINK, &f, &after), 1);
 	assert_int_equal(lab_reason(*state, NULL), GW_DROP_no_mapping);
 	p.options = true; /* nor may the host answer it */
 	lab_expect(*state, FROM_UPLINK, &p, NULL, SHOT, GW_DROP_ip_options);

@@ -10,7 +10,7 @@
 
 #include "bpf/lib/gateway/shortcut_place.h"
 #include "gateway/datapath_shortcuts.h"
-#include "gateway_lab.h"
+#include "gateway_talk.h"
 
 #define SECOND 16 /* ticks; bpf/lib/gateway/clock.h */
 #define SIZE   (TP_GW_SHORTCUTS * sizeof(struct gw_shortcut))
@@ -46,93 +46,8 @@ static int before(void **state)
 	return 0;
 }
 
-/* --- a flow, and what is known of it --------------------------------------------------------- */
-
-struct talk {
-	struct lab *lab;
-	struct gw_flow_key key;
-	struct lab_packet out, in;
-	uint64_t n_out, n_in; /* packets so far */
-};
-
-static void says(struct talk *t)
-{
-	struct lab_frame out;
-
-	lab_expect(t->lab, FROM_NODE, &t->out, &out, REDIRECT, GW_FORWARD_to_uplink);
-	assert_true(lab_is_from(&out, EXTERNAL));
-	assert_int_equal(lab_sport(&out), t->in.dport);
-	t->n_out++;
-}
-
-static void hears(struct talk *t)
-{
-	struct lab_frame out;
-
-	lab_expect(t->lab, FROM_UPLINK, &t->in, &out, REDIRECT, GW_FORWARD_to_overlay);
-	assert_true(lab_is_to(&out, t->out.src));
-	assert_int_equal(lab_dport(&out), t->out.sport);
-	t->n_in++;
-}
-
-static struct talk opened(struct lab *lab, struct lab_packet first)
-{
-	struct talk t = {.lab = lab, .out = first, .n_out = 1};
-	struct lab_frame out;
-
-	lab_expect(lab, FROM_NODE, &first, &out, REDIRECT, GW_FORWARD_to_uplink);
-	t.key = lab_key(first.src, first.sport, first.dst, first.dport, first.proto);
-	t.in = first;
-	t.in.src = first.dst;
-	t.in.sport = first.dport;
-	t.in.dst = EXTERNAL;
-	t.in.dport = lab_sport(&out);
-	return t;
-}
-
-static struct talk opened_udp(struct lab *lab, const char *node, uint16_t port)
-{
-	return opened(lab, lab_udp(node, port, SERVER, 53));
-}
-
-static struct talk opened_tcp(struct lab *lab)
-{
-	struct talk t = opened(lab, lab_tcp(ALICE, 5000, SERVER, 80, TCP_S));
-
-	t.in.flags = TCP_S | TCP_A;
-	hears(&t);
-	t.in.flags = t.out.flags = TCP_A;
-	says(&t);
-	hears(&t);
-	return t;
-}
-
-/* A shortcut each way. */
-static void settle_down(struct talk *t)
-{
-	for (int i = 0; i < 3; i++) {
-		says(t);
-		hears(t);
-	}
-}
-
-/* The flow without what its shortcuts have counted. */
-static struct gw_flow bare_flow(const struct talk *t)
-{
-	struct gw_flow flow;
-
-	assert_int_equal(bpf_map_lookup_elem(lab_map(t->lab, "gw_flows"), &t->key, &flow), 0);
-	return flow;
-}
-
-static void demand_counts(const struct talk *t)
-{
-	struct gw_flow flow;
-
-	assert_true(lab_flow(t->lab, &t->key, &flow));
-	assert_int_equal(flow.out.packets, t->n_out);
-	assert_int_equal(flow.in.packets, t->n_in);
-}
+/* --- what is known of a flow -------------------------------------------------------------------
+ */
 
 static unsigned int n_good(void)
 {
@@ -146,7 +61,7 @@ static unsigned int n_good(void)
 /* Makes the flow say something else than its shortcuts, which tells who was asked. */
 static void falsify(const struct talk *t)
 {
-	struct gw_flow flow = bare_flow(t);
+	struct gw_flow flow = talk_bare_flow(t);
 
 	flow.kind = GW_FLOW_ROUTED;
 	lab_flow_put(t->lab, &t->key, &flow);
@@ -156,30 +71,30 @@ static void falsify(const struct talk *t)
 
 static void test_good_for_a_second(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	assert_int_equal(n_good(), 2);
 	falsify(&t);
-	says(&t);
-	hears(&t);
+	talk_says(&t);
+	talk_hears(&t);
 	lab_age(*state, SECOND - 1);
-	says(&t);
-	hears(&t);
+	talk_says(&t);
+	talk_hears(&t);
 	lab_age(*state, 1);
 	assert_int_equal(n_good(), 0);
 }
 
 static void test_not_longer_than_the_flow(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	struct lab_frame out;
 	uint32_t life;
 
-	settle_down(&t);
-	life = bare_flow(&t).until - LAB_FROZEN;
+	talk_settle_down(&t);
+	life = talk_bare_flow(&t).until - LAB_FROZEN;
 	lab_age(*state, life - 2);
-	hears(&t); /* which does not keep it alive */
+	talk_hears(&t); /* which does not keep it alive */
 	assert_int_equal(n_good(), 1);
 	lab_age(*state, 2);
 	lab_expect(*state, FROM_UPLINK, &t.in, &out, SHOT, GW_DROP_no_mapping);
@@ -187,35 +102,35 @@ static void test_not_longer_than_the_flow(void **state)
 
 static void test_keeps_a_flow_alive(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
-	uint32_t life = bare_flow(&t).until - LAB_FROZEN;
+	struct talk t = talk_udp(*state, ALICE, 5000);
+	uint32_t life = talk_bare_flow(&t).until - LAB_FROZEN;
 
 	for (uint32_t passed = 0; passed < life + 2 * SECOND; passed += SECOND / 2) {
-		says(&t);
+		talk_says(&t);
 		lab_age(*state, SECOND / 2);
 	}
-	says(&t);
-	demand_counts(&t);
+	talk_says(&t);
+	talk_demand_counts(&t);
 	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, 1);
 }
 
 /* No shortcut lasts beyond the moment when the flow's life has to be renewed. */
 static void test_renews_in_time(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
-	uint32_t life = bare_flow(&t).until - LAB_FROZEN;
+	struct talk t = talk_udp(*state, ALICE, 5000);
+	uint32_t life = talk_bare_flow(&t).until - LAB_FROZEN;
 
 	for (uint32_t i = 0; i < 6 * SECOND; i++) {
 		lab_age(*state, i % SECOND);
-		says(&t);
-		assert_in_range(bare_flow(&t).until - LAB_FROZEN, life - SECOND + 1, life);
+		talk_says(&t);
+		assert_in_range(talk_bare_flow(&t).until - LAB_FROZEN, life - SECOND + 1, life);
 	}
 	for (uint32_t i = 0; i < 6; i++) {
 		lab_age(*state, SECOND - 1);
-		says(&t);
-		assert_in_range(bare_flow(&t).until - LAB_FROZEN, life - SECOND + 1, life);
+		talk_says(&t);
+		assert_in_range(talk_bare_flow(&t).until - LAB_FROZEN, life - SECOND + 1, life);
 	}
-	demand_counts(&t);
+	talk_demand_counts(&t);
 }
 
 static void test_switched_off(void **state)
@@ -228,9 +143,9 @@ static void test_switched_off(void **state)
 	knobs.shortcuts = false;
 	lab = lab_open(&knobs);
 	lab_policy(lab, out_all);
-	t = opened_udp(lab, ALICE, 5000);
-	settle_down(&t);
-	assert_int_equal(bare_flow(&t).out.packets, t.n_out);
+	t = talk_udp(lab, ALICE, 5000);
+	talk_settle_down(&t);
+	assert_int_equal(talk_bare_flow(&t).out.packets, t.n_out);
 	lab_close(lab);
 }
 
@@ -240,44 +155,44 @@ static void test_policy(void **state)
 {
 	static const struct lab_rule none[] = {{"bob", "192.168.10.0/24", NULL, NULL},
 					       {NULL, NULL, NULL, NULL}};
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	struct lab_frame out;
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	lab_policy(*state, none);
 	lab_expect(*state, FROM_UPLINK, &t.in, &out, SHOT, GW_DROP_policy_changed);
 	lab_policy(*state, out_all);
-	t = opened_udp(*state, ALICE, 5000);
-	settle_down(&t);
+	t = talk_udp(*state, ALICE, 5000);
+	talk_settle_down(&t);
 	lab_policy(*state, none);
 	lab_expect(*state, FROM_NODE, &t.out, &out, SHOT, GW_DROP_policy_changed);
 }
 
 static void test_same_policy_again(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	lab_policy(*state, out_all);
-	settle_down(&t);
-	demand_counts(&t);
+	talk_settle_down(&t);
+	talk_demand_counts(&t);
 }
 
 static void test_end_of_a_connection(void **state)
 {
-	struct talk t = opened_tcp(*state);
+	struct talk t = talk_tcp(*state);
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	assert_int_equal(n_good(), 2);
 	t.in.flags = TCP_A | TCP_F;
-	hears(&t);
+	talk_hears(&t);
 	assert_int_equal(n_good(), 0);
 	t.in.flags = TCP_A;
-	says(&t);
+	talk_says(&t);
 	t.out.flags = TCP_A | TCP_R;
-	says(&t);
+	talk_says(&t);
 	assert_int_equal(n_good(), 0);
-	demand_counts(&t);
+	talk_demand_counts(&t);
 }
 
 /* The daemon ends its mappings, too. */
@@ -289,12 +204,12 @@ static void end_port(struct lab *lab, uint32_t mapping)
 
 static void test_address_that_is_lost(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	struct lab_frame out;
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	lab_external(*state, 0, "192.168.10.99");
-	end_port(*state, bare_flow(&t).mapping);
+	end_port(*state, talk_bare_flow(&t).mapping);
 	lab_expect(*state, FROM_UPLINK, &t.in, &out, PASS, GW_PASS_not_ours);
 	lab_expect(*state, FROM_NODE, &t.out, &out, REDIRECT, GW_FORWARD_to_uplink);
 	assert_true(lab_is_from(&out, "192.168.10.99"));
@@ -303,12 +218,12 @@ static void test_address_that_is_lost(void **state)
 static void test_flow_that_ends(void **state)
 {
 	static struct gw_sweep list = {.n_flows = 1};
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	struct gw_flow flow;
 	uint32_t zero = 0;
 
-	settle_down(&t);
-	flow = bare_flow(&t);
+	talk_settle_down(&t);
+	flow = talk_bare_flow(&t);
 	flow.until = 1;
 	lab_flow_put(*state, &t.key, &flow);
 	list.flow[0] = t.key;
@@ -316,37 +231,37 @@ static void test_flow_that_ends(void **state)
 	lab_sweep(*state);
 	assert_false(lab_flow(*state, &t.key, &flow));
 	assert_int_equal(n_good(), 0);
-	t = opened_udp(*state, ALICE, 5000);
-	settle_down(&t);
-	demand_counts(&t);
+	t = talk_udp(*state, ALICE, 5000);
+	talk_settle_down(&t);
+	talk_demand_counts(&t);
 }
 
 static void test_device_that_goes(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	gw_shortcuts_purge(table, GW_UPLINK, 1);
 	gw_shortcuts_purge(table, GW_OVERLAY, 1);
 	assert_int_equal(n_good(), 2);
 	gw_shortcuts_purge(table, GW_UPLINK, 0);
 	assert_int_equal(n_good(), 0);
-	settle_down(&t);
-	demand_counts(&t);
+	talk_settle_down(&t);
+	talk_demand_counts(&t);
 	gw_shortcuts_purge(table, GW_OVERLAY, 0);
 	assert_int_equal(n_good(), 0);
 }
 
 static void test_device_that_is_down(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	lab_down(*state, GW_OVERLAY);
 	lab_expect(*state, FROM_UPLINK, &t.in, NULL, SHOT, GW_DROP_overlay_down);
 	lab_reset(*state);
-	t = opened_udp(*state, ALICE, 5000);
-	settle_down(&t);
+	t = talk_udp(*state, ALICE, 5000);
+	talk_settle_down(&t);
 	lab_down(*state, GW_UPLINK);
 	lab_expect(*state, FROM_NODE, &t.out, NULL, SHOT, GW_DROP_uplink_down);
 }
@@ -355,25 +270,25 @@ static void test_device_that_is_down(void **state)
  */
 static void test_address_that_comes_back(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	uint32_t mapping;
 
-	settle_down(&t);
-	mapping = bare_flow(&t).mapping;
+	talk_settle_down(&t);
+	mapping = talk_bare_flow(&t).mapping;
 	lab_external(*state, 0, "192.168.10.99");
 	end_port(*state, mapping);
 	gw_shortcuts_purge(table, GW_UPLINK, 0);
 	lab_external(*state, 0, EXTERNAL);
 	lab_expect(*state, FROM_UPLINK, &t.in, NULL, SHOT, GW_DROP_no_mapping);
 	lab_expect(*state, FROM_NODE, &t.out, NULL, REDIRECT, GW_FORWARD_to_uplink);
-	assert_true(bare_flow(&t).out.packets == 1); /* a new one */
+	assert_true(talk_bare_flow(&t).out.packets == 1); /* a new one */
 }
 
 /* What is read of a flow may be another's by then: the port is not taken on its word. */
 static void test_port_of_another_node(void **state)
 {
-	struct talk a = opened_udp(*state, ALICE, 5000), b = opened_udp(*state, BOB, 5000);
-	struct gw_flow torn = bare_flow(&a), other = bare_flow(&b);
+	struct talk a = talk_udp(*state, ALICE, 5000), b = talk_udp(*state, BOB, 5000);
+	struct gw_flow torn = talk_bare_flow(&a), other = talk_bare_flow(&b);
 	struct lab_frame in, out;
 
 	torn.mapping = other.mapping;
@@ -390,17 +305,17 @@ static void test_port_of_another_node(void **state)
 
 static void test_one_that_is_being_written(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 
-	settle_down(&t);
+	talk_settle_down(&t);
 	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++) {
 		table[i].seq |= 1;
 		table[i].turn.port ^= table[i].ends ? 1 : 0;
 	}
-	says(&t);
-	hears(&t);
-	assert_int_equal(bare_flow(&t).out.packets, 3);
-	assert_int_equal(bare_flow(&t).in.packets, 3);
+	talk_says(&t);
+	talk_hears(&t);
+	assert_int_equal(talk_bare_flow(&t).out.packets, 3);
+	assert_int_equal(talk_bare_flow(&t).in.packets, 3);
 	memset(table, 0, SIZE);
 }
 
@@ -408,15 +323,15 @@ static void test_one_that_is_being_written(void **state)
 
 static void test_counters(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	struct gw_flow flow;
 
 	for (int i = 0; i < 5; i++) {
-		settle_down(&t);
-		demand_counts(&t);
-		assert_true(bare_flow(&t).out.packets < t.n_out);
+		talk_settle_down(&t);
+		talk_demand_counts(&t);
+		assert_true(talk_bare_flow(&t).out.packets < t.n_out);
 		lab_age(*state, SECOND);
-		demand_counts(&t);
+		talk_demand_counts(&t);
 	}
 	assert_true(lab_flow(*state, &t.key, &flow));
 	assert_int_equal(flow.out.bytes, t.n_out * (20 + 8 + 33));
@@ -426,19 +341,19 @@ static void test_counters(void **state)
 /* At a start on new maps. */
 static void test_settled_by_the_daemon(void **state)
 {
-	struct talk a = opened_udp(*state, ALICE, 5000), b = opened_tcp(*state);
+	struct talk a = talk_udp(*state, ALICE, 5000), b = talk_tcp(*state);
 
-	settle_down(&a);
-	settle_down(&b);
+	talk_settle_down(&a);
+	talk_settle_down(&b);
 	assert_int_equal(
 		gw_shortcuts_settle(lab_map(*state, "gw_shortcuts"), lab_map(*state, "gw_flows")),
 		0);
-	assert_int_equal(bare_flow(&a).out.packets, a.n_out);
-	assert_int_equal(bare_flow(&a).in.packets, a.n_in);
-	assert_int_equal(bare_flow(&b).in.packets, b.n_in);
+	assert_int_equal(talk_bare_flow(&a).out.packets, a.n_out);
+	assert_int_equal(talk_bare_flow(&a).in.packets, a.n_in);
+	assert_int_equal(talk_bare_flow(&b).in.packets, b.n_in);
 	assert_int_equal(n_good(), 0);
-	demand_counts(&a);
-	demand_counts(&b);
+	talk_demand_counts(&a);
+	talk_demand_counts(&b);
 }
 
 /* --- places ----------------------------------------------------------------------------------- */
@@ -465,15 +380,15 @@ static void test_three_of_one_place(void **state)
 		p.sport = (uint16_t)(5000 + i / 65536);
 		p.dport = (uint16_t)i;
 		if (pair_of(&p) == pair)
-			t[n++] = opened(*state, p);
+			t[n++] = talk_open(*state, p);
 	}
 	assert_int_equal(n, 3);
 	for (int round = 0; round < 4; round++) {
 		for (int i = 0; i < 9; i++)
-			says(&t[(i + round) % 3]);
+			talk_says(&t[(i + round) % 3]);
 		assert_int_equal(n_good(), 2);
 		for (int i = 0; i < 3; i++)
-			demand_counts(&t[i]);
+			talk_demand_counts(&t[i]);
 		lab_age(*state, SECOND);
 	}
 }
@@ -482,17 +397,17 @@ static void test_three_of_one_place(void **state)
 
 static void test_first_line(void **state)
 {
-	struct talk t = opened_udp(*state, ALICE, 5000);
+	struct talk t = talk_udp(*state, ALICE, 5000);
 	uint32_t index;
-	struct lab_frame f;
+	struct lab_frame f, after;
 
-	settle_down(&t);
-	index = bare_flow(&t).mapping;
+	talk_settle_down(&t);
+	index = talk_bare_flow(&t).mapping;
 	lab_build(&f, &t.in);
 	lab_word_put(*state, index, 0); /* so that only the shortcut knows */
-	assert_int_equal(lab_run_xdp(*state, &f), 2);
+	assert_int_equal(lab_run_xdp(*state, FROM_UPLINK, &f, &after), 2);
 	lab_age(*state, SECOND);
-	assert_int_equal(lab_run_xdp(*state, &f), 1);
+	assert_int_equal(lab_run_xdp(*state, FROM_UPLINK, &f, &after), 1);
 	lab_counted(*state, GW_PASS_first_line);
 	lab_counted(*state, GW_DROP_no_mapping);
 }

@@ -89,6 +89,7 @@ static void a_veth_takes_when_its_far_end_can(void **state)
 	set_gro(FAR, true);
 	assert_int_equal(tp_netlink_xdp_takes(xdp, near), 1);
 	assert_int_equal(tp_netlink_xdp_takes(xdp, far), 0);
+	assert_int_equal(tp_netlink_xdp_redirects(xdp, near), 1);
 
 	set_gro(FAR, false);
 	assert_int_equal(tp_netlink_xdp_takes(xdp, near), 0);
@@ -108,6 +109,7 @@ static void no_such_device(void **state)
 	(void)state;
 	want_answers();
 	assert_int_equal(tp_netlink_xdp_takes(xdp, NO_INDEX), -ENODEV);
+	assert_int_equal(tp_netlink_xdp_redirects(xdp, LOOPBACK), 0);
 	assert_int_equal(tp_netlink_xdp_takes(xdp, LOOPBACK), 0); /* and the next question */
 }
 

@@ -11,59 +11,14 @@
 #define TP_BPF_GATEWAY_FAST_H
 
 #include "established.h"
-#include "shortcut.h"
-
-#define FAST_PARTS (IPV4_MORE | IPV4_OFFSET)
-#define FAST_ENDS  (TCP_SYN | TCP_FIN | TCP_RST)
-
-/* The packet in place. */
-struct gw_fast {
-	struct iphdr *ip;
-	union {
-		struct udphdr *udp;
-		struct tcphdr *tcp;
-	};
-	__be16 *sum; /* of the transport */
-	__u32 ip_len;
-};
-
-/*
- * May the sum be one that the sender left to be computed? Then what stands there is the sum of the
- * pseudo-header, and only the kernel's helpers know. A complete sum that comes out the same goes
- * that way in vain.
- */
-TP_INLINE bool gw_fast_sum_is_open(const struct gw_fast *f)
-{
-	__u64 pseudo = (__u64)f->ip->saddr + f->ip->daddr + bpf_htons(f->ip->protocol) +
-		       bpf_htons(f->ip_len - IPV4_LEN);
-
-	return !*f->sum || *f->sum == tp_sum_fold(pseudo);
-}
-
-TP_INLINE bool gw_fast_transport(struct gw_fast *f, const void *end)
-{
-	f->udp = (void *)(f->ip + 1);
-	f->sum = &f->udp->check;
-	if (f->ip->protocol == IPPROTO_UDP)
-		return (void *)(f->udp + 1) <= end && f->ip_len >= IPV4_LEN + sizeof(*f->udp);
-	f->sum = &f->tcp->check;
-	return f->ip->protocol == IPPROTO_TCP && (void *)(f->tcp + 1) <= end &&
-	       f->ip_len >= IPV4_LEN + sizeof(*f->tcp) &&
-	       !(((__u8 *)f->tcp)[GW_TCP_FLAGS] & FAST_ENDS);
-}
+#include "fast_packet.h"
+#include "next_hop.h"
 
 /* Is it of the common kind? */
 TP_INLINE bool gw_fast_parse(struct __sk_buff *skb, struct gw_fast *f)
 {
-	const void *end = gw_data_end(skb);
-
-	f->ip = gw_data(skb) + GW_L3;
-	if ((void *)(f->ip + 1) > end || skb->protocol != bpf_htons(ETH_P_IP) ||
-	    *(__u8 *)f->ip != IPV4_PLAIN || f->ip->frag_off & bpf_htons(FAST_PARTS) ||
-	    f->ip->ttl <= 1 || skb->gso_size)
-		return false;
-	f->ip_len = bpf_ntohs(f->ip->tot_len);
-	return f->ip_len <= skb->len - GW_L3 && gw_fast_transport(f, end);
+	return skb->protocol == bpf_htons(ETH_P_IP) && !skb->gso_size &&
+	       gw_fast_is_common(f, gw_data(skb) + GW_L3, gw_data_end(skb), skb->len - GW_L3);
 }
 
 /* What was seen of a flow. */
@@ -148,12 +103,31 @@ TP_INLINE void gw_fast_enter(__u64 addrs, __u64 ends, struct gw_turn *turn, __be
 		s->until = 0;
 }
 
-/* The flow of a node's packet, with its turn. NULL: not for here. */
-static __noinline struct gw_flow *gw_fast_ask_out(__u64 addrs, __u64 ends, __u64 policy, __u32 now,
-						  struct gw_turn *turn)
+TP_INLINE void gw_fast_hop_out(struct __sk_buff *skb, __u64 addrs, __u64 ends, struct gw_turn *turn)
 {
+	struct gw_way way;
+
+	if (knobs.shortcuts && gw_way_uplink(&way, turn->uplink))
+		gw_hop_ask(skb, gw_shortcut_addrs(turn->addr, addrs >> 32),
+			   gw_shortcut_ends(turn->port, ends >> 16, 0, ends >> 48, 0), way.ifindex,
+			   turn);
+}
+
+TP_INLINE void gw_fast_hop_in(struct __sk_buff *skb, __u64 addrs, __u64 ends, struct gw_turn *turn)
+{
+	struct gw_way way;
+
+	if (knobs.shortcuts && gw_way_overlay(&way, turn->overlay) && way.l2_len)
+		gw_hop_ask(skb, gw_shortcut_addrs(addrs, turn->addr),
+			   gw_shortcut_ends(ends, turn->port, 0, ends >> 48, 0), way.ifindex, turn);
+}
+
+/* The flow of a node's packet, with its turn. NULL: not for here. */
+static __noinline struct gw_flow *gw_fast_ask_out(struct __sk_buff *skb, __u64 addrs, __u64 ends,
+						  __u64 policy, struct gw_turn *turn)
+{
+	__u32 now = gw_ticks(), index, claim, slot;
 	struct gw_flow_key GW_WORDS key = {};
-	__u32 index, claim, slot;
 	struct gw_flow *flow;
 	struct gw_seen seen;
 
@@ -177,21 +151,24 @@ static __noinline struct gw_flow *gw_fast_ask_out(__u64 addrs, __u64 ends, __u64
 				 .overlay = key.overlay,
 				 .uplink = slot / TP_GW_ADDRS,
 				 .slot = slot % TP_GW_ADDRS};
+	gw_fast_hop_out(skb, addrs, ends, turn);
 	gw_fast_enter(addrs, ends, turn, addrs, ends, flow, &seen);
 	return flow;
 }
 
 /* The same for a packet from beyond an uplink. */
-static __noinline struct gw_flow *gw_fast_ask_in(const struct gw_uplink *uplink, __u64 addrs,
-						 __u64 ends, __u64 policy, struct gw_turn *turn)
+static __noinline struct gw_flow *gw_fast_ask_in(struct __sk_buff *skb, __u64 addrs, __u64 ends,
+						 __u64 policy, struct gw_turn *turn)
 {
 	__u32 now = gw_ticks(), id = (__u16)(ends >> 32);
+	const struct gw_uplink *uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	struct gw_flow_key GW_WORDS key = {};
 	struct gw_mapping m = {};
 	struct gw_flow *flow;
 	struct gw_seen seen;
 
-	if (gw_behind(uplink, id, addrs >> 32, ends >> 16, ends >> 48, now, &key, &m) != CARRY_ON)
+	if (!uplink ||
+	    gw_behind(uplink, id, addrs >> 32, ends >> 16, ends >> 48, now, &key, &m) != CARRY_ON)
 		return NULL;
 	tp_map_v4(key.remote, addrs);
 	key.remote_port = ends;
@@ -206,32 +183,41 @@ static __noinline struct gw_flow *gw_fast_ask_in(const struct gw_uplink *uplink,
 				 .uplink = id,
 				 .slot = m.index / ((__u32)knobs.nat_range * GW_NAT_PROTOS) %
 					 TP_GW_ADDRS};
+	gw_fast_hop_in(skb, addrs, ends, turn);
 	gw_fast_enter(addrs, ends, turn, addrs >> 32, ends >> 16, flow, &seen);
 	return flow;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* The sums for a new address and port, and one hop less. `skb` may carry a sum of all its bytes,
- * which changes by what the transport's sum makes up for: the address. */
-TP_INLINE void gw_fast_sums(struct __sk_buff *skb, struct gw_fast *f, const struct gw_turn *turn)
+/* To the neighbour that the shortcut names. */
+TP_INLINE int gw_fast_transmit(struct __sk_buff *skb, const struct gw_way *way,
+			       const struct gw_turn *turn, const __u8 own[ETH_ALEN])
 {
-	__u16 ttl = (__u16)~tp_htons(0x0100);
-	__u16 sum = tp_csum_update(*f->sum, turn->change_all);
+	struct ethhdr *eth;
 
-	*f->sum = f->ip->protocol == IPPROTO_UDP ? tp_csum_udp(sum) : sum;
-	f->ip->check = tp_csum_update(f->ip->check, tp_sum_fold((__u64)turn->change + ttl));
-	f->ip->ttl--;
-	bpf_csum_update(skb, (__u16)~turn->change);
+	if (way->overlay)
+		skb->mark = knobs.mark;
+	if (!self.l2_len && bpf_skb_change_head(skb, ETH_HLEN, 0))
+		return TC_ACT_SHOT;
+	eth = gw_data(skb);
+	if ((void *)(eth + 1) > gw_data_end(skb))
+		return TC_ACT_SHOT;
+	gw_hop_header(eth, turn, own);
+	return bpf_redirect(way->ifindex, 0);
 }
 
-TP_INLINE int gw_fast_send(struct __sk_buff *skb, __u32 len, const struct gw_way *way, __u32 reason)
+/* The packet that asked goes where the kernel says, so that the kernel sees that the neighbour is
+ * in use. */
+TP_INLINE int gw_fast_send(struct __sk_buff *skb, __u32 len, const struct gw_way *way,
+			   const struct gw_turn *turn, const __u8 *own)
 {
-	int verdict = gw_transmit(skb, way);
+	bool known = own && way->l2_len && gw_hop_known(turn);
+	int verdict = known ? gw_fast_transmit(skb, way, turn, own) : gw_transmit(skb, way);
 
 	if (verdict != TC_ACT_REDIRECT)
 		return gw_leave(skb, GW_DROP_rewrite_failed);
-	gw_count(reason, 1, len);
+	gw_count(way->overlay ? GW_FORWARD_to_overlay : GW_FORWARD_to_uplink, 1, len);
 	return verdict;
 }
 
@@ -239,18 +225,18 @@ TP_INLINE int gw_fast_send(struct __sk_buff *skb, __u32 len, const struct gw_way
 TP_INLINE void gw_fast_count(struct gw_shortcut *s, struct gw_count *count, __u32 len)
 {
 	if (s) {
-		s->packets++;
-		s->bytes += len;
+		gw_shortcut_count(s, len);
 	} else {
 		count->packets++;
 		count->bytes += len;
 	}
 }
 
-/* An address that the uplink has lost is not used for another second. */
-TP_INLINE bool gw_fast_has(const struct gw_uplink *uplink, const struct gw_turn *turn, __be32 addr)
+/* `skb` may carry a sum of all its bytes, which changes by what the transport's sum makes up for:
+ * the address. */
+TP_INLINE void gw_fast_note_sum(struct __sk_buff *skb, const struct gw_turn *turn)
 {
-	return uplink && uplink->ifindex && uplink->addr[turn->slot % TP_GW_ADDRS] == addr;
+	bpf_csum_update(skb, (__u16)~turn->change);
 }
 
 /* From a node. The verdict, or CARRY_ON: not for here. */
@@ -271,7 +257,7 @@ static __noinline int gw_fast_out(struct __sk_buff *skb, __u64 policy, __u32 now
 	ends = gw_shortcut_ends(f.udp->source, f.udp->dest, gw_id(skb), f.ip->protocol, GW_OVERLAY);
 	s = gw_shortcut_find(addrs, ends, policy, now, &turn);
 	if (!s)
-		flow = gw_fast_ask_out(addrs, ends, policy, now, &turn);
+		flow = gw_fast_ask_out(skb, addrs, ends, policy, &turn);
 	if (!s && !flow)
 		return CARRY_ON;
 	id = turn.uplink;
@@ -281,22 +267,23 @@ static __noinline int gw_fast_out(struct __sk_buff *skb, __u64 policy, __u32 now
 		return CARRY_ON;
 	way = (struct gw_way){uplink->ifindex, uplink->mtu, ETH_HLEN, false};
 	gw_fast_count(s, flow ? &flow->out : NULL, f.ip_len);
-	f.ip->saddr = turn.addr;
-	f.udp->source = turn.port;
-	gw_fast_sums(skb, &f, &turn);
-	return gw_fast_send(skb, f.ip_len, &way, GW_FORWARD_to_uplink);
+	gw_fast_rewrite(&f, &turn, true);
+	gw_fast_note_sum(skb, &turn);
+	return gw_fast_send(skb, f.ip_len, &way, &turn, s ? uplink->mac : NULL);
 }
 
 /* From beyond an uplink. */
 static __noinline int gw_fast_in(struct __sk_buff *skb, const struct gw_uplink *uplink,
 				 __u64 policy, __u32 now)
 {
+	const struct gw_overlay *overlay;
 	struct gw_flow *flow = NULL;
 	struct gw_shortcut *s;
 	struct gw_turn turn;
 	struct gw_fast f;
 	struct gw_way way;
 	__u64 addrs, ends;
+	__u32 id;
 
 	if (!gw_fast_parse(skb, &f))
 		return CARRY_ON;
@@ -304,15 +291,18 @@ static __noinline int gw_fast_in(struct __sk_buff *skb, const struct gw_uplink *
 	ends = gw_shortcut_ends(f.udp->source, f.udp->dest, gw_id(skb), f.ip->protocol, GW_UPLINK);
 	s = gw_shortcut_find(addrs, ends, policy, now, &turn);
 	if (!s)
-		flow = gw_fast_ask_in(uplink, addrs, ends, policy, &turn);
-	if ((!s && !flow) || !gw_fast_has(uplink, &turn, f.ip->daddr) ||
-	    !gw_way_overlay(&way, turn.overlay) || f.ip_len > way.mtu || gw_fast_sum_is_open(&f))
+		flow = gw_fast_ask_in(skb, addrs, ends, policy, &turn);
+	if ((!s && !flow) || !gw_fast_has(uplink, &turn, f.ip->daddr))
 		return CARRY_ON;
+	id = turn.overlay;
+	overlay = bpf_map_lookup_elem(&gw_overlays, &id);
+	if (!overlay || !overlay->ifindex || f.ip_len > overlay->mtu || gw_fast_sum_is_open(&f))
+		return CARRY_ON;
+	way = (struct gw_way){overlay->ifindex, overlay->mtu, overlay->l2_len, true};
 	gw_fast_count(s, flow ? &flow->in : NULL, f.ip_len);
-	f.ip->daddr = turn.addr;
-	f.udp->dest = turn.port;
-	gw_fast_sums(skb, &f, &turn);
-	return gw_fast_send(skb, f.ip_len, &way, GW_FORWARD_to_overlay);
+	gw_fast_rewrite(&f, &turn, false);
+	gw_fast_note_sum(skb, &turn);
+	return gw_fast_send(skb, f.ip_len, &way, &turn, s ? overlay->mac : NULL);
 }
 
 #endif

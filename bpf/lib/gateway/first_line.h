@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * XDP on an uplink: what can only be dropped is dropped here, before the kernel makes an skb of it.
- * Looks at TCP and UDP to the range of a masquerade address; everything else passes untouched.
+ * Looks at TCP and UDP to the range of a masquerade address. What has a shortcut, here and on an
+ * overlay that is Ethernet, may go on at once (fast_xdp.h); everything else passes untouched.
  */
 #ifndef TP_BPF_GATEWAY_FIRST_LINE_H
 #define TP_BPF_GATEWAY_FIRST_LINE_H
@@ -12,8 +13,8 @@
 
 #include "../mapped.h"
 #include "device.h"
+#include "fast_xdp.h"
 #include "nat_word.h"
-#include "shortcut.h"
 
 TP_INLINE int gw_xdp_leave(struct xdp_md *ctx, __u32 reason, int verdict)
 {
@@ -24,6 +25,12 @@ TP_INLINE int gw_xdp_leave(struct xdp_md *ctx, __u32 reason, int verdict)
 		count->bytes += bpf_xdp_get_buff_len(ctx);
 	}
 	return verdict;
+}
+
+/* On by XDP, which has counted it, or to the program behind. */
+TP_INLINE int gw_xdp_go(struct xdp_md *ctx, int verdict)
+{
+	return verdict == XDP_REDIRECT ? verdict : gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
 }
 
 TP_INLINE bool gw_xdp_is_local(__be32 addr)
@@ -51,20 +58,6 @@ TP_INLINE const __u64 *gw_xdp_word(const struct iphdr *ip, __be16 port, __u32 id
 	return NULL;
 }
 
-/* One of a flow that has a shortcut: its port and its source were looked at not long ago. */
-TP_INLINE bool gw_xdp_has_shortcut(const struct iphdr *ip, const __be16 *ports, __u32 id, __u32 now)
-{
-	__u64 addrs = gw_shortcut_addrs(ip->saddr, ip->daddr);
-	__u64 ends = gw_shortcut_ends(ports[0], ports[1], id, ip->protocol, GW_UPLINK);
-	__u32 place = gw_shortcut_place(addrs, ends);
-	const struct gw_shortcut *s = gw_shortcut_at(place);
-
-	if (s && gw_shortcut_is(s, addrs, ends))
-		return now < s->until;
-	s = gw_shortcut_at(place ^ 1);
-	return s && gw_shortcut_is(s, addrs, ends) && now < s->until;
-}
-
 TP_INLINE int gw_first_line(struct xdp_md *ctx)
 {
 	void *end = (void *)(long)ctx->data_end;
@@ -72,7 +65,8 @@ TP_INLINE int gw_first_line(struct xdp_md *ctx)
 	struct iphdr *ip = (void *)(eth + 1);
 	const __u16 *ports = (void *)(ip + 1);
 	const __u64 *word;
-	__u32 now, id;
+	int verdict;
+	__u32 id;
 
 	if ((void *)(ports + 2) > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
 	    *(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(0x1fff) ||
@@ -80,17 +74,27 @@ TP_INLINE int gw_first_line(struct xdp_md *ctx)
 	    (__u16)(bpf_ntohs(ports[1]) - knobs.nat_base) >= knobs.nat_range ||
 	    !gw_device_number(ctx->ingress_ifindex, &id))
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
-	now = gw_ticks();
-	if (knobs.shortcuts && gw_xdp_has_shortcut(ip, ports, id, now))
-		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
+	verdict = gw_xdp_fast_in(ctx, id);
+	if (verdict != CARRY_ON)
+		return gw_xdp_go(ctx, verdict);
 	word = gw_xdp_word(ip, ports[1], id);
 	if (!word)
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
-	if (!gw_word_alive(*(const volatile __u64 *)word, now))
+	if (!gw_word_alive(*(const volatile __u64 *)word, gw_ticks()))
 		return gw_xdp_leave(ctx, GW_DROP_no_mapping, XDP_DROP);
 	if (gw_xdp_is_local(ip->saddr))
 		return gw_xdp_leave(ctx, GW_DROP_spoofed_source, XDP_DROP);
 	return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
+}
+
+/* On an overlay that is Ethernet. */
+TP_INLINE int gw_overlay_frame(struct xdp_md *ctx)
+{
+	__u32 id;
+
+	if (!gw_device_number(ctx->ingress_ifindex, &id))
+		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
+	return gw_xdp_go(ctx, gw_xdp_fast_out(ctx, id));
 }
 
 #endif

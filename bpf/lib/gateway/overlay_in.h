@@ -151,6 +151,8 @@ TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 
 	if (!gw_begin(skb))
 		return gw_leave(skb, GW_DROP_overlay_down);
+	if (gw_is_others(skb))
+		return gw_leave(skb, GW_PASS_other_host);
 	why = gw_fast_out(skb, policy, now);
 	if (why != CARRY_ON)
 		return why;

@@ -9,6 +9,7 @@
 
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -87,6 +88,12 @@ TP_INLINE void *gw_data_end(const struct __sk_buff *skb)
 		     : "=r"(end)
 		     : "r"(skb), "i"(offsetof(struct __sk_buff, data_end)));
 	return end;
+}
+
+/* Seen only because the device is promiscuous, or a switch has flooded it. */
+TP_INLINE bool gw_is_others(const struct __sk_buff *skb)
+{
+	return self.l2_len && skb->pkt_type == PACKET_OTHERHOST;
 }
 
 /* The first `len` bytes can be read directly, or the packet is shorter. */

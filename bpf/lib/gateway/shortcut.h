@@ -55,6 +55,12 @@ TP_INLINE struct gw_shortcut *gw_shortcut_find(__u64 addrs, __u64 ends, __u32 ge
 	return s && gw_shortcut_read(s, addrs, ends, generation, now, turn) ? s : NULL;
 }
 
+TP_INLINE void gw_shortcut_count(struct gw_shortcut *s, __u32 len)
+{
+	s->packets++;
+	s->bytes += len;
+}
+
 /* What the entry has counted becomes the flow's. */
 TP_INLINE void gw_shortcut_settle(struct gw_shortcut *s)
 {

@@ -209,6 +209,8 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 
 	if (!gw_begin(skb))
 		return gw_leave(skb, GW_PASS_not_ours);
+	if (gw_is_others(skb))
+		return gw_leave(skb, GW_PASS_other_host);
 	id = gw_id(skb);
 	uplink = bpf_map_lookup_elem(&gw_uplinks, &id);
 	if (!uplink || !uplink->ifindex)

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# An overlay that is Ethernet: what has a shortcut goes from XDP to XDP, as long as the device that
+# it leaves by takes frames from there. The rest goes by tc, and nothing is lost for either.
+# limit: 240
+
+. "$(dirname "$0")/lib.sh"
+. "$LAB_DIR/gateway_lab.sh"
+
+lo_forwards() {
+	in_ns gateway sysctl -n net.ipv4.conf.lo.forwarding
+}
+xdp_on() { # DEV
+	ip -n gateway link show "$1" | grep -q 'prog/xdp'
+}
+
+GW_NODES=alice
+gateway_plain
+# Senders on a veth leave sums to be computed, which only tc can do.
+in_ns alice ethtool -K alice tx off >/dev/null
+in_ns echo ethtool -K eth0 tx off >/dev/null
+expect "XDP is on the overlay" xdp_on wg0
+expect "and on the uplink" xdp_on lan0
+equal "the loopback device forwards, so that next hops can be asked for" 1 "$(lo_forwards)"
+
+# N packets and their answers: how many of the frames XDP left to tc.
+N=300
+left_to_tc() {
+	local before
+	before=$(gw_reason first_line)
+	udp alice -s 5000 -n $N -i 3 $ECHO:7 >$LAB/udp.out || return 1
+	echo $(($(gw_reason first_line) - before))
+}
+few_left() {
+	local n
+	n=$(left_to_tc) || return 1
+	note "$n of $((2 * N)) frames were left to tc"
+	[ "$n" -lt $N ]
+}
+all_left() {
+	local n
+	n=$(left_to_tc) || return 1
+	[ "$n" -ge $((2 * N)) ]
+}
+takes() { # on|off: a veth takes frames from XDP as long as its far end has GRO
+	in_ns fabric ethtool -K gateway gro "$1"
+	in_ns office ethtool -K gateway gro "$1"
+}
+
+takes off
+expect "devices that take no frames from XDP: all goes by tc" wait_for 60 all_left
+takes on
+expect "they take frames now: most goes by XDP" wait_for 60 few_left
+equal "the echo's host saw one end of it" 1 "$(lan_log echo | grep 'udp 7' | sort -u | wc -l)"
+stop gateway KILL
+expect "no daemon: nothing is lost" udp alice -s 5000 -n $N -i 3 $ECHO:7
+gateway_start
+expect "with the next one it goes by XDP as before" wait_for 60 few_left
+takes off
+expect "they take none again: it goes by tc again" wait_for 60 all_left
+
+gw gateway detach >/dev/null
+gone() {
+	! running gateway
+}
+expect "detached" wait_for 30 gone
+expect "XDP is off the overlay" eval '! xdp_on wg0'
+equal "the loopback device is as it was" 0 "$(lo_forwards)"
