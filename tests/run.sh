@@ -138,17 +138,16 @@ vm_wanted() {
 
 vm_group() { # NAME: then tells which tests that were, and on which kernel
 	wanted "vm/$1" || return
-	run_one "vm/$1" 3700 tests/vm/run.sh "$1"
+	run_one "vm/$1" 7300 tests/vm/run.sh "$1"
 	grep -aE '^# (Linux|[a-z]+/test_)' "$LOGS/vm.$1.log"
 }
 
 vm_ring() {
 	local group
 	vm_wanted || return
-	for group in bpf relay gateway reload control; do
+	for group in bpf-relay bpf-gateway relay gateway reload control unit; do
 		vm_group $group
 	done
-	VM_SYSTEMD=1 vm_group unit
 }
 
 count() { # EXTENDED-REGEX

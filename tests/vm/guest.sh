@@ -3,7 +3,8 @@
 #
 # What runs inside: the tests listed in /vm/tests, by their paths below tests/ without `.sh`, one
 # after the other. Their lines become one TAP stream with a plan at its end, with a comment that tells
-# of each test how it went; of one that fails the end of the output is shown.
+# of each test how it went; of one that fails the end of the output is shown. Who watches the console
+# sees all of it as it comes.
 
 set -u
 shopt -s nullglob
@@ -52,8 +53,12 @@ run_test() { # TEST
 	local passed failed skipped
 	limit=$(($(limit_of "$test") * LAB_SLOW))
 	out=/tmp/${test//\//.}.log
+	: >"$out"
+	tail -s 1 -f "$out" >/dev/ttyS0 2>&1 &
 	timeout -k 10 $limit "$(command_of "$test")" >"$out" 2>&1 </dev/null
 	status=$?
+	kill $!
+	wait $! 2>/dev/null
 	relay_lines "$test" <"$out"
 	skipped=$(grep -aE '^(not )?ok\b' "$out" | grep -ac '# SKIP')
 	failed=$(grep -aE '^not ok' "$out" | grep -acv '# SKIP')

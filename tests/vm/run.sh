@@ -4,10 +4,11 @@
 # Boots Debian's own kernel in QEMU and runs tests inside it, with WireGuard peers of the kernel:
 # what the machine at hand may lack. Prints TAP lines.
 #
-#	tests/vm/run.sh bpf					the tests of a group, see group() below
+#	tests/vm/run.sh bpf-relay				the tests of a group, see README.md
 #	tests/vm/run.sh net/test_roaming bpf/test_migrate	these
 #	VM_KERNEL=linux-image-6.12-amd64 tests/vm/run.sh	with another kernel, by its meta package
-#	VM_SYSTEMD=1 tests/vm/run.sh vm/test_unit		installed, under the host's systemd
+#	VM_SYSTEMD=1 tests/vm/run.sh vm/test_unit		installed, under the host's systemd; the
+#								group `unit` is always
 #
 # The kernel package is fetched once into build/vm/ and unpacked there, not installed. The guest is
 # an initramfs with a copy of the tree's tests and binaries; programs and libraries are the host's,
@@ -25,7 +26,7 @@ CACHE=$PWD/build/vm
 PACKAGE=${VM_KERNEL:-linux-image-amd64}
 KERNEL=$CACHE/$PACKAGE
 RUN=$CACHE/run-$$
-LIMIT=${VM_LIMIT:-3600}
+LIMIT=${VM_LIMIT:-7200} # of all; guest.sh has one for each test
 QEMU_PID=
 
 skip_all() { # REASON
@@ -39,18 +40,21 @@ die() { # TEXT
 	exit 1
 }
 
+bpf_tests() {
+	local source
+	for source in tests/bpf/test_*.c; do
+		echo "bpf/$(basename "$source" .c)"
+	done
+}
+
 # Those of tests/net are what differs on an older kernel: attaching without tcx, what a reload attaches
 # and takes off, maps carried over, and the kernel's WireGuard in the place of wireguard-go.
 group() { # NAME: its tests
-	local source
 	case $1 in
-	bpf)
-		for source in tests/bpf/test_*.c; do
-			echo "bpf/$(basename "$source" .c)"
-		done
-		;;
+	bpf-relay) bpf_tests | grep -v gateway_ ;;
+	bpf-gateway) bpf_tests | grep gateway_ ;;
 	relay) echo vm/test_kernel_wireguard vm/test_coexist net/test_restart ;;
-	gateway) echo vm/test_kernel_gateway vm/test_kernel_peers ;;
+	gateway) echo vm/test_kernel_gateway vm/test_kernel_peers net/test_gateway_nat ;;
 	reload) echo net/test_gateway_{attach,reload,uplinks,overlays,abi} ;;
 	control) echo net/test_control_choice ;;
 	unit) echo vm/test_unit ;;
@@ -222,6 +226,7 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+[ "$*" != unit ] || VM_SYSTEMD=1
 if [ -n "${VM_SYSTEMD:-}" ] && ! [ -x /usr/lib/systemd/systemd ]; then
 	skip_all "no systemd here"
 fi
