@@ -10,7 +10,8 @@
 # forwarder and sink (a drop rule at the ingress hook) run on one CPU, as in live.sh.
 #
 #	direct	ov and lan are one wire: what source, sink and a veth hop cost
-#	gateway	turnpike-gateway
+#	gateway	turnpike-gateway, XDP to XDP
+#	tc	the same with attach = "off", tc to tc, as with an overlay that is no Ethernet
 #	nft	forwarding and masquerade; what is established passes, then one look-up in a set
 #	plain	the same, each node's packet compared with the rules one by one
 #
@@ -21,6 +22,7 @@ GWL_PORTS=50 # of each node
 GWL_RULES=$((GWL_NODES * GWL_PORTS))
 GWL_LAN=192.168.10
 GWL_FLOWS=(1 1000 10000)
+GWL_VARIANTS=(gateway tc nft plain)
 GWL_NEW=8000 # flows that are opened in a row
 declare -A GWL_MAC=([ov]=02:00:00:00:01:01 [wg0]=02:00:00:00:01:02 [lan0]=02:00:00:00:02:02
 	[lan]=02:00:00:00:02:01)
@@ -212,9 +214,9 @@ gwl_window() { # VARIANT DIRECTION FLOWS OPTION...
 gwl_round() { # SECONDS
 	local v n
 	for n in "${GWL_FLOWS[@]}"; do
-		for v in direct gateway nft plain; do
-			gwl_window $v out "$n" -w "$1" -f "$LAB/gwl-out-$n"
-			[ $v = direct ] || gwl_window $v in "$n" -w "$1" -f "$LAB/gwl-in-$v-$n"
+		for v in direct "${GWL_VARIANTS[@]}"; do
+			gwl_window "$v" out "$n" -w "$1" -f "$LAB/gwl-out-$n"
+			[ $v = direct ] || gwl_window "$v" in "$n" -w "$1" -f "$LAB/gwl-in-$v-$n"
 		done
 	done
 }
@@ -222,8 +224,8 @@ gwl_round() { # SECONDS
 gwl_new() { # ROUND
 	local v
 	gwl_flows $GWL_NEW $((30000 + $1 * GWL_NEW / GWL_NODES)) >$LAB/gwl-new
-	for v in direct gateway nft plain; do
-		gwl_window $v new $GWL_NEW -n $GWL_NEW -f $LAB/gwl-new
+	for v in direct "${GWL_VARIANTS[@]}"; do
+		gwl_window "$v" new $GWL_NEW -n $GWL_NEW -f $LAB/gwl-new
 	done
 }
 
@@ -232,13 +234,14 @@ gwl_begin() {
 	lab_ns o-direct l-direct
 	gwl_link o-direct ov l-direct lan
 	gwl_sink l-direct lan
-	for v in gateway nft plain; do gwl_variant $v; done
+	for v in "${GWL_VARIANTS[@]}"; do gwl_variant "$v"; done
 	gwl_gateway gateway native
+	gwl_gateway tc off
 	gwl_nft nft set
 	gwl_nft plain plain
 	for n in "${GWL_FLOWS[@]}"; do
 		gwl_flows "$n" 20000 >"$LAB/gwl-out-$n"
-		for v in gateway nft plain; do gwl_open $v "$n"; done
+		for v in "${GWL_VARIANTS[@]}"; do gwl_open "$v" "$n"; done
 	done
 }
 
@@ -252,4 +255,5 @@ bench_gateway_live() { # ROUNDS SECONDS
 		gwl_new $round
 	done
 	stop gwl-gateway
+	stop gwl-tc
 }

@@ -44,7 +44,7 @@ def gateway_live_report:
 		direction: .[0].direction, flows: .[0].flows,
 		rate: (group_by(.variant) | map({(.[0].variant): (map(.pps) | median | round)}) | add),
 		windows: (map(select(.variant == "gateway")) | length)
-	} | . + {to_nft: ratio(.rate.gateway; .rate.nft), to_plain: ratio(.rate.gateway; .rate.plain)}) end;
+	} | . + {to_nft: ratio(.rate.gateway; .rate.nft), tc_to_nft: ratio(.rate.tc; .rate.nft), to_plain: ratio(.rate.gateway; .rate.plain)}) end;
 
 # Of each way of attaching, and both directions: the median rates, and how they compare to nft's.
 def gateway_tcp_report:

@@ -36,8 +36,8 @@ def gateway:
 def gateway_live:
 	.gateway_live | select(.) |
 	"", "## The gateway, live, beside nftables", "",
-	table(["", "flows", "no forwarder", "gateway", "nft, a set", "nft, rule by rule", "gateway to set", "to rules", "goal", ""];
-		[.[] | [.direction, .flows, .rate.direct, .rate.gateway, .rate.nft, .rate.plain, .to_nft, .to_plain,
+	table(["", "flows", "no forwarder", "XDP to XDP", "tc to tc", "nft, a set", "nft, rule by rule", "XDP to set", "tc to set", "XDP to rules", "goal", ""];
+		[.[] | [.direction, .flows, .rate.direct, .rate.gateway, .rate.tc, .rate.nft, .rate.plain, .to_nft, .tc_to_nft, .to_plain,
 			(if .direction == "out" or .direction == "in" then "2", verdict(.to_nft; 2) else "", "" end)]]);
 
 def gateway_tcp:
