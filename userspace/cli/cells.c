@@ -11,7 +11,9 @@
 
 void cell_str(struct table *t, const json_t *row, const char *key)
 {
-	table_cell(t, PLAIN, "%s", cli_str(row, key));
+	const char *text = cli_str(row, key);
+
+	table_cell(t, PLAIN, "%s", *text ? text : "-");
 }
 
 const char *cli_flow_rule(const json_t *flow)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Members of answers as cells of a table; "-" when a member is absent. */
+/* Members of answers as cells of a table; "-" when a member is absent, or an empty text. */
 #ifndef TP_CLI_CELLS_H
 #define TP_CLI_CELLS_H
 

@@ -29,12 +29,12 @@ static void show_keys(struct control *c, const json_t *rows)
 
 	json_array_foreach(rows, i, row)
 	{
-		const char *state = state_of(row), *network = cli_str(row, "networkName");
+		const char *state = state_of(row);
 		uint64_t limit = cli_num(row, "useLimit"), uses = cli_num(row, "uses");
 
 		cell_str(t, row, "name");
 		cell_str(t, row, "role");
-		table_cell(t, PLAIN, "%s", *network ? network : "-");
+		cell_str(t, row, "networkName");
 		table_cell(t, strcmp(state, "good") != 0 ? YELLOW : GREEN, "%s", state);
 		if (limit)
 			table_cell(t, PLAIN, "%llu/%llu", (unsigned long long)uses,
