@@ -8,6 +8,7 @@
 
 #include "control/nodes_reports.h"
 #include "control/nodes_seen.h"
+#include "control/nodes_settle.h"
 #include "acceptor.h"
 #include "crypto.h"
 #include "log.h"
@@ -137,7 +138,7 @@ static void acknowledge(struct node *n, const struct tp_ncp_ack *ack)
 		return;
 	}
 	n->nodes->stats.applied++;
-	ctl_nodes_settle(n->nodes, &err);
+	ctl_nodes_settle(n->nodes, n->device.id, &err);
 }
 
 static void handle(struct node *n, const struct tp_ncp_message *m)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/address.h"
 #include "control/events.h"
 #include "control/relay.h"
 
@@ -189,74 +188,4 @@ void ctl_nodes_event(struct ctl_store *s, const struct ctl_device *d, const char
 	ctl_events_add(ctl_store_events(s), &event);
 	free(text);
 	json_decref(details);
-}
-
-/* --- addresses that wait --- */
-
-struct ctl_settlement {
-	char network[CTL_ID_LEN];
-	uint64_t revision; /* every gateway of the network has applied it */
-};
-
-static int release(struct ctl_store *s, const struct ctl_settlement *list, size_t n,
-		   struct ctl_error *err)
-{
-	if (!n)
-		return 0;
-	if (ctl_begin(s, "system", err))
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (list[i].revision &&
-		    ctl_address_acknowledged(s, list[i].network, list[i].revision, err)) {
-			ctl_rollback(s);
-			return -1;
-		}
-	return ctl_commit(s, err);
-}
-
-/* Lowers *least to what this gateway has applied. One that is away holds everything back: it goes
- * on with what it had. */
-static bool least_acknowledged(const struct ctl_nodes *nodes, const char *device, uint64_t *least)
-{
-	struct ctl_node_state n;
-
-	if (!ctl_nodes_find(nodes, device, &n) || n.failed)
-		return false;
-	/* Later revisions that did not touch it are none of its business. */
-	if (n.pending || n.acknowledged != n.told)
-		*least = n.acknowledged < *least ? n.acknowledged : *least;
-	return true;
-}
-
-int ctl_nodes_settle(struct ctl_nodes *nodes, struct ctl_error *err)
-{
-	struct ctl_store *s = nodes->store;
-	struct ctl_db *db = ctl_store_db(s);
-	struct sqlite3_stmt *q = ctl_db_query(
-		db,
-		"SELECT DISTINCT address_hold.network, ifnull(gateway.device, '') FROM address_hold"
-		" LEFT JOIN (SELECT network, device FROM peer JOIN device ON device.id = "
-		"peer.device"
-		" WHERE kind = 2 OR kind = 1 AND is_egress) AS gateway ON gateway.network = "
-		"address_hold.network"
-		" ORDER BY address_hold.network",
-		"");
-	struct ctl_settlement waiting[64];
-	size_t n = 0;
-	int got;
-
-	while ((got = ctl_db_step(db, q)) == 1) {
-		const char *network = ctl_db_text(q, 0), *device = ctl_db_text(q, 1);
-
-		if (!n || strcmp(waiting[n - 1].network, network)) {
-			if (n == sizeof(waiting) / sizeof(waiting[0]))
-				break;
-			waiting[n] = (struct ctl_settlement){.revision = ctl_store_revision(s)};
-			strcpy(waiting[n++].network, network);
-		}
-		if (device[0] && !least_acknowledged(nodes, device, &waiting[n - 1].revision))
-			waiting[n - 1].revision = 0;
-	}
-	ctl_db_done(q);
-	return got < 0 ? ctl_fail_db(err, got, "held address") : release(s, waiting, n, err);
 }

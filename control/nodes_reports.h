@@ -19,7 +19,4 @@ int ctl_nodes_report(struct ctl_store *s, const struct ctl_device *d,
 void ctl_nodes_event(struct ctl_store *s, const struct ctl_device *d, const char *action,
 		     struct json_t *details);
 
-/* Looks which held addresses nobody uses any more. */
-int ctl_nodes_settle(struct ctl_nodes *nodes, struct ctl_error *err);
-
 #endif

@@ -7,7 +7,8 @@
 #include "clock.h"
 #include "control/json_memory.h"
 #include "control/nodes_private.h"
-#include "control/nodes_reports.h"
+#include "control/nodes_settle.h"
+#include "control/peer.h"
 #include "log.h"
 #include "ncp_document.h"
 
@@ -183,7 +184,7 @@ static void on_distribute(evutil_socket_t fd, short what, void *arg)
 		nodes->round++;
 	tell_slice(nodes);
 	if (!ctl_turn_next(nodes)) {
-		ctl_nodes_settle(nodes, &err);
+		ctl_nodes_settle(nodes, NULL, &err);
 		nodes->rest_until = tp_now() + (nodes->took < REST_MAX ? nodes->took : REST_MAX);
 		nodes->took = 0;
 	}
