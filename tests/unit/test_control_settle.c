@@ -9,7 +9,7 @@
 
 static void add_network(int number, struct ctl_network *out)
 {
-	char name[16], subnet[20];
+	char name[24], subnet[32];
 	const struct ctl_network_new in = {.tenant = lab.acme.id, .name = name, .subnet = subnet};
 
 	snprintf(name, sizeof(name), "net-%d", number);
