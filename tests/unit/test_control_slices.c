@@ -56,7 +56,7 @@ static bool all_have(int snapshots, size_t peers)
 
 static void gather(const char *secret)
 {
-	static char names[CROWD][8];
+	static char names[CROWD][16];
 
 	for (int i = 0; i < CROWD; i++) {
 		snprintf(names[i], sizeof(names[i]), "n%d", i);
