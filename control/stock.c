@@ -69,19 +69,6 @@ static void print_allowed(const struct file *f, const struct ctl_member *m)
 	fputc('\n', f->out);
 }
 
-/* The member at whose declared endpoint m is reached: a relay peer that m is assigned to, m itself,
- * a relay peer that has this one's file assigned. NULL: at a relay's. */
-static const struct ctl_member *declared_way(const struct file *f, const struct ctl_member *m)
-{
-	const struct ctl_member *via = ctl_world_relay_peer(f->world, m);
-
-	if (via && via != f->self)
-		return via;
-	if (m->peer.endpoint_declared && *m->peer.endpoint)
-		return m;
-	return f->via;
-}
-
 /* Towards a relay peer always, so that its answers find the way in; to others as the network has
  * it, where no relay's own peer keeps the way open. */
 static unsigned int keepalive_to(const struct file *f, const struct ctl_member *m,
@@ -94,7 +81,7 @@ static unsigned int keepalive_to(const struct file *f, const struct ctl_member *
 
 static void print_peer(const struct file *f, const struct ctl_member *m)
 {
-	const struct ctl_member *way = declared_way(f, m);
+	const struct ctl_member *way = ctl_world_way(f->world, f->self, m);
 	const struct ctl_relay *relay = ctl_stock_relay_to(f->relays, f->world, f->self, m);
 	unsigned int keepalive = keepalive_to(f, m, way);
 

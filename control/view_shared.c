@@ -46,20 +46,18 @@ static void add_first_endpoint(json_t *peer, const struct ctl_relay *r)
 	json_decref(list);
 }
 
-/* A direct endpoint only where an operator has declared one; a peer that is pinned to a relay peer
- * is reached at that one's, `via`. */
+/* A direct endpoint only where an operator has declared one, of the member `way`. */
 static void add_endpoint(json_t *peer, const struct ctl_world *w, const struct ctl_member *m,
-			 const struct ctl_member *via)
+			 const struct ctl_member *way)
 {
 	const struct ctl_relay *relay = relay_for(w, m);
 
-	if (via) {
-		json_object_set_new(peer, "endpoint", json_string(via->peer.endpoint));
-	} else if (m->peer.endpoint_declared) {
-		json_object_set_new(peer, "endpoint", json_string(m->peer.endpoint));
-	} else if (relay) {
+	if (way)
+		json_object_set_new(peer, "endpoint", json_string(way->peer.endpoint));
+	if (way && way != m)
+		json_object_set_new(peer, "via_relay", json_true());
+	if (!way && relay)
 		add_first_endpoint(peer, relay);
-	}
 }
 
 /* From the member to the network's relays, as far as that is known. */
@@ -79,21 +77,23 @@ static json_t *paths_json(const struct ctl_world *w, const struct ctl_member *m)
 	return paths;
 }
 
-/* What a node chooses a relay by, for traffic to the member. */
-static void add_choice(json_t *to, const struct ctl_world *w, const struct ctl_member *m)
+/* What a node chooses by, for traffic to the member; `via` a relay peer it has no choice. */
+static void add_choice(json_t *to, const struct ctl_world *w, const struct ctl_member *m,
+		       const struct ctl_member *via)
 {
 	const struct ctl_relay *pinned = ctl_shared_pinned(w, m);
 	json_t *paths = paths_json(w, m);
 
-	if (pinned)
-		json_object_set_new(to, "relay", ctl_key_json(pinned->public_key));
+	if (via || pinned)
+		json_object_set_new(to, "relay",
+				    ctl_key_json(via ? via->peer.public_key : pinned->public_key));
 	if (!is_empty(paths))
 		json_object_set(to, "paths", paths);
 	json_decref(paths);
 }
 
 static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m,
-			 const struct ctl_member *via)
+			 const struct ctl_member *way)
 {
 	json_t *allowed = json_array(), *peer;
 
@@ -105,8 +105,8 @@ static json_t *peer_json(const struct ctl_world *w, const struct ctl_member *m,
 			 m->peer.is_relay ? RELAY_KEEPALIVE : w->network.keepalive);
 	if (!is_empty(m->tags))
 		json_object_set(peer, "tags", m->tags);
-	add_endpoint(peer, w, m, via);
-	add_choice(peer, w, m);
+	add_endpoint(peer, w, m, way);
+	add_choice(peer, w, m, way != m ? way : NULL);
 	return peer;
 }
 
@@ -191,7 +191,7 @@ static int make(struct ctl_shared *h)
 	for (size_t i = 0; i < w->n_members; i++) {
 		const struct ctl_member *m = &w->members[i];
 
-		h->peers[i] = peer_json(w, m, ctl_world_relay_peer(w, m));
+		h->peers[i] = peer_json(w, m, ctl_world_way(w, NULL, m));
 		if (!h->peers[i])
 			return -1;
 	}
@@ -296,21 +296,23 @@ static json_t *all_but(const json_t *all, const json_t *own)
 	return peers;
 }
 
-/* A relay peer would not reach at its own endpoint those that are assigned to it. */
-static json_t *peers_of_relay_peer(const struct ctl_shared *h, const struct ctl_member *self)
+/* Of one who is assigned to something, or whom others are assigned to: where it reaches some is not
+ * where all do. */
+static json_t *peers_of_assigned(const struct ctl_shared *h, const struct ctl_member *self)
 {
 	const struct ctl_world *w = &h->world;
 	json_t *peers = json_array();
 
 	for (size_t i = 0; i < w->n_members; i++) {
-		const struct ctl_member *m = &w->members[i];
+		const struct ctl_member *m = &w->members[i], *way;
 
 		if (m == self || !ctl_world_admits(w, self->class, m->class))
 			continue;
-		if (ctl_world_relay_peer(w, m) == self)
-			json_array_append_new(peers, peer_json(w, m, NULL));
-		else
+		way = ctl_world_way(w, self, m);
+		if (way == ctl_world_way(w, NULL, m))
 			json_array_append(peers, h->peers[i]);
+		else
+			json_array_append_new(peers, peer_json(w, m, way));
 	}
 	return peers;
 }
@@ -318,8 +320,9 @@ static json_t *peers_of_relay_peer(const struct ctl_shared *h, const struct ctl_
 json_t *ctl_shared_peers(struct ctl_shared *h, const struct ctl_member *self)
 {
 	const json_t *own = h->peers[self - h->world.members];
-	json_t *peers = self->peer.is_relay ? peers_of_relay_peer(h, self)
-					    : all_but(of_class(h, self->class), own);
+	json_t *peers = self->peer.is_relay || self->peer.relay[0]
+				? peers_of_assigned(h, self)
+				: all_but(of_class(h, self->class), own);
 
 	if (h->taken)
 		drop_taken_subnets(peers);

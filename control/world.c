@@ -238,6 +238,41 @@ const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *i
 	return NULL;
 }
 
+/* Of the relay or relay peer that m is assigned to; NULL: none. */
+static const uint8_t *assigned_key(const struct ctl_world *w, const struct ctl_member *m)
+{
+	const struct ctl_relay *relay = m->peer.relay[0] ? ctl_world_relay(w, m->peer.relay) : NULL;
+	const struct ctl_member *peer = ctl_world_relay_peer(w, m);
+
+	return relay ? relay->public_key : peer ? peer->peer.public_key : NULL;
+}
+
+/* Whether a's assignment counts between these two: to the relay of the lower key, as agents have
+ * it. */
+static bool decides(const struct ctl_world *w, const struct ctl_member *a,
+		    const struct ctl_member *b)
+{
+	const uint8_t *one = assigned_key(w, a), *other = assigned_key(w, b);
+
+	return one && (!other || memcmp(one, other, CTL_KEY_LEN) < 0);
+}
+
+const struct ctl_member *ctl_world_way(const struct ctl_world *w, const struct ctl_member *self,
+				       const struct ctl_member *m)
+{
+	const struct ctl_member *own = self ? ctl_world_relay_peer(w, self) : NULL;
+	const struct ctl_member *theirs = ctl_world_relay_peer(w, m);
+	const struct ctl_member *declared = m->peer.endpoint_declared ? m : NULL;
+
+	if (theirs == self && self)
+		return declared ? declared : own;
+	if (own == m)
+		return m;
+	if (theirs && !(self && decides(w, self, m)))
+		return theirs;
+	return declared || (self && decides(w, m, self)) ? declared : own;
+}
+
 const struct ctl_member *ctl_world_relay_peer(const struct ctl_world *w, const struct ctl_member *m)
 {
 	const struct ctl_member *via = m->peer.relay[0] ? find(w, m->peer.relay) : NULL;

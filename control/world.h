@@ -51,5 +51,9 @@ const struct ctl_relay *ctl_world_relay(const struct ctl_world *w, const char *i
  * or a relay. */
 const struct ctl_member *ctl_world_relay_peer(const struct ctl_world *w,
 					      const struct ctl_member *m);
+/* The member at whose declared endpoint `self` (NULL: one who is assigned to nothing) reaches m: a
+ * relay peer that either is assigned to, or m itself. NULL: at a relay, or m comes to self. */
+const struct ctl_member *ctl_world_way(const struct ctl_world *w, const struct ctl_member *self,
+				       const struct ctl_member *m);
 
 #endif

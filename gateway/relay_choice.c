@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The less, the better. Between those of one standing the way decides. */
-enum standing { WORKS, DRAINS, UNSURE, DEAD };
+enum standing { WORKS, DRAINS, UNSURE, DEAD, NEVER };
 
 static bool is_measured(const struct gw_choice_peer *peer, size_t n)
 {
@@ -20,6 +20,8 @@ static enum standing standing_of(const struct gw_choice_relay *relays, size_t n,
 {
 	const struct gw_choice_relay *r = &relays[i];
 
+	if (r->assigned_only)
+		return NEVER;
 	if (r->state == GW_RELAY_DEAD)
 		return DEAD;
 	if (r->state == GW_RELAY_UNKNOWN || (r->state == GW_RELAY_RETURNING && i != peer->relay))
@@ -136,7 +138,7 @@ int gw_relay_choose(const struct gw_choice_relay *relays, size_t n,
 			taken = now;
 	}
 	*why = why_of(relays, &taken, &best, equals);
-	return taken.relay;
+	return taken.standing == NEVER ? GW_NO_RELAY : taken.relay;
 }
 
 const char *gw_choice_why_name(enum gw_choice_why why)

@@ -33,6 +33,7 @@ struct gw_choice_relay {
 	enum gw_relay_state state; /* as this node sees it */
 	uint32_t rtt_us;	   /* of one that is alive or returning */
 	bool drain;		   /* is to be left */
+	bool assigned_only;	   /* for those whom an operator wants there */
 };
 
 struct gw_choice_peer {

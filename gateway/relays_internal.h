@@ -16,16 +16,18 @@ struct relay {
 	size_t n_endpoints;
 	struct tp_addr service_address; /* zero: it cannot be measured */
 	bool drain;
+	bool is_peer; /* a relay peer: only who is assigned to it goes through it, nobody asks it */
 	struct gw_relay_rtt rtt;
 };
 
-/* One that is reached through a relay of the network's. */
+/* One that is reached through a relay of the network's, or might be. */
 struct relayed {
 	uint8_t public_key[WG_KEY_LEN];
 	char name[TP_NCP_NAME_SIZE];
 	struct gw_choice_peer choice;
 	enum gw_choice_why why;
 	struct tp_endpoint endpoint; /* that its device is given */
+	bool direct;		     /* at its own endpoint, of which only the settings know */
 	bool leads;		     /* of the two ends this one begins handshakes after a move */
 	uint64_t due;	   /* its device is to be changed then; 0: it is as it should be */
 	uint64_t moved;	   /* the choice did; 0: never */

@@ -20,7 +20,7 @@ static void log_move(const struct network *n, const struct relayed *p, int from)
 {
 	tp_info("%s: %s through relay %s instead of %s: %s", n->device,
 		p->name[0] ? p->name : "a peer", n->relays[p->choice.relay].name,
-		from < 0 ? "one that is gone" : n->relays[from].name, gw_choice_why_name(p->why));
+		from < 0 ? "none that is there" : n->relays[from].name, gw_choice_why_name(p->why));
 }
 
 static void choose_all(struct gw_relays *r, struct network *n, uint64_t now)
@@ -31,9 +31,11 @@ static void choose_all(struct gw_relays *r, struct network *n, uint64_t now)
 	relays_known(n, known);
 	for (size_t i = 0; i < n->n_peers; i++) {
 		struct relayed *p = &n->peers[i];
-		int from = p->choice.relay;
-		int to = gw_relay_choose(known, n->n_relays, &p->choice, &p->why);
+		int from = p->choice.relay, to;
 
+		if (p->direct)
+			continue;
+		to = gw_relay_choose(known, n->n_relays, &p->choice, &p->why);
 		if (to < 0 || to == from)
 			continue;
 		p->choice.relay = to;

@@ -115,8 +115,8 @@ static json_t *relay_json(const struct network *n, int at)
 			 tp_key_format(r->public_key, key), "endpoint",
 			 tp_endpoint_format(&r->endpoints[0], endpoint), "service_address",
 			 tp_addr_format(&r->service_address, addr), "state",
-			 gw_relay_state_name(r->rtt.state), "rtt_us", rtt, "drain", r->drain,
-			 "peers", (int)relays_through(n, at));
+			 r->is_peer ? "not asked" : gw_relay_state_name(r->rtt.state), "rtt_us",
+			 rtt, "drain", r->drain, "peers", (int)relays_through(n, at));
 }
 
 static json_t *way_json(const struct network *n, const struct relayed *p)
@@ -179,7 +179,8 @@ static json_t *peers_json(const struct gw_relays *r, const struct network *n)
 	if (l.seen && r->overlays)
 		gw_overlays_peers(r->overlays, n->device, look, &l);
 	for (size_t i = 0; l.seen && i < n->n_peers; i++)
-		json_array_append_new(list, peer_json(n, &n->peers[i], &l.seen[i]));
+		if (!n->peers[i].direct)
+			json_array_append_new(list, peer_json(n, &n->peers[i], &l.seen[i]));
 	free(l.seen);
 	return list;
 }
@@ -237,7 +238,8 @@ static void write_rtt(struct tp_metrics *m, const struct tp_metric_label *labels
 static void write_up(struct tp_metrics *m, const struct tp_metric_label *labels,
 		     const struct network *n, int relay)
 {
-	tp_metrics_u64(m, labels, n->relays[relay].rtt.state == GW_RELAY_ALIVE);
+	if (!n->relays[relay].is_peer)
+		tp_metrics_u64(m, labels, n->relays[relay].rtt.state == GW_RELAY_ALIVE);
 }
 
 static void write_peers(struct tp_metrics *m, const struct tp_metric_label *labels,

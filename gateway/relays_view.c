@@ -66,8 +66,10 @@ void relays_known(const struct network *n, struct gw_choice_relay out[GW_RELAYS_
 	for (size_t i = 0; i < n->n_relays; i++) {
 		const struct relay *r = &n->relays[i];
 
-		out[i] = (struct gw_choice_relay){
-			.state = r->rtt.state, .rtt_us = r->rtt.rtt_us, .drain = r->drain};
+		out[i] = (struct gw_choice_relay){.state = r->rtt.state,
+						  .rtt_us = r->rtt.rtt_us,
+						  .drain = r->drain,
+						  .assigned_only = r->is_peer};
 		memcpy(out[i].public_key, r->public_key, WG_KEY_LEN);
 	}
 }
@@ -117,17 +119,67 @@ static void take_relays(struct network *n, const struct tp_ncp_network *from,
 	}
 }
 
+/* --- relay peers of a view ------------------------------------------------------------------- */
+
+static bool is_assigned(const struct tp_ncp_peer *p)
+{
+	static const uint8_t none[WG_KEY_LEN];
+
+	return p->via_relay && memcmp(p->relay, none, sizeof(none)) != 0;
+}
+
+/* The relay that a peer is assigned to. A relay peer may be where a relay is. */
+static int place_assigned(const struct network *n, const struct tp_ncp_peer *p)
+{
+	int at = is_assigned(p) ? relays_place(n, p->relay) : GW_NO_RELAY;
+
+	return at < 0 && is_assigned(p) ? relays_at(n, &p->endpoint) : at;
+}
+
+static const char *name_of(const struct tp_ncp_network *net, const uint8_t key[WG_KEY_LEN])
+{
+	for (size_t i = 0; i < net->n_peers; i++)
+		if (!memcmp(net->peers[i].public_key, key, WG_KEY_LEN))
+			return net->peers[i].name;
+	return "(a relay peer)";
+}
+
+static void add_relay_peer(struct network *n, const struct tp_ncp_network *net,
+			   const struct tp_ncp_peer *p)
+{
+	struct relay *to;
+
+	if (n->n_relays == GW_RELAYS_MAX) {
+		tp_warn("%s: too many relays: not through relay peer %s", n->device,
+			name_of(net, p->relay));
+		return;
+	}
+	to = &n->relays[n->n_relays++];
+	to->is_peer = true;
+	memcpy(to->public_key, p->relay, WG_KEY_LEN);
+	snprintf(to->name, sizeof(to->name), "%s", name_of(net, p->relay));
+	to->endpoints[to->n_endpoints++] = p->endpoint;
+	to->rtt.state = GW_RELAY_DEAD;
+}
+
+static void take_relay_peers(struct network *n, const struct tp_ncp_network *net)
+{
+	for (size_t i = 0; i < net->n_peers; i++)
+		if (is_assigned(&net->peers[i]) && place_assigned(n, &net->peers[i]) < 0)
+			add_relay_peer(n, net, &net->peers[i]);
+}
+
 /* --- peers of a view ------------------------------------------------------------------------ */
 
 /* Of two who are assigned to different relays the lower key decides, so both decide alike. */
-static int pin_of(const struct network *n, const uint8_t peer[WG_KEY_LEN],
+static int pin_of(const struct network *n, const struct tp_ncp_peer *peer,
 		  const uint8_t self[WG_KEY_LEN])
 {
-	int a = relays_place(n, peer), b = relays_place(n, self);
+	int a = place_assigned(n, peer), b = relays_place(n, self);
 
 	if (a < 0 || b < 0)
 		return a < 0 ? b : a;
-	return memcmp(peer, self, WG_KEY_LEN) < 0 ? a : b;
+	return memcmp(peer->relay, self, WG_KEY_LEN) < 0 ? a : b;
 }
 
 static void take_paths(struct relayed *to, const struct network *n, const struct tp_ncp_peer *from)
@@ -167,12 +219,12 @@ static void choose_first(const struct gw_relays *r, const struct network *n, str
 	}
 	relays_known(n, known);
 	p->choice.relay = gw_relay_choose(known, n->n_relays, &p->choice, &p->why);
-	if (relays_at(n, &p->endpoint) != p->choice.relay)
+	if (p->choice.relay >= 0 && relays_at(n, &p->endpoint) != p->choice.relay)
 		p->endpoint = n->relays[p->choice.relay].endpoints[0];
 }
 
-/* Stays where it is, even if there is no such relay any more: its session goes on until it is
- * moved. */
+/* Stays where it is, even if there is no such relay any more, or it was at its own endpoint: its
+ * session goes on until it is moved. */
 static void keep_place(const struct network *n, struct relayed *p, const struct relayed *was,
 		       const struct network *old)
 {
@@ -202,7 +254,13 @@ static void take_peer(const struct gw_relays *r, struct network *n,
 	take_paths(p, n, from);
 	p->leads = !from->n_allowed_ips || memcmp(&net->address.addr, &from->allowed_ips[0].addr,
 						  sizeof(net->address.addr)) < 0;
-	p->choice.pin = pin_of(n, from->relay, net->relay);
+	p->direct = !from->via_relay;
+	if (p->direct) {
+		p->endpoint = from->endpoint;
+		p->choice.relay = p->choice.pin = GW_NO_RELAY;
+		return;
+	}
+	p->choice.pin = pin_of(n, from, net->relay);
 	if (was)
 		keep_place(n, p, was, old);
 	else
@@ -217,12 +275,12 @@ static int take_network(const struct gw_relays *r, struct network *n,
 	gw_membership_device(from, n->device);
 	old = network_of(r, n->device);
 	take_relays(n, from, old, now);
+	take_relay_peers(n, from);
 	n->peers = calloc(from->n_peers + 1, sizeof(*n->peers));
 	if (!n->peers)
 		return -ENOMEM;
 	for (size_t i = 0; n->n_relays && i < from->n_peers; i++)
-		if (from->peers[i].via_relay)
-			take_peer(r, n, from, &from->peers[i], old);
+		take_peer(r, n, from, &from->peers[i], old);
 	qsort(n->peers, n->n_peers, sizeof(*n->peers), by_key);
 	return 0;
 }
@@ -273,7 +331,7 @@ void gw_relays_shape(const struct gw_relays *r, const char *device, struct gw_pe
 			take_out(peers, i);
 			continue;
 		}
-		if (p)
+		if (p && !p->direct)
 			peers->peers[i].endpoint = p->endpoint;
 		if (p && p->kick && r->step == STEP_KICK && !peers->peers[i].keepalive)
 			peers->peers[i].keepalive = 1;

@@ -105,6 +105,21 @@ static void test_return(void **state)
 	assert_int_equal(choose(2), 0);
 }
 
+/* A relay peer: as good as none, unless an operator says so. */
+static void test_assigned_only(void **state)
+{
+	(void)state;
+	relays[0].assigned_only = true;
+	assert_int_equal(choose(2), 1);
+	assert_int_equal(choose(1), GW_NO_RELAY);
+	peer.relay = 0; /* it was assigned, and is not any more */
+	relays[1].state = GW_RELAY_DEAD;
+	assert_int_equal(choose(2), 1);
+	peer.pin = 0;
+	assert_int_equal(choose(2), 0);
+	assert_int_equal(why, GW_WHY_PINNED);
+}
+
 static void test_peer_does_not_reach_it(void **state)
 {
 	(void)state;
@@ -342,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup(test_hysteresis, setup),
 		cmocka_unit_test_setup(test_death, setup),
 		cmocka_unit_test_setup(test_return, setup),
+		cmocka_unit_test_setup(test_assigned_only, setup),
 		cmocka_unit_test_setup(test_peer_does_not_reach_it, setup),
 		cmocka_unit_test_setup(test_unknown, setup),
 		cmocka_unit_test_setup(test_drain, setup),

@@ -190,6 +190,56 @@ static void test_pins(void **state)
 	assert_string_equal(shaped(ALICE), AT_FAR);
 }
 
+#define AT_VM "203.0.113.7:443" /* of a relay peer */
+
+/* Who is assigned to a relay peer is there, whatever is measured, and nobody else is. */
+static void test_relay_peers(void **state)
+{
+	struct network *n;
+
+	(void)state;
+	say(BOTH, "", "");
+	alive(NEAR, 1000);
+	alive(FAR, 30000);
+	say(BOTH, PEER(ALICE, "1", AT_VM, RELAYED PIN(BOB)) "," PEER(BOB, "3", AT_FAR, RELAYED),
+	    "");
+	assert_string_equal(shaped(ALICE), AT_VM);
+	assert_string_equal(shaped(BOB), AT_NEAR);
+	n = &r->networks[0];
+	assert_int_equal(n->n_relays, 3);
+	assert_string_equal(n->relays[2].name, "p3");
+	assert_int_equal(relays_through(n, 2), 1);
+	say(BOTH, PEER(ALICE, "1", AT_VM, RELAYED PIN(BOB)) "," PEER(BOB, "3", AT_FAR, RELAYED),
+	    PIN(FAR)); /* which has the higher key */
+	assert_int_equal(r->networks[0].peers[0].choice.pin, 2);
+	assert_int_equal(r->networks[0].peers[1].choice.pin, 1);
+	say("", PEER(ALICE, "1", AT_VM, RELAYED PIN(BOB)), "");
+	assert_string_equal(shaped(ALICE), AT_VM);
+}
+
+static void test_a_relay_peer_beside_a_relay(void **state)
+{
+	(void)state;
+	say(BOTH, "", "");
+	alive(NEAR, 1000);
+	alive(FAR, 30000);
+	say(BOTH, PEER(ALICE, "1", AT_FAR, RELAYED PIN(BOB)), "");
+	assert_string_equal(shaped(ALICE), AT_FAR);
+	assert_int_equal(r->networks[0].n_relays, 2);
+	assert_int_equal(r->networks[0].peers[0].choice.pin, 1);
+}
+
+/* It has a session there, which a new way would not know. */
+static void test_who_was_direct_is_moved(void **state)
+{
+	(void)state;
+	say(BOTH, PEER(ALICE, "1", DIRECT, ""), "");
+	say(BOTH, PEER(ALICE, "1", AT_VM, RELAYED PIN(BOB)), "");
+	assert_string_equal(shaped(ALICE), DIRECT);
+	assert_int_equal(r->networks[0].peers[0].choice.relay, GW_NO_RELAY);
+	assert_int_equal(r->networks[0].peers[0].choice.pin, 2);
+}
+
 static void test_paths(void **state)
 {
 	(void)state;
@@ -277,6 +327,9 @@ int main(void)
 		TEST(test_measures_outlive_views),
 		TEST(test_a_relay_with_another_address),
 		TEST(test_pins),
+		TEST(test_relay_peers),
+		TEST(test_a_relay_peer_beside_a_relay),
+		TEST(test_who_was_direct_is_moved),
 		TEST(test_paths),
 		TEST(test_restart),
 		TEST(test_who_leads),
