@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # limit: 300
 #
-# What docs/quickstart.md, docs/control.md and docs/api.md tell people to paste, pasted: on machines
-# with files of their own, called and addressed as there. Two words stand for others, a key and a
-# password; systemctl is this file's.
+# What docs/quickstart.md, docs/control.md, docs/api.md and turnpike-control(1) tell people to paste,
+# pasted: on machines with files of their own, called and addressed as there. Two words stand for
+# others, a key and a password; systemctl is this file's.
 #
 #	ann, bea (phones) ──┬── control  203.0.113.10
 #	                    ├── relay    203.0.113.99
@@ -149,6 +149,25 @@ pasted "start" second "$(block control 1)"
 pasted "a network from nothing" second "$(block control 2)"
 on second "turnpike control peer add gw1" >/dev/null || die "no gw1"
 pasted "once its gateway is there" second "$(block control 3)"
+
+# --- turnpike-control(1) --------------------------------------------------------------------------
+
+MANUAL=$LAB_ROOT/docs/man/turnpike-control.1
+examples=$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE ALSO/p' "$MANUAL" | sed -n '/^\.Bd/,/^\.Ed/p' | grep -v '^\.')
+expect "the manual has examples" test -n "$examples"
+lab_host third 10
+mkdir -p $LAB/machine/third/home
+ln -s "$LAB_ROOT/configs" $LAB/machine/third/home/configs
+pasted "they work" third "$(block control 1 | head -n 2)
+$examples"
+HELP=$("$B/turnpike" control --help)
+missing() { # of the manual's items those that --help does not have
+	sed -nE 's/^\.It Cm ([a-z-]+ ?[a-z-]*).*/\1/p' "$MANUAL" | while read -r command; do
+		grep -qE "^  $command( |\$)" <<<"$HELP" || echo "$command"
+	done
+}
+expect "it explains commands ($(grep -c '^\.It Cm' "$MANUAL"))" grep -q '^\.It Cm relay assign' "$MANUAL"
+equal "which are all there" "" "$(missing)"
 
 # --- docs/api.md ----------------------------------------------------------------------------------
 
