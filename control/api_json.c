@@ -130,7 +130,7 @@ static bool parse_offset(const char *text, int *minutes)
 	if (!strcmp(text, "Z"))
 		return true;
 	if ((!east && *text != '-') || strlen(text) != 6 || strspn(t, "0123456789") != 2 ||
-	    t[2] != ':' || strspn(t + 3, "0123456789") != 2)
+	    t[2] != ':' || strspn(t + 3, "0123456789") != 2 || atoi(t) > 23 || atoi(t + 3) > 59)
 		return false;
 	*minutes = (atoi(t) * 60 + atoi(t + 3)) * (east ? 1 : -1);
 	return true;
