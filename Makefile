@@ -117,16 +117,21 @@ $(B)/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(BPF_DEFS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIBTURNPIKE): $(call obj,$(LIB_SRC))
-	rm -f $@ && ar rcs $@ $^
-
 $(LIBRELAY): $(call obj,$(filter-out relay/main.c,$(RELAY_SRC)))
-	rm -f $@ && ar rcs $@ $^
-
 $(LIBGATEWAY): $(call obj,$(filter-out gateway/main.c,$(GATEWAY_SRC)))
-	rm -f $@ && ar rcs $@ $^
-
 $(LIBCONTROL): $(call obj,$(filter-out control/main.c,$(CONTROL_SRC))) $(B)/control/schema.o
-	rm -f $@ && ar rcs $@ $^
+$(HARNESS): $(call obj,$(HARNESS_SRC))
+$(SIM): $(call obj,$(SIM_SRC))
+$(LIBBENCH): $(call obj,$(BENCHLIB_SRC))
+$(LIBTURNPIKE) $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(HARNESS) $(SIM) $(LIBBENCH): $(B)/files
+	rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+# A file that is gone makes nothing newer: written when the list is another, so that no archive keeps its object.
+.PHONY: FORCE
+FILES := $(LIB_SRC) $(RELAY_SRC) $(GATEWAY_SRC) $(CONTROL_SRC) $(HARNESS_SRC) $(SIM_SRC) $(BENCHLIB_SRC)
+$(B)/files: FORCE
+	@mkdir -p $(@D)
+	@echo $(sort $(FILES)) | cmp -s - $@ || echo $(sort $(FILES)) >$@
 
 # Each migration as a C string.
 $(B)/control/schema.c: $(SCHEMA) Makefile
@@ -139,15 +144,6 @@ $(B)/control/schema.c: $(SCHEMA) Makefile
 
 $(B)/control/schema.o: $(B)/control/schema.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
-
-$(HARNESS): $(call obj,$(HARNESS_SRC))
-	rm -f $@ && ar rcs $@ $^
-
-$(SIM): $(call obj,$(SIM_SRC))
-	rm -f $@ && ar rcs $@ $^
-
-$(LIBBENCH): $(call obj,$(BENCHLIB_SRC))
-	rm -f $@ && ar rcs $@ $^
 
 $(B)/turnpike-relay: $(B)/relay/main.o $(LIBRELAY) $(LIBTURNPIKE)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -o $@
