@@ -168,7 +168,7 @@ $(TOOLS): $(B)/%: $(B)/%.o $(LIBRELAY) $(LIBGATEWAY) $(LIBCONTROL) $(LIBTURNPIKE
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_control) $(LIBS_turnpike) -lm -o $@
 
 $(BENCH): $(B)/%: $(B)/%.o $(LIBBENCH) $(LIBRELAY) $(LIBGATEWAY) $(LIBTURNPIKE)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_turnpike) -lm -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS_relay) $(LIBS_turnpike) -lm -o $@
 
 # Only tests/fuzz/run.sh builds these: with clang, sanitizers and coverage, in a directory of its own.
 fuzzers: $(FUZZ)

@@ -26,17 +26,14 @@ void report_reasons(const struct daemon *d, struct relay_count *xdp)
 	relay_datapath_reasons(d->dp, xdp);
 }
 
-static int add_flow(void *arg, const struct flow *f)
+/* Out of XDP's table: in its order, which is several times as fast as to look each flow up. */
+static int add_flow(void *arg, const struct relay_flow *f)
 {
-	volatile const struct relay_count *c;
-	struct relay_totals *t = ((void **)arg)[0];
-	const struct daemon *d = ((void **)arg)[1];
+	const volatile struct relay_count *c = &f->count;
+	struct relay_totals *t = arg;
 
-	c = relay_datapath_count(d->dp, &f->key);
-	if (c) {
-		t->xdp.packets += c->packets;
-		t->xdp.bytes += c->bytes;
-	}
+	t->xdp.packets += c->packets;
+	t->xdp.bytes += c->bytes;
 	return 0;
 }
 
@@ -52,14 +49,13 @@ static void add_reasons(const struct daemon *d, struct relay_totals *t)
 
 void report_totals(const struct daemon *d, struct relay_totals *t)
 {
-	const void *args[] = {t, d};
 	struct node *n, *tmp;
 	uint64_t now = tp_now();
 
 	memset(t, 0, sizeof(*t));
 	t->user = d->relay->stats.forwarded;
 	t->xdp = d->relay->stats.finished;
-	flows_each(d->relay, add_flow, args);
+	relay_datapath_flows_each(d->dp, add_flow, t);
 	add_reasons(d, t);
 	HASH_ITER (hh_key, d->relay->nodes->by_key, n, tmp) {
 		t->known++;
