@@ -4,32 +4,11 @@
 # and knows when it is ready, reloaded, dead, stopped or detached.
 # limit: 120
 
-N=0 FAILED=0
+. "$(dirname "$0")/systemd.sh"
+
 NAME=turnpike-relay
 CONF=/etc/turnpike/relay.conf
 
-expect() { # TEXT COMMAND...
-	local text=$1 out status=ok
-	shift
-	N=$((N + 1))
-	out=$("$@" 2>&1) || status="not ok"
-	echo "$status $N - $text"
-	[ "$status" = ok ] && return
-	FAILED=1
-	printf '%s\n' "failed: $*" "$out" | sed 's/^/# /'
-	journalctl -u $NAME -n 30 -o cat --no-pager | sed 's/^/# journal: /'
-}
-not() {
-	! "$@"
-}
-property() { # NAME VALUE: what systemd says about the unit
-	local is
-	is=$(systemctl show -P "$1" $NAME)
-	[ "$is" = "$2" ] || { echo "$1 is $is"; false; }
-}
-proc() { # FIELD VALUE: what the kernel says about the daemon
-	grep -P "^$1:\t$2$" "/proc/$(systemctl show -P MainPID $NAME)/status"
-}
 known() { # NODES
 	[ "$(turnpike relay status --json | jq .nodes.known)" = "$1" ]
 }
@@ -38,14 +17,6 @@ attached() {
 }
 link_id() {
 	bpftool link show pinned /sys/fs/bpf/turnpike/relay/v*/link_wan0 | awk '{ print $1; exit }'
-}
-soon() { # COMMAND...
-	local i
-	for ((i = 0; i < 100; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.2
-	done
-	"$@"
 }
 conf() { # NODE...
 	local node sep=
@@ -75,43 +46,43 @@ expect "a configuration with an error: the start fails" not systemctl start $NAM
 systemctl stop $NAME
 conf alice bob
 expect "it starts, and says itself that it is ready" systemctl start $NAME
-expect "active" property ActiveState active
-expect "and running" property SubState running
+expect "active" property $NAME ActiveState active
+expect "and running" property $NAME SubState running
 expect "it answers" known 2
 expect "XDP is attached" attached
-uid=$(id -u turnpike)
-expect "it is the user turnpike, whom sysusers made" proc Uid "$uid\\t$uid\\t$uid\\t$uid"
-expect "with two capabilities (NET_ADMIN, BPF)" proc CapEff 0000008000001000
-expect "an empty bounding set" proc CapBnd 0000000000000000
-expect "no new privileges" proc NoNewPrivs 1
-expect "and a seccomp filter" proc Seccomp 2
+confined $NAME 0000008000001000 # NET_ADMIN, BPF
 
 conf alice bob carol
 expect "a reload" systemctl reload $NAME
 expect "is taken" soon known 3
-expect "and over for systemd" soon property SubState running
+expect "and over for systemd" soon property $NAME SubState running
 
 link=$(link_id)
-pid=$(systemctl show -P MainPID $NAME)
+pid=$(main_pid $NAME)
 expect "a restart" systemctl restart $NAME
-expect "is another process" not property MainPID "$pid"
+expect "is another process" not property $NAME MainPID "$pid"
 expect "that has the same link" test "$(link_id)" = "$link"
 expect "and answers" known 3
 
-kill -KILL "$(systemctl show -P MainPID $NAME)"
-expect "killed, it is started again" soon property NRestarts 1
+kill -KILL "$(main_pid $NAME)"
+expect "killed, it is started again" soon property $NAME NRestarts 1
 expect "and answers" soon known 3
 expect "with the same link" test "$(link_id)" = "$link"
 
 expect "a stop" systemctl stop $NAME
-expect "is clean" property Result success
+expect "is clean" property $NAME Result success
 expect "and leaves XDP" attached
 expect "it starts again" systemctl start $NAME
 expect "turnpike relay detach" turnpike relay detach
-expect "ends it without a restart" soon property ActiveState inactive
-expect "cleanly" property Result success
+expect "ends it without a restart" soon property $NAME ActiveState inactive
+expect "cleanly" property $NAME Result success
 expect "and takes XDP off" not attached
 
 exposure=$(systemd-analyze security $NAME --no-pager | tail -n 1)
 expect "systemd-analyze security tells: $(grep -o 'Overall.*' <<<"$exposure")" test -n "$exposure"
+
+# Two tests may share a machine.
+rm $CONF /etc/turnpike/relay.key
+rm -rf /var/lib/turnpike/*
+ip link del wan0
 exit $FAILED
