@@ -7,29 +7,47 @@
 #include <string.h>
 
 #include "control/relay.h"
+#include "hash.h"
 #include "log.h"
 
 #define EVERY_SECONDS 2
 #define TOLD_AT_ONCE  64 /* networks; those beyond wait for the next round */
 
+/* A network in which something is different. */
+struct marked {
+	char network[CTL_ID_LEN];
+	UT_hash_handle hh;
+};
+
 struct ctl_path_reports {
 	struct ctl_store *store;
 	struct ctl_paths *paths;
 	struct event *timer;
-	bool pausing; /* the timer runs, after a round */
-	char (*networks)[CTL_ID_LEN];
-	size_t n, room;
+	bool pausing;	       /* the timer runs, after a round */
+	struct marked *marked; /* the first to be told first */
 };
 
 /* --- telling --- */
 
-static int tell(struct ctl_path_reports *r, size_t count, struct ctl_error *err)
+static int tell(struct ctl_path_reports *r, struct ctl_error *err)
 {
+	const struct marked *m = r->marked;
+
 	if (ctl_begin(r->store, "ncp", err))
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		ctl_changed(r->store, CTL_CHANGE_NETWORK, r->networks[i], r->networks[i]);
+	for (size_t i = 0; m && i < TOLD_AT_ONCE; i++, m = m->hh.next)
+		ctl_changed(r->store, CTL_CHANGE_NETWORK, m->network, m->network);
 	return ctl_commit(r->store, err);
+}
+
+static void forget(struct ctl_path_reports *r, size_t count)
+{
+	struct marked *m;
+
+	for (size_t i = 0; (m = r->marked) && i < count; i++) {
+		HASH_DELETE(hh, r->marked, m);
+		free(m);
+	}
 }
 
 static void go_on(struct ctl_path_reports *r, time_t seconds)
@@ -42,38 +60,36 @@ static void go_on(struct ctl_path_reports *r, time_t seconds)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_path_reports *r = arg;
-	size_t count = r->n < TOLD_AT_ONCE ? r->n : TOLD_AT_ONCE;
 	struct ctl_error err;
 
 	(void)fd;
 	(void)what;
 	r->pausing = false;
-	if (!count)
+	if (!r->marked)
 		return;
-	if (tell(r, count, &err)) {
+	if (tell(r, &err))
 		tp_log_limited(LOG_ERR, "round trips: %s", err.text);
-	} else {
-		r->n -= count;
-		memmove(r->networks, r->networks + count, r->n * sizeof(*r->networks));
-	}
+	else
+		forget(r, TOLD_AT_ONCE);
 	go_on(r, EVERY_SECONDS);
 }
 
 static int mark(struct ctl_path_reports *r, const char *network, struct ctl_error *err)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (!strcmp(r->networks[i], network))
-			return 0;
-	if (r->n == r->room) {
-		size_t room = r->room ? 2 * r->room : 16;
-		void *grown = reallocarray(r->networks, room, sizeof(*r->networks));
+	struct marked *m;
 
-		if (!grown)
-			return ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
-		r->networks = grown;
-		r->room = room;
+	HASH_FIND_STR(r->marked, network, m);
+	if (m)
+		return 0;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
+	strcpy(m->network, network);
+	HASH_ADD_STR(r->marked, network, m);
+	if (!tp_hash_added(m)) {
+		free(m);
+		return ctl_fail(err, CTL_RESOURCE_EXHAUSTED, "out of memory");
 	}
-	strcpy(r->networks[r->n++], network);
 	if (!r->pausing)
 		go_on(r, 0);
 	return 0;
@@ -153,6 +169,6 @@ void ctl_path_reports_free(struct ctl_path_reports *r)
 	if (r->timer)
 		event_free(r->timer);
 	ctl_paths_free(r->paths);
-	free(r->networks);
+	forget(r, SIZE_MAX);
 	free(r);
 }
