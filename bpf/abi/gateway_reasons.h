@@ -19,7 +19,7 @@
 	X(FORWARD, between_nodes,  "from a node to another of the same overlay")                   \
 	X(FORWARD, hairpin,        "from a node to another node's mapping")                        \
 	X(PASS, not_ours,          "on the uplink, not addressed to a mapping or a node")          \
-	X(PASS, other_host,        "to another Ethernet address than this device's")               \
+	X(PASS, other_host,        "to another Ethernet address than this device's, or in a VLAN") \
 	X(PASS, not_ip,            "neither IPv4 nor IPv6")                                        \
 	X(PASS, local,             "admitted flow between a node and this host")                   \
 	X(PASS, own_send,          "sent into the overlay by the gateway's own programs")          \

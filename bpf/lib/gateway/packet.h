@@ -27,6 +27,7 @@
 #define IPV4_MORE	  0x2000
 #define IPV4_OFFSET	  0x1fff
 #define IPPROTO_FRAGMENT6 44
+#define VLAN_NUMBER	  0xfff /* of a tag */
 
 #define TCP_FLAG(bit) (1 << (bit))
 #define TCP_FIN	      TCP_FLAG(0)
@@ -90,10 +91,12 @@ TP_INLINE void *gw_data_end(const struct __sk_buff *skb)
 	return end;
 }
 
-/* Seen only because the device is promiscuous, or a switch has flooded it. */
+/* Seen only because the device is promiscuous, or a switch has flooded it; or of a VLAN, whose tag
+ * the kernel has put aside, and so for that one's device. 0 is none, only a priority. */
 TP_INLINE bool gw_is_others(const struct __sk_buff *skb)
 {
-	return self.l2_len && skb->pkt_type == PACKET_OTHERHOST;
+	return self.l2_len && (skb->pkt_type == PACKET_OTHERHOST ||
+			       (skb->vlan_present && skb->vlan_tci & VLAN_NUMBER));
 }
 
 /* The first `len` bytes can be read directly, or the packet is shorter. */
