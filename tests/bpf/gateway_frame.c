@@ -162,6 +162,7 @@ static uint8_t *build_ip(uint8_t *ip, const struct lab_packet *k, uint32_t *head
 	}
 	*header = k->options ? 24 : 20;
 	ip[0] = (uint8_t)(0x40 | *header / 4);
+	ip[1] = k->tos;
 	put16(ip + 4, 0xabcd);
 	put16(ip + 6, k->df ? 0x4000 : 0);
 	ip[8] = k->ttl ? k->ttl : 64;

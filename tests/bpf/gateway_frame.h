@@ -19,12 +19,12 @@ struct lab_frame {
 	uint8_t data[4096];
 };
 
-/* An IP packet to be, both addresses of one family. Zero means: TTL 64, no flags. */
+/* An IP packet to be, both addresses of one family. Zero means: TTL 64, no flags. `tos`: IPv4's. */
 struct lab_packet {
 	const char *src, *dst;
 	uint8_t proto;
 	uint16_t sport, dport; /* ICMP: type and code, identifier */
-	uint8_t flags, ttl;
+	uint8_t flags, ttl, tos;
 	uint16_t mss;	      /* TCP: an option ... */
 	uint8_t nops;	      /* ... behind so many of one byte */
 	uint32_t payload;     /* bytes, of a pattern */

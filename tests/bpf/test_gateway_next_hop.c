@@ -172,6 +172,49 @@ static void test_marked(void **state)
 	lab_counted(*state, GW_FORWARD_to_uplink);
 }
 
+/* One among others that are not. */
+static void test_marked_later(void **state)
+{
+	struct talk t = talk_settled(*state);
+	struct lab_frame in, out;
+
+	lab_build(&in, &t.out);
+	assert_int_equal(lab_run_marked(*state, FROM_NODE, 7, &in, &out), REDIRECT);
+	assert_true(hood_same_header(&in, &out));
+	lab_counted(*state, GW_FORWARD_to_uplink);
+	goes_to(&t, FROM_NODE, SERVER);
+}
+
+static void test_route_by_type_of_service(void **state)
+{
+	struct talk t = talk_udp(*state, ALICE, 5000);
+
+	hood_ip("route add %s via %s table 100", SERVER, HOOD_ROUTER);
+	hood_ip("rule add tos 0x10 lookup 100");
+	t.out.tos = 0x10;
+	talk_settle_down(&t);
+	goes_to(&t, FROM_NODE, HOOD_ROUTER);
+	hood_ip("rule del tos 0x10 lookup 100");
+	hood_ip("route flush table 100");
+}
+
+/* What came to all on its link goes no further (RFC 1812, 5.3.4): the kernel does not send it when
+ * it is to fill the header in. */
+static void test_broadcast_on_the_link(void **state)
+{
+	struct talk t = talk_settled(*state);
+	struct lab_frame in, out;
+
+	lab_build(&in, &t.out);
+	memset(in.data, 0xff, 6);
+	lab_expect_frame(*state, FROM_NODE, &in, &out, REDIRECT, GW_FORWARD_to_uplink);
+	assert_true(hood_same_header(&in, &out));
+	lab_build(&in, &t.in);
+	memset(in.data, 0xff, 6);
+	lab_expect_frame(*state, FROM_UPLINK, &in, &out, REDIRECT, GW_FORWARD_to_overlay);
+	assert_true(hood_same_header(&in, &out));
+}
+
 /* --- through XDP ------------------------------------------------------------------------------ */
 
 /* To the device itself; test runs of tc are on another. */
@@ -396,6 +439,9 @@ int main(void)
 		TEST(loopback_that_does_not_forward),
 		TEST(other_host),
 		TEST(marked),
+		TEST(marked_later),
+		TEST(route_by_type_of_service),
+		TEST(broadcast_on_the_link),
 		TEST(xdp_forwards),
 		TEST(xdp_tcp),
 		TEST(xdp_device_takes_none),

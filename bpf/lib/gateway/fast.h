@@ -18,6 +18,7 @@
 TP_INLINE bool gw_fast_parse(struct __sk_buff *skb, struct gw_fast *f)
 {
 	return skb->protocol == bpf_htons(ETH_P_IP) && !skb->gso_size &&
+	       skb->pkt_type == PACKET_HOST &&
 	       gw_fast_is_common(f, gw_data(skb) + GW_L3, gw_data_end(skb), skb->len - GW_L3);
 }
 
@@ -212,7 +213,7 @@ TP_INLINE int gw_fast_transmit(struct __sk_buff *skb, const struct gw_way *way,
 TP_INLINE int gw_fast_send(struct __sk_buff *skb, __u32 len, const struct gw_way *way,
 			   const struct gw_turn *turn, const __u8 *own)
 {
-	bool known = own && way->l2_len && gw_hop_known(turn);
+	bool known = own && way->l2_len && gw_hop_known(turn) && !skb->mark;
 	int verdict = known ? gw_fast_transmit(skb, way, turn, own) : gw_transmit(skb, way);
 
 	if (verdict != TC_ACT_REDIRECT)

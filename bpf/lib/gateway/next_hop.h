@@ -11,7 +11,7 @@
 #include <linux/if_ether.h>
 
 #include "../../abi/gateway.h"
-#include "../word.h"
+#include "packet.h"
 
 #define GW_AF_INET  2
 #define GW_LOOPBACK 1 /* its interface's index, in every network namespace */
@@ -37,7 +37,10 @@ TP_INLINE void gw_hop_header(struct ethhdr *eth, const struct gw_turn *turn, con
 static __noinline void gw_hop_ask(struct __sk_buff *skb, __u64 addrs, __u64 ends, __u32 ifindex,
 				  struct gw_turn *turn)
 {
+	__u8 tos = 0;
+	long unread = bpf_skb_load_bytes(skb, GW_L3 + offsetof(struct iphdr, tos), &tos, 1);
 	struct bpf_fib_lookup fib = {.family = GW_AF_INET,
+				     .tos = tos,
 				     .l4_protocol = ends >> 48,
 				     .sport = ends,
 				     .dport = ends >> 16,
@@ -45,7 +48,8 @@ static __noinline void gw_hop_ask(struct __sk_buff *skb, __u64 addrs, __u64 ends
 				     .ipv4_src = addrs,
 				     .ipv4_dst = addrs >> 32};
 
-	if (skb->mark || bpf_fib_lookup(skb, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS ||
+	if (unread || skb->mark ||
+	    bpf_fib_lookup(skb, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS ||
 	    fib.ifindex != ifindex)
 		return;
 	__builtin_memcpy(turn->mac, fib.dmac, ETH_ALEN);
