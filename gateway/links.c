@@ -304,6 +304,14 @@ static bool differs(const struct gw_links *l, uint32_t ifindex, uint32_t takes_x
 	return ifindex && takes_xdp != gw_datapath_takes_xdp(l->setup.dp, (int)ifindex);
 }
 
+static void gather(struct gw_links *l)
+{
+	struct timeval soon = {.tv_usec = GATHER_MS * 1000};
+
+	if (!evtimer_pending(l->gather, NULL))
+		evtimer_add(l->gather, &soon);
+}
+
 void gw_links_watch(struct gw_links *l)
 {
 	bool changed = false;
@@ -314,7 +322,7 @@ void gw_links_watch(struct gw_links *l)
 	for (uint32_t id = 0; id < TP_GW_UPLINKS; id++)
 		changed |= differs(l, l->uplinks[id].ifindex, l->uplinks[id].takes_xdp);
 	if (changed)
-		gw_links_apply(l, l->config);
+		gather(l); /* what else has changed is to be told, too */
 }
 
 static void on_gathered(evutil_socket_t fd, short what, void *arg)
@@ -330,12 +338,10 @@ static void on_gathered(evutil_socket_t fd, short what, void *arg)
 
 static void on_event(void *ctx, const struct tp_netlink_event *event)
 {
-	struct timeval soon = {.tv_usec = GATHER_MS * 1000};
 	struct gw_links *l = ctx;
 
-	if (event->key.kind != TP_NETLINK_NEIGHBOUR && l->config &&
-	    !evtimer_pending(l->gather, NULL))
-		evtimer_add(l->gather, &soon);
+	if (event->key.kind != TP_NETLINK_NEIGHBOUR && l->config)
+		gather(l);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

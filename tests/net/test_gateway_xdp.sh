@@ -59,10 +59,27 @@ expect "with the next one it goes by XDP as before" wait_for 60 few_left
 takes off
 expect "they take none again: it goes by tc again" wait_for 60 all_left
 
-gw gateway detach >/dev/null
+# --- what changes meanwhile -------------------------------------------------------------------
+
+# The daemon sees both at once: what devices take, which it looks at every two seconds, and an
+# address of the host's, which its policy names.
+before=$(gw_generation)
+kill -STOP "${LAB_PID[gateway]}"
+takes on
+lab_addr gateway lan0 $LAN4.77/24
+sleep 3 # it is late for its look when it goes on
+kill -CONT "${LAB_PID[gateway]}"
+expect "an address that comes as devices change is in the policy" wait_for 60 gw_past "$before"
+
+# --- taken off --------------------------------------------------------------------------------
+
+detached() {
+	gw gateway detach >/dev/null
+	wait_for 30 gone
+}
 gone() {
 	! running gateway
 }
-expect "detached" wait_for 30 gone
+expect "detached" detached
 expect "XDP is off the overlay" eval '! xdp_on wg0'
 equal "the loopback device is as it was" 0 "$(lo_forwards)"
