@@ -60,6 +60,18 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	gw_sweeper_tick(d->sweeper, tp_now());
 }
 
+/* Others switch it off who don't mean us: an instance that is detached, or whoever writes
+ * net.ipv4.ip_forward. */
+static void keep_next_hops(struct gw_daemon *d)
+{
+	bool ours = d->state.loopback;
+
+	if (d->next_hops)
+		d->next_hops = gw_loopback_forward(&d->state.loopback);
+	if (d->state.loopback != ours)
+		gw_state_save(&d->state);
+}
+
 static void on_slow_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct gw_daemon *d = arg;
@@ -68,6 +80,7 @@ static void on_slow_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	gw_overlays_restore(d->overlays);
 	gw_links_watch(d->links);
+	keep_next_hops(d);
 	if (++d->slow_ticks % DOUBT_TICKS == 0)
 		gw_overlays_doubt(d->overlays);
 	if (d->member && d->slow_ticks % REPORT_TICKS == 0)
@@ -207,7 +220,7 @@ static int open_ports(struct gw_daemon *d)
 		return err;
 	free(d->state.reserved);
 	d->state.reserved = ours;
-	gw_loopback_forward(&d->state.loopback);
+	d->next_hops = gw_loopback_forward(&d->state.loopback);
 	return gw_state_save(&d->state); /* whatever comes, the next run knows what to give back */
 }
 

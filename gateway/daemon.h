@@ -45,6 +45,7 @@ struct gw_daemon {
 	struct tp_metrics_server *metrics;
 	struct event *signals[3], *tick, *slow_tick;
 	unsigned int slow_ticks;
+	bool next_hops;	  /* can be asked for: gateway/loopback.h */
 	uint64_t started; /* tp_now() */
 	bool detach;
 	bool ready;

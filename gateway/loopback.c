@@ -9,7 +9,7 @@
 
 #define FORWARDING "/proc/sys/net/ipv4/conf/lo/forwarding"
 
-void gw_loopback_forward(bool *ours)
+bool gw_loopback_forward(bool *ours)
 {
 	char *text;
 	int err = gw_sysctl_read(FORWARDING, &text);
@@ -17,7 +17,7 @@ void gw_loopback_forward(bool *ours)
 
 	free(text);
 	if (on)
-		return;
+		return true;
 	err = err ?: gw_sysctl_write(FORWARDING, "1");
 	if (err)
 		tp_warn(FORWARDING
@@ -25,6 +25,7 @@ void gw_loopback_forward(bool *ours)
 			strerror(-err));
 	else
 		*ours = true;
+	return !err;
 }
 
 void gw_loopback_release(void)

@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-/* Switches it on. *ours becomes true when it was off. Logged when it can't be. */
-void gw_loopback_forward(bool *ours);
+/* Switches it on; *ours becomes true when it was off. False, logged: it can't be. */
+bool gw_loopback_forward(bool *ours);
 /* Off again. */
 void gw_loopback_release(void);
 

@@ -61,6 +61,13 @@ expect "they take none again: it goes by tc again" wait_for 60 all_left
 
 # --- what changes meanwhile -------------------------------------------------------------------
 
+forwards() {
+	[ "$(lo_forwards)" = 1 ]
+}
+# As another instance that is detached, or "sysctl net.ipv4.ip_forward=0" after a 1.
+in_ns gateway sysctl -q -w net.ipv4.conf.lo.forwarding=0
+expect "the loopback device is made to forward again" wait_for 60 forwards
+
 # The daemon sees both at once: what devices take, which it looks at every two seconds, and an
 # address of the host's, which its policy names.
 before=$(gw_generation)
