@@ -162,12 +162,14 @@ static int attach_xdp(const struct gw_datapath *dp, struct gw_device *d,
 			     &d->xdp_link);
 }
 
-/* On an uplink XDP is what was configured; on an overlay it is a way round that some have. */
+/* On an uplink XDP is what was configured; on an overlay it is a way round for what has a
+ * shortcut. */
 static bool wants_xdp(const struct gw_datapath *dp, const struct gw_device *d)
 {
 	if (d->role == GW_UPLINK)
 		return dp->attach != GW_ATTACH_OFF;
-	return dp->attach == GW_ATTACH_NATIVE && d->l2_len && dp->netdev &&
+	return dp->attach == GW_ATTACH_NATIVE && d->l2_len && dp->knobs.shortcuts &&
+	       dp->knobs.masquerade && dp->netdev &&
 	       tp_netlink_xdp_redirects(dp->netdev, d->ifindex) == 1;
 }
 

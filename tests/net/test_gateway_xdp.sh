@@ -90,3 +90,9 @@ gone() {
 expect "detached" detached
 expect "XDP is off the overlay" eval '! xdp_on wg0'
 equal "the loopback device is as it was" 0 "$(lo_forwards)"
+
+GW_MASQUERADE=false
+gateway_conf
+gateway_start
+expect "where nothing is masqueraded, the first line is on the uplink" xdp_on lan0
+expect "and no XDP on the overlay, which would have nothing to do" eval '! xdp_on wg0'
