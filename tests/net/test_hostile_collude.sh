@@ -26,7 +26,7 @@ many() {
 }
 expect "they open session after session" wait_for 60 many
 expect "they hold no more than a pair may" \
-	test "$(tp relay flows --json | jq '[.[] | select(.network == "evil")] | length')" -le 8
+	test "$(tp relay flows --json | jq '[.[] | select(.network == "evil")] | length')" -le 12
 expect "the table has room" test "$(relay_get .flows)" -le 16
 expect "pings go on" ping_more through 50
 ping_lossless through "alice and bob, meanwhile"
