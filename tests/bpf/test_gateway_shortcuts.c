@@ -252,6 +252,17 @@ static void test_device_that_goes(void **state)
 	assert_int_equal(n_good(), 0);
 }
 
+/* The uplink has its address still, but no device. */
+static void unplug(struct lab *lab)
+{
+	struct gw_uplink u;
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(lab_map(lab, "gw_uplinks"), &zero, &u), 0);
+	u.ifindex = 0;
+	assert_int_equal(bpf_map_update_elem(lab_map(lab, "gw_uplinks"), &zero, &u, 0), 0);
+}
+
 static void test_device_that_is_down(void **state)
 {
 	struct talk t = talk_udp(*state, ALICE, 5000);
@@ -262,6 +273,8 @@ static void test_device_that_is_down(void **state)
 	lab_reset(*state);
 	t = talk_udp(*state, ALICE, 5000);
 	talk_settle_down(&t);
+	unplug(*state);
+	lab_expect(*state, FROM_NODE, &t.out, NULL, SHOT, GW_DROP_uplink_down);
 	lab_down(*state, GW_UPLINK);
 	lab_expect(*state, FROM_NODE, &t.out, NULL, SHOT, GW_DROP_uplink_down);
 }
@@ -373,6 +386,7 @@ static void test_three_of_one_place(void **state)
 {
 	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 1);
 	uint32_t pair = pair_of(&p);
+	const struct gw_shortcut *at = &table[2 * pair];
 	struct talk t[3];
 	int n = 0;
 
@@ -384,9 +398,15 @@ static void test_three_of_one_place(void **state)
 	}
 	assert_int_equal(n, 3);
 	for (int round = 0; round < 4; round++) {
-		for (int i = 0; i < 9; i++)
+		uint64_t ends[2];
+
+		for (int i = 0; i < 9; i++) {
 			talk_says(&t[(i + round) % 3]);
+			if (i == 5)
+				memcpy(ends, (uint64_t[]){at[0].ends, at[1].ends}, sizeof(ends));
+		}
 		assert_int_equal(n_good(), 2);
+		assert_true(at[0].ends == ends[0] && at[1].ends == ends[1]);
 		for (int i = 0; i < 3; i++)
 			talk_demand_counts(&t[i]);
 		lab_age(*state, SECOND);
