@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "control/json_write.h"
+#include "control/json_memory.h"
 #include "control/nodes_private.h"
 #include "control/nodes_settle.h"
 #include "control/peer.h"
@@ -17,14 +17,25 @@
 
 /* --- telling --- */
 
+/* NULL without memory. Of that Jansson 2.14 would sometimes just leave out a key. */
+static char *text_of(const json_t *msg)
+{
+	unsigned long failures = ctl_json_failures();
+	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+
+	if (ctl_json_failures() == failures)
+		return text;
+	free(text);
+	return NULL;
+}
+
 int ctl_node_send(struct node *n, json_t *msg)
 {
-	size_t len;
-	char *text = ctl_json_write(msg, &len);
-	int err = text ? tp_ncp_session_send_text(n->session, text, len) : -ENOMEM;
+	char *text = text_of(msg);
+	int err = text ? tp_ncp_session_send_text(n->session, text, strlen(text)) : -ENOMEM;
 
 	if (!err)
-		n->nodes->stats.bytes += len;
+		n->nodes->stats.bytes += strlen(text);
 	else
 		tp_log_limited(LOG_ERR, "node %s cannot be told: %s", n->device.name,
 			       strerror(-err));
