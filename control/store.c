@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/changes.h"
 #include "control/events.h"
 #include "control/json_memory.h"
 #include "crypto.h"
@@ -24,8 +25,7 @@ struct ctl_store {
 
 	/* of the transaction */
 	char actor[CTL_NAME_LEN + 16];
-	struct ctl_change *changes;
-	size_t n_changes, room;
+	struct ctl_changes changes;
 	struct json_t *records; /* its audit records, not events yet; NULL: none */
 	bool out_of_memory;
 
@@ -220,7 +220,7 @@ void ctl_store_close(struct ctl_store *s)
 	ctl_db_close(s->db);
 	ctl_events_free(s->events);
 	json_decref(s->records);
-	free(s->changes);
+	ctl_changes_fini(&s->changes);
 	free(s);
 }
 
@@ -327,7 +327,7 @@ int ctl_begin(struct ctl_store *s, const char *actor, struct ctl_error *err)
 {
 	int rc = ctl_db_begin(s->db);
 
-	s->n_changes = 0;
+	ctl_changes_clear(&s->changes);
 	s->out_of_memory = false;
 	snprintf(s->actor, sizeof(s->actor), "%s", actor);
 	/* Another process (a command on the same file) may have moved the revision on. */
@@ -341,7 +341,7 @@ int ctl_begin(struct ctl_store *s, const char *actor, struct ctl_error *err)
 void ctl_rollback(struct ctl_store *s)
 {
 	ctl_db_rollback(s->db);
-	s->n_changes = 0;
+	ctl_changes_clear(&s->changes);
 	drop_records(s);
 }
 
@@ -349,7 +349,7 @@ static int save_revision(struct ctl_store *s)
 {
 	if (s->out_of_memory)
 		return -ENOMEM;
-	if (!s->n_changes)
+	if (!s->changes.n)
 		return 0;
 	return ctl_db_run(s->db, "UPDATE store SET revision = ? WHERE one = 1", "i",
 			  (int64_t)s->revision + 1);
@@ -366,43 +366,20 @@ int ctl_commit(struct ctl_store *s, struct ctl_error *err)
 		return ctl_fail_db(err, rc, "transaction");
 	}
 	tell_records(s);
-	if (!s->n_changes)
+	if (!s->changes.n)
 		return 0;
 	s->revision++;
 	if (s->listener)
-		s->listener(s->listener_arg, s->revision, s->changes, s->n_changes);
-	s->n_changes = 0;
+		s->listener(s->listener_arg, s->revision, s->changes.list, s->changes.n);
+	ctl_changes_clear(&s->changes);
 	return 0;
-}
-
-static bool known(const struct ctl_store *s, enum ctl_change_kind kind, const char *id)
-{
-	for (size_t i = 0; i < s->n_changes; i++)
-		if (s->changes[i].kind == kind && !strcmp(s->changes[i].id, id))
-			return true;
-	return false;
 }
 
 void ctl_changed(struct ctl_store *s, enum ctl_change_kind kind, const char *id,
 		 const char *network)
 {
-	struct ctl_change *grown;
-
-	if (known(s, kind, id))
-		return;
-	if (s->n_changes == s->room) {
-		grown = realloc(s->changes, (2 * s->room + 16) * sizeof(*grown));
-		if (!grown) {
-			s->out_of_memory = true;
-			return;
-		}
-		s->changes = grown;
-		s->room = 2 * s->room + 16;
-	}
-	grown = &s->changes[s->n_changes++];
-	grown->kind = kind;
-	snprintf(grown->id, sizeof(grown->id), "%s", id);
-	snprintf(grown->network, sizeof(grown->network), "%s", network ? network : "");
+	if (ctl_changes_add(&s->changes, kind, id, network))
+		s->out_of_memory = true;
 }
 
 /* --- audit --- */
