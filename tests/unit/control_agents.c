@@ -245,3 +245,26 @@ void relay_of(const struct agent *a, char id[CTL_ID_LEN])
 	ctl_db_copy(q, 0, id, CTL_ID_LEN);
 	ctl_db_done(q);
 }
+
+void agents_pair(struct agent *gateway, struct agent *alice)
+{
+	char key[CTL_SECRET_LEN];
+
+	agents_key(CTL_GATEWAY, NULL, key);
+	agent_init(gateway, "gw", TP_NCP_GATEWAY, key);
+	agents_key(CTL_NODE, NULL, key);
+	agent_init(alice, "alice", TP_NCP_NODE, key);
+	AWAIT(peers_of(gateway) == 1 && peers_of(alice) == 1);
+}
+
+int64_t agents_held(void)
+{
+	struct sqlite3_stmt *q =
+		ctl_db_query(ctl_store_db(lab.s), "SELECT count(*) FROM address_hold", "");
+	int64_t n;
+
+	assert_int_equal(ctl_db_step(ctl_store_db(lab.s), q), 1);
+	n = ctl_db_int(q, 0);
+	ctl_db_done(q);
+	return n;
+}

@@ -84,6 +84,12 @@ void agent_connect(struct agent *a);
 void agent_end(struct agent *a);
 void agent_acknowledge(struct agent *a);
 
+/* A gateway, and alice, a node, who know of each other. */
+void agents_pair(struct agent *gateway, struct agent *alice);
+
+/* Addresses that wait for a gateway to have forgotten them. */
+int64_t agents_held(void);
+
 /* What it has been told. */
 const json_t *network_of(const struct agent *a);
 size_t peers_of(const struct agent *a);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What would make a network one that relays cannot serve is refused. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "control_office.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "control/classes.h"
@@ -38,17 +37,8 @@ static void add_peer(unsigned int i)
 
 static int begin(void **state)
 {
-	const struct ctl_network_new in = {
-		.tenant = "acme", .name = "office", .subnet = "100.64.16.0/20"};
-
 	(void)state;
-	assert_int_equal(ctl_store_open(&s, ":memory:"), 0);
-	assert_int_equal(ctl_begin(s, "test", &err), 0);
-	assert_int_equal(ctl_db_run(ctl_store_db(s),
-				    "INSERT INTO tenant (id, name, created) VALUES ('acme', ?, 0)",
-				    "t", "acme"),
-			 1);
-	assert_int_equal(ctl_network_create(s, &in, &n, &err), 0);
+	office_open(&s, &n, "100.64.16.0/20");
 	for (unsigned int i = 0; i < PEERS; i++)
 		add_peer(i);
 	return 0;
@@ -57,8 +47,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	ctl_rollback(s);
-	ctl_store_close(s);
+	office_close(s);
 	return 0;
 }
 

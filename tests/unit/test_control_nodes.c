@@ -112,44 +112,27 @@ static void test_events(void **state)
 	agent_end(&a);
 }
 
-static int64_t held(void)
-{
-	struct sqlite3_stmt *q =
-		ctl_db_query(ctl_store_db(lab.s), "SELECT count(*) FROM address_hold", "");
-	int64_t n;
-
-	assert_int_equal(ctl_db_step(ctl_store_db(lab.s), q), 1);
-	n = ctl_db_int(q, 0);
-	ctl_db_done(q);
-	return n;
-}
-
 static void test_addresses_wait_for_the_gateway(void **state)
 {
-	char node[CTL_SECRET_LEN], gateway[CTL_SECRET_LEN];
 	struct ctl_node_state st;
 	struct agent a, g;
 
 	(void)state;
-	agents_key(CTL_NODE, NULL, node);
-	agents_key(CTL_GATEWAY, NULL, gateway);
-	agent_init(&g, "gw", TP_NCP_GATEWAY, gateway);
-	agent_init(&a, "alice", TP_NCP_NODE, node);
-	AWAIT(peers_of(&g) == 1 && network_of(&a));
+	agents_pair(&g, &a);
 	g.deaf = true;
 	DO(ctl_peer_remove(lab.s, lab.acme.id, lab.office.id, device_of(&a), &lab.err));
 	AWAIT(peers_of(&g) == 0);
 	AWAIT(a.deltas >= 1 && !network_of(&a));
-	assert_int_equal(held(), 1);
+	assert_int_equal(agents_held(), 1);
 	g.deaf = false;
 	g.broken = true;
 	agent_acknowledge(&g);
 	AWAIT(ctl_nodes_find(lab.nodes, device_of(&g), &st) && st.failed);
 	assert_string_equal(st.reason, "no such device");
-	assert_int_equal(held(), 1);
+	assert_int_equal(agents_held(), 1);
 	g.broken = false;
 	agent_acknowledge(&g);
-	AWAIT(held() == 0);
+	AWAIT(agents_held() == 0);
 	agent_end(&a);
 	agent_end(&g);
 }

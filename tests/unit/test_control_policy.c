@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Rules: read, judged, and who may have a tunnel; policies of a network in the store. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "control_office.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "control/device.h"
-#include "control/network.h"
 #include "control/peer.h"
 #include "control/policy.h"
 #include "crypto.h"
@@ -181,16 +179,8 @@ static void add_peer(const char *name, const char *tags, uint8_t number)
 
 static int begin(void **state)
 {
-	const struct ctl_network_new in = {.tenant = "acme", .name = "office"};
-
 	(void)state;
-	assert_int_equal(ctl_store_open(&s, ":memory:"), 0);
-	assert_int_equal(ctl_begin(s, "test", &err), 0);
-	assert_int_equal(ctl_db_run(ctl_store_db(s),
-				    "INSERT INTO tenant (id, name, created) VALUES ('acme', ?, 0)",
-				    "t", "acme"),
-			 1);
-	assert_int_equal(ctl_network_create(s, &in, &n, &err), 0);
+	office_open(&s, &n, NULL);
 	add_peer("alice", "[\"staff\"]", 1);
 	add_peer("bob", NULL, 2);
 	return 0;
@@ -199,8 +189,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	ctl_rollback(s);
-	ctl_store_close(s);
+	office_close(s);
 	return 0;
 }
 

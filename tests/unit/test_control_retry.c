@@ -35,40 +35,23 @@ static int run(const char *sql)
 	return ctl_db_run(ctl_store_db(lab.s), sql, "") < 0;
 }
 
-static int64_t held(void)
-{
-	struct sqlite3_stmt *q =
-		ctl_db_query(ctl_store_db(lab.s), "SELECT count(*) FROM address_hold", "");
-	int64_t n;
-
-	assert_int_equal(ctl_db_step(ctl_store_db(lab.s), q), 1);
-	n = ctl_db_int(q, 0);
-	ctl_db_done(q);
-	return n;
-}
-
 static void test_a_change(void **state)
 {
-	char node[CTL_SECRET_LEN], gateway[CTL_SECRET_LEN];
 	struct ctl_node_state st;
 	struct agent a, g;
 
 	(void)state;
-	agents_key(CTL_NODE, NULL, node);
-	agents_key(CTL_GATEWAY, NULL, gateway);
-	agent_init(&g, "gw", TP_NCP_GATEWAY, gateway);
-	agent_init(&a, "alice", TP_NCP_NODE, node);
-	AWAIT(peers_of(&g) == 1 && network_of(&a));
+	agents_pair(&g, &a);
 	DO(run(HIDE_POLICIES) ||
 	   ctl_peer_remove(lab.s, lab.acme.id, lab.office.id, device_of(&a), &lab.err));
 	AWAIT(stats().untold >= 3); /* more often than there are nodes */
 	assert_int_equal(peers_of(&g), 1);
 	assert_true(ctl_nodes_find(lab.nodes, device_of(&g), &st));
 	assert_true(st.pending);
-	assert_int_equal(held(), 1); /* the gateway has the address still */
+	assert_int_equal(agents_held(), 1); /* the gateway has the address still */
 	DO(run(SHOW_POLICIES));
 	AWAIT(peers_of(&g) == 0);
-	AWAIT(held() == 0);
+	AWAIT(agents_held() == 0);
 	assert_true(ctl_nodes_find(lab.nodes, device_of(&g), &st));
 	assert_false(st.pending);
 	assert_int_equal(g.disconnects + g.errors, 0);

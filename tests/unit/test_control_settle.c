@@ -77,17 +77,13 @@ static void test_one_of_many(void **state)
 /* What a device has applied concerns the networks that it is a gateway of. */
 static void test_where_it_is_a_gateway(void **state)
 {
-	char node[CTL_SECRET_LEN], gateway[CTL_SECRET_LEN], id[CTL_ID_LEN];
+	char id[CTL_ID_LEN];
 	struct ctl_node_state st;
 	struct ctl_network other;
 	struct agent a, g;
 
 	(void)state;
-	agents_key(CTL_NODE, NULL, node);
-	agents_key(CTL_GATEWAY, NULL, gateway);
-	agent_init(&g, "gw", TP_NCP_GATEWAY, gateway);
-	agent_init(&a, "alice", TP_NCP_NODE, node);
-	AWAIT(peers_of(&g) == 1 && peers_of(&a) == 1);
+	agents_pair(&g, &a);
 	strcpy(id, device_of(&g));
 	AWAIT(ctl_nodes_find(lab.nodes, id, &st) && st.acknowledged == st.told && !st.pending);
 	add_network(0, &other);

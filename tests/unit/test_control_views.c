@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The rules in views: whose they are, and that what did not change is not made again; and views
  * when there is no memory for some part of them. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "control_office.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "control/group.h"
@@ -47,16 +46,8 @@ static void apply(const char *text)
 
 static int begin(void **state)
 {
-	const struct ctl_network_new in = {.tenant = "acme", .name = "office"};
-
 	(void)state;
-	assert_int_equal(ctl_store_open(&s, ":memory:"), 0);
-	assert_int_equal(ctl_begin(s, "test", &err), 0);
-	assert_int_equal(ctl_db_run(ctl_store_db(s),
-				    "INSERT INTO tenant (id, name, created) VALUES ('acme', ?, 0)",
-				    "t", "acme"),
-			 1);
-	assert_int_equal(ctl_network_create(s, &in, &n, &err), 0);
+	office_open(&s, &n, NULL);
 	add_peer(ANN, "ann", CTL_NODE, "[\"red\"]");
 	add_peer(BEN, "ben", CTL_NODE, "[\"red\"]");
 	add_peer(CAT, "cat", CTL_NODE, NULL);
@@ -69,8 +60,7 @@ static int end(void **state)
 {
 	(void)state;
 	ctl_views_free(views);
-	ctl_rollback(s);
-	ctl_store_close(s);
+	office_close(s);
 	return 0;
 }
 

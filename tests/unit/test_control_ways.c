@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Where nodes are told that others are, when some are assigned to relays and to relay peers. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "control_office.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "control/device.h"
-#include "control/network.h"
 #include "control/peer.h"
 #include "control/relay.h"
 #include "control/view.h"
@@ -71,16 +69,8 @@ static void make_relay_peer(int who, const char *endpoint)
 
 static int begin(void **state)
 {
-	const struct ctl_network_new in = {.tenant = "acme", .name = "office"};
-
 	(void)state;
-	assert_int_equal(ctl_store_open(&s, ":memory:"), 0);
-	assert_int_equal(ctl_begin(s, "test", &err), 0);
-	assert_int_equal(ctl_db_run(ctl_store_db(s),
-				    "INSERT INTO tenant (id, name, created) VALUES ('acme', ?, 0)",
-				    "t", "acme"),
-			 1);
-	assert_int_equal(ctl_network_create(s, &in, &n, &err), 0);
+	office_open(&s, &n, NULL);
 	add_relay(&near, "near", AT_NEAR, NEAR_KEY);
 	add_relay(&far, "far", AT_FAR, FAR_KEY);
 	for (int i = 0; i < N; i++)
@@ -95,8 +85,7 @@ static int end(void **state)
 {
 	(void)state;
 	ctl_views_free(views);
-	ctl_rollback(s);
-	ctl_store_close(s);
+	office_close(s);
 	return 0;
 }
 

@@ -39,8 +39,8 @@ TP_INLINE bool gw_xdp_parse(struct xdp_md *ctx, struct gw_fast *f)
 }
 
 /* The verdict: XDP_PASS when the packet must become an skb. */
-TP_INLINE int gw_xdp_send(struct xdp_md *ctx, struct gw_fast *f, struct gw_shortcut *s,
-			  const struct gw_turn *turn, const struct gw_exit *to, bool out)
+TP_INLINE int gw_xdp_send(struct gw_fast *f, struct gw_shortcut *s, const struct gw_turn *turn,
+			  const struct gw_exit *to, bool out)
 {
 	if (!to->takes_xdp || !gw_hop_known(turn) || f->ip_len > to->mtu || gw_fast_sum_is_open(f))
 		return XDP_PASS;
@@ -75,7 +75,7 @@ static __noinline int gw_xdp_fast_out(struct xdp_md *ctx, __u32 device)
 	if (!gw_fast_has(uplink, &turn, turn.addr))
 		return XDP_PASS;
 	to = (struct gw_exit){uplink->ifindex, uplink->mtu, uplink->takes_xdp, uplink->mac};
-	return gw_xdp_send(ctx, &f, s, &turn, &to, true);
+	return gw_xdp_send(&f, s, &turn, &to, true);
 }
 
 /* From beyond an uplink. */
@@ -102,7 +102,7 @@ static __noinline int gw_xdp_fast_in(struct xdp_md *ctx, __u32 device)
 	if (!overlay || !overlay->ifindex || !gw_fast_has(uplink, &turn, f.ip->daddr))
 		return XDP_PASS;
 	to = (struct gw_exit){overlay->ifindex, overlay->mtu, overlay->takes_xdp, overlay->mac};
-	return gw_xdp_send(ctx, &f, s, &turn, &to, false);
+	return gw_xdp_send(&f, s, &turn, &to, false);
 }
 
 #endif
