@@ -12,15 +12,16 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bpf/abi/gateway.h"
 
+#include "bench/gateway_testrun.h"
 #include "bench/gateway_testrun.skel.h"
 #include "bpf_tick.h"
 #include "gateway/datapath_policy.h"
@@ -29,7 +30,6 @@
 #define LOOPBACK   1
 #define NODES	   200
 #define TAGS	   200
-#define FLOWS_MAX  100000
 #define REPEAT_MIN 100000
 #define ROUNDS_MAX 101
 #define BASE	   1024
@@ -40,7 +40,7 @@
 #define REMOTE	   0xc0a80a07u /* 192.168.10.7 */
 #define EXTERNAL   0xc0a80afau
 #define FRAME	   60
-#define HEADERS	   48
+#define IP_LEN	   (FRAME - 14)
 #define REDIRECTED 7
 
 struct options {
@@ -52,7 +52,7 @@ struct options {
 struct run {
 	struct gateway_testrun_bpf *skel;
 	struct gw_datapath_policy *policy;
-	uint8_t *packets;
+	struct bench_end *packets;
 	uint32_t flows, rules;
 	double first, ns[2][2][ROUNDS_MAX]; /* [direction][empty, program] */
 };
@@ -77,6 +77,11 @@ static uint32_t node_addr(uint32_t i)
 	return 0x64400100u + 1 + i % NODES; /* 100.64.1.1 ... */
 }
 
+static uint16_t node_port(uint32_t i)
+{
+	return htons((uint16_t)(FIRST_PORT + i / NODES));
+}
+
 /* --- maps ------------------------------------------------------------------------------------ */
 
 static void put(const struct bpf_map *map, const void *key, const void *value)
@@ -96,8 +101,8 @@ static struct gw_knobs knobs(void)
 		.nat_range = RANGE,
 		.nat_block = BLOCK,
 		.nat_blocks_per_node = TP_GW_NODE_BLOCKS,
-		.flows_per_node = FLOWS_MAX,
-		.filters_per_node = FLOWS_MAX,
+		.flows_per_node = BENCH_FLOWS,
+		.filters_per_node = BENCH_FLOWS,
 		.mark = 0x54504757,
 		.filtering = GW_FILTER_ADDRESS_DEPENDENT,
 		.hairpin = true,
@@ -115,7 +120,7 @@ static struct gw_knobs knobs(void)
 	};
 }
 
-static void size_maps(struct gateway_testrun_bpf *skel, uint32_t flows)
+static void size_maps(struct gateway_testrun_bpf *skel)
 {
 	uint32_t words = TP_GW_ADDRS * GW_NAT_PROTOS * RANGE;
 
@@ -123,10 +128,9 @@ static void size_maps(struct gateway_testrun_bpf *skel, uint32_t flows)
 	bpf_map__set_max_entries(skel->maps.nat_reverse, words);
 	bpf_map__set_max_entries(skel->maps.nat_blocks, TP_GW_ADDRS * RANGE / BLOCK);
 	bpf_map__set_max_entries(skel->maps.gw_nodes, 4096);
-	bpf_map__set_max_entries(skel->maps.gw_flows, 4 * FLOWS_MAX);
-	bpf_map__set_max_entries(skel->maps.nat_forward, 4 * FLOWS_MAX);
-	bpf_map__set_max_entries(skel->maps.nat_filters, 4 * FLOWS_MAX);
-	bpf_map__set_max_entries(skel->maps.packets, flows);
+	bpf_map__set_max_entries(skel->maps.gw_flows, 4 * BENCH_FLOWS);
+	bpf_map__set_max_entries(skel->maps.nat_forward, 4 * BENCH_FLOWS);
+	bpf_map__set_max_entries(skel->maps.nat_filters, 4 * BENCH_FLOWS);
 }
 
 static void devices(const struct gateway_testrun_bpf *skel)
@@ -157,7 +161,8 @@ static struct gateway_testrun_bpf *load(uint32_t flows)
 	skel->rodata->knobs = knobs();
 	skel->rodata->self = (struct gw_self){.role = GW_OVERLAY, .l2_len = 14};
 	skel->rodata->n_packets = flows;
-	size_maps(skel, flows);
+	skel->rodata->ip_len = IP_LEN;
+	size_maps(skel);
 	if (gateway_testrun_bpf__load(skel))
 		die("load");
 	devices(skel);
@@ -238,31 +243,22 @@ static void publish(struct run *r)
 
 /* --- packets --------------------------------------------------------------------------------- */
 
-static void header(uint8_t *p, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
+/* Sums are the same in either byte order. */
+static void common(struct run *r, struct bench_common c)
 {
-	uint16_t ports[4] = {htons(sport), htons(dport), htons(FRAME - 34), htons(0x1234)};
-	uint32_t addrs[2] = {htonl(src), htonl(dst)}, sum = 0;
-
-	memset(p, 0, HEADERS);
-	p[12] = 8;
-	p[14] = 0x45;
-	p[17] = FRAME - 14;
-	p[22] = 64;
-	p[23] = IPPROTO_UDP;
-	memcpy(p + 26, addrs, 8);
-	memcpy(p + 34, ports, 8);
-	for (int i = 14; i < 34; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	sum = ~((sum & 0xffff) + (sum >> 16));
-	p[24] = (uint8_t)(sum >> 8);
-	p[25] = (uint8_t)sum;
+	c.sum = htons(0x4500) + htons(IP_LEN) + htons(BENCH_TTL << 8 | IPPROTO_UDP);
+	c.sum += (c.src >> 16) + (c.src & 0xffff) + (c.dst >> 16) + (c.dst & 0xffff);
+	r->skel->bss->common = c;
 }
 
 static void from_nodes(struct run *r)
 {
+	common(r, (struct bench_common){.src = htonl(node_addr(0)),
+					.dst = htonl(REMOTE),
+					.dst_port = htons(5000)});
 	for (uint32_t i = 0; i < r->flows; i++)
-		header(r->packets + i * HEADERS, node_addr(i), (uint16_t)(FIRST_PORT + i / NODES),
-		       REMOTE, 5000);
+		r->packets[i] =
+			(struct bench_end){(uint16_t)(node_addr(i) - node_addr(0)), node_port(i)};
 }
 
 /* Answers to where each flow is mapped. */
@@ -271,28 +267,30 @@ static void from_remote(struct run *r)
 	struct gw_flow_key key = {.proto = IPPROTO_UDP, .remote_port = htons(5000)};
 	struct gw_flow flow;
 
+	common(r, (struct bench_common){.src = htonl(REMOTE),
+					.src_port = htons(5000),
+					.dst = htonl(EXTERNAL),
+					.to_node = true});
 	mapped(key.remote, REMOTE);
 	for (uint32_t i = 0; i < r->flows; i++) {
 		mapped(key.node, node_addr(i));
-		key.node_port = htons((uint16_t)(FIRST_PORT + i / NODES));
+		key.node_port = node_port(i);
 		if (bpf_map_lookup_elem(bpf_map__fd(r->skel->maps.gw_flows), &key, &flow))
 			die("a flow is missing");
-		header(r->packets + i * HEADERS, REMOTE, 5000, ntohl(flow.ext_addr),
-		       ntohs(flow.ext_port));
+		r->packets[i] = (struct bench_end){(uint16_t)(ntohl(flow.ext_addr) - EXTERNAL),
+						   flow.ext_port};
 	}
 }
 
 static void shuffle_packets(struct run *r)
 {
-	uint8_t tmp[HEADERS];
-
 	srandom(1);
 	for (uint32_t i = r->flows - 1; i > 0; i--) {
 		uint32_t j = (uint32_t)random() % (i + 1);
+		struct bench_end was = r->packets[i];
 
-		memcpy(tmp, r->packets + i * HEADERS, HEADERS);
-		memcpy(r->packets + i * HEADERS, r->packets + j * HEADERS, HEADERS);
-		memcpy(r->packets + j * HEADERS, tmp, HEADERS);
+		r->packets[i] = r->packets[j];
+		r->packets[j] = was;
 	}
 }
 
@@ -308,12 +306,12 @@ static double thread_ns(void)
 
 static double packets_ns(const struct run *r, const struct bpf_program *prog, uint32_t repeat)
 {
-	uint8_t frame[FRAME] = {0};
+	/* The kernel reads the type before the program is there to write it. */
+	uint8_t frame[FRAME] = {[12] = ETH_P_IP >> 8};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = FRAME,
 		    .repeat = (int)repeat);
 	double before;
 
-	memcpy(frame, r->packets, HEADERS);
 	r->skel->bss->position = 0;
 	before = thread_ns();
 	if (bpf_prog_test_run_opts(bpf_program__fd(prog), &opts))
@@ -368,15 +366,11 @@ static void print(struct run *r, const struct options *o)
 static void measure(const struct options *o, uint32_t flows, uint32_t rules)
 {
 	struct run *r = calloc(1, sizeof(*r));
-	const size_t size = (size_t)flows * HEADERS;
 
 	r->flows = flows;
 	r->rules = rules;
 	r->skel = load(flows);
-	r->packets = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			  bpf_map__fd(r->skel->maps.packets), 0);
-	if (r->packets == MAP_FAILED)
-		die("mmap");
+	r->packets = r->skel->bss->packets;
 	publish(r);
 	from_nodes(r);
 	shuffle_packets(r);
@@ -386,7 +380,6 @@ static void measure(const struct options *o, uint32_t flows, uint32_t rules)
 	shuffle_packets(r);
 	rounds(r, 1, r->skel->progs.bench_uplink, o->rounds);
 	print(r, o);
-	munmap(r->packets, size);
 	gw_datapath_policy_close(r->policy);
 	gateway_testrun_bpf__destroy(r->skel);
 	free(r);
@@ -408,7 +401,7 @@ int main(int argc, char **argv)
 		default: return 2;
 		}
 	}
-	if (o.rounds < 1 || o.rounds > ROUNDS_MAX || o.flows > FLOWS_MAX)
+	if (o.rounds < 1 || o.rounds > ROUNDS_MAX || o.flows > BENCH_FLOWS)
 		return 2;
 	for (size_t f = 0; f < sizeof(flows) / sizeof(*flows); f++)
 		for (size_t p = 0; p < sizeof(rules) / sizeof(*rules); p++)
