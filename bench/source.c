@@ -146,20 +146,54 @@ static void make_headers(struct bench_headers *h, const struct options *o, const
 	memcpy(h, frame, sizeof(*h));
 }
 
-static int fill(struct source_bpf *skel, const struct options *o, const struct bench_flow *flows,
-		size_t n)
+/* Of all flows, for the caller to free. */
+static int make_all_headers(struct bench_headers **out, const struct options *o,
+			    const struct bench_flow *flows, size_t n)
 {
+	struct bench_headers *all = calloc(n, sizeof(*all));
 	uint8_t own[6];
-	int err = device_mac(o->device, own);
+	int err = all ? device_mac(o->device, own) : -ENOMEM;
 
-	for (uint32_t i = 0; !err && i < n; i++) {
-		struct bench_headers h;
-
+	for (size_t i = 0; !err && i < n; i++) {
 		if (tp_addr_is_v4(&flows[i].from.addr) != tp_addr_is_v4(&flows[i].to.addr))
-			return -EAFNOSUPPORT;
-		make_headers(&h, o, own, &flows[i]);
-		err = bpf_map_update_elem(bpf_map__fd(skel->maps.headers), &i, &h, BPF_ANY);
+			err = -EAFNOSUPPORT;
+		else
+			make_headers(&all[i], o, own, &flows[i]);
 	}
+	*out = all;
+	return err;
+}
+
+static bool differ(const struct bench_headers *all, size_t n, uint32_t word)
+{
+	for (size_t i = 1; i < n; i++)
+		if (all[i].words[word] != all[0].words[word])
+			return true;
+	return false;
+}
+
+/* Which words flows have of their own: from the first in which two differ to the last. */
+static void divide(struct source_bpf *skel, const struct bench_headers *all, size_t n)
+{
+	uint32_t first = 0, end = BENCH_HEADER_WORDS;
+
+	while (first < BENCH_HEADER_WORDS - 1 && !differ(all, n, first))
+		first++;
+	while (end > first + 1 && !differ(all, n, end - 1))
+		end--;
+	skel->rodata->own_first = first;
+	skel->rodata->own_words = end - first;
+	memcpy((void *)&skel->rodata->common, all, sizeof(*all));
+	bpf_map__set_value_size(skel->maps.headers, (end - first) * sizeof(all->words[0]));
+}
+
+static int fill(struct source_bpf *skel, const struct bench_headers *all, size_t n)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < n; i++)
+		err = bpf_map_update_elem(bpf_map__fd(skel->maps.headers), &i,
+					  &all[i].words[skel->rodata->own_first], BPF_ANY);
 	return err;
 }
 
@@ -167,6 +201,7 @@ static int load(struct source_bpf **out, const struct options *o, const struct b
 		size_t n)
 {
 	struct source_bpf *skel = source_bpf__open();
+	struct bench_headers *all = NULL;
 	int err;
 
 	*out = NULL;
@@ -178,11 +213,14 @@ static int load(struct source_bpf **out, const struct options *o, const struct b
 	skel->rodata->most = o->count;
 	skel->rodata->gap_ns = o->rate ? TP_NS_PER_SEC / o->rate : 0;
 	bpf_map__set_max_entries(skel->maps.headers, (uint32_t)n);
-	err = skel->rodata->device ? 0 : -ENODEV;
+	err = skel->rodata->device ? make_all_headers(&all, o, flows, n) : -ENODEV;
+	if (!err)
+		divide(skel, all, n);
 	if (!err)
 		err = source_bpf__load(skel);
 	if (!err)
-		err = fill(skel, o, flows, n);
+		err = fill(skel, all, n);
+	free(all);
 	if (err)
 		source_bpf__destroy(skel);
 	else
