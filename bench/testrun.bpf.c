@@ -8,6 +8,7 @@
  * order.
  */
 #include "../bpf/lib/relay/relay.h"
+#include "testrun_key.h"
 
 #define IP_WORDS 8 /* IPv6, UDP, 16 bytes of WireGuard */
 
@@ -15,7 +16,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct relay_flow_key);
+	__type(value, struct bench_key);
 	__uint(max_entries, 1);
 } keys SEC(".maps");
 
@@ -44,7 +45,7 @@ TP_INLINE void write_headers(void *data)
 TP_INLINE int prepare(struct xdp_md *ctx)
 {
 	__u32 at = position;
-	const struct relay_flow_key *key = bpf_map_lookup_elem(&keys, &at);
+	const struct bench_key *key = bpf_map_lookup_elem(&keys, &at);
 	int grown = frame.len - (ctx->data_end - ctx->data);
 	void *data;
 
@@ -56,11 +57,11 @@ TP_INLINE int prepare(struct xdp_md *ctx)
 		return -1;
 	write_headers(data);
 	if (frame.v6) {
-		tp_copy16(data + 22, key->addr);
+		tp_put32(data + 34, key->addr);
 		tp_put16(data + 54, key->port);
 		tp_put32(data + 66, key->index);
 	} else {
-		tp_put32(data + 26, tp_mapped_v4(key->addr));
+		tp_put32(data + 26, key->addr);
 		tp_put16(data + 34, key->port);
 		tp_put32(data + 46, key->index);
 	}
@@ -101,13 +102,13 @@ int bench_parse(struct xdp_md *ctx)
 SEC("xdp.frags")
 int bench_lookup(struct xdp_md *ctx)
 {
-	const struct relay_flow *flow;
 	struct packet p;
+	struct flow flow;
 
 	if (prepare(ctx) || parse_packet(ctx, &p) != CARRY_ON || !wg_is_data(ctx, &p))
 		return XDP_ABORTED;
-	flow = flow_find(&p.key);
-	return flow && tp_equal16(flow->local, p.local.addr) ? XDP_TX : XDP_ABORTED;
+	return flow_find(&flow, &p.key) && tp_equal16(flow.src->local, p.local.addr) ? XDP_TX
+										     : XDP_ABORTED;
 }
 
 SEC("xdp.frags")

@@ -21,13 +21,14 @@
 #include "bpf_tick.h"
 #include "relay/flow_table.h"
 #include "bench/testrun.skel.h"
+#include "bench/testrun_key.h"
 
 #define PORT	    51820
 #define PAYLOAD	    88 /* 130 bytes of frame over IPv4 */
 #define FLOWS_MAX   1000000
+#define PER_NODE    10
 #define ROUNDS	    15
 #define ROUNDS_MAX  101
-#define WARM_UP	    1000
 #define LOOPBACK    1
 #define NEXTHOP_MTU 1500
 
@@ -46,7 +47,8 @@ struct options {
 	int rounds;
 	__u32 repeat;
 	__u32 flows_max;
-	__u32 table; /* entries that the flow table is made for */
+	__u32 table;	/* flows that the table is made for */
+	__u32 per_node; /* flows that a node sends */
 	const char *json;
 };
 
@@ -70,39 +72,52 @@ static void address(__u8 *to, bool v6, __u32 n)
 	}
 }
 
-/* The n-th sender: every flow has an address and a random index of its own. */
-static struct relay_flow_key flow_key(const struct shape *shape, __u32 n)
+/* How many nodes have so many flows. */
+static __u32 nodes_of(__u32 flows, __u32 per_node)
 {
-	struct relay_flow_key key = {.index = rand(), .port = htons(1024 + n % 60000)};
+	return flows < 2 * per_node ? 2 : flows / per_node;
+}
 
-	address(key.addr, shape->from_v6, n + 16);
+static __be16 node_port(__u32 node)
+{
+	return htons(1024 + node % 60000);
+}
+
+/* The n-th flow's, with a random index. */
+static struct relay_flow_key flow_key(const struct shape *shape, __u32 n, __u32 nodes)
+{
+	struct relay_flow_key key = {.index = rand(), .port = node_port(n % nodes)};
+
+	address(key.addr, shape->from_v6, n % nodes + 16);
 	return key;
 }
 
+/* To another node each time that its sender has had its turn. */
 static struct relay_flow flow_value(const struct shape *shape, const struct relay_flow_key *key,
-				    __u32 n)
+				    __u32 n, __u32 nodes)
 {
+	__u32 to = (n + 1 + n / nodes) % nodes;
 	struct relay_flow flow = {
 		.key = *key,
 		.expires_at = UINT64_MAX,
-		.src_port = htons(PORT),
-		.dst_port = htons(1024 + (n + 1) % 60000),
+		.dst_port = node_port(to),
 		.mtu = 0xffff,
 		.nexthop = 1,
+		.src_node = n % nodes,
+		.dst_node = to,
 	};
 
 	address(flow.local, shape->from_v6, 1);
 	address(flow.src, shape->to_v6, 1);
-	address(flow.dst, shape->to_v6, n + 17);
-	tp_flow_sums(key, htons(PORT), &flow);
+	address(flow.dst, shape->to_v6, to + 16);
 	return flow;
 }
 
-static void shuffle(struct relay_flow_key *keys, __u32 n)
+static void shuffle(struct bench_key *keys, __u32 n)
 {
 	for (__u32 i = n - 1; i > 0; i--) {
 		__u32 j = ((__u64)rand() << 16 ^ rand()) % (i + 1);
-		struct relay_flow_key swap = keys[i];
+		struct bench_key swap = keys[i];
 
 		keys[i] = keys[j];
 		keys[j] = swap;
@@ -122,13 +137,18 @@ static int open_table(struct testrun_bpf *skel, struct relay_flow_table *table)
 	struct relay_flow_memory m = {
 		.buckets = memory_of(skel->maps.flow_index, sizeof(*m.buckets)),
 		.slots = memory_of(skel->maps.flow_slots, sizeof(*m.slots)),
+		.sessions = memory_of(skel->maps.flow_sessions, sizeof(*m.sessions)),
+		.places = memory_of(skel->maps.flow_places, sizeof(*m.places)),
 		.mask = memory_of(skel->maps.flow_mask, sizeof(*m.mask)),
 		.n_buckets = bpf_map__max_entries(skel->maps.flow_index),
 		.n_slots = bpf_map__max_entries(skel->maps.flow_slots),
+		.n_places = bpf_map__max_entries(skel->maps.flow_places),
 		.seed = skel->rodata->knobs.flow_seed,
 	};
 
-	return m.buckets && m.slots && m.mask ? relay_flow_table_init(table, &m) : -ENOMEM;
+	return m.buckets && m.slots && m.sessions && m.places && m.mask
+		       ? relay_flow_table_init(table, &m)
+		       : -ENOMEM;
 }
 
 static void close_table(struct relay_flow_table *table)
@@ -138,30 +158,31 @@ static void close_table(struct relay_flow_table *table)
 	relay_flow_table_fini(table);
 	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
 	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	munmap(m->sessions, m->n_slots * sizeof(*m->sessions));
+	munmap(m->places, m->n_places * sizeof(*m->places));
 	munmap(m->mask, sizeof(*m->mask));
 }
 
 /* Fills the flow table, and the list of keys in random order. */
-static int fill_flows(struct testrun_bpf *skel, const struct shape *shape, __u32 n)
+static int fill_flows(struct testrun_bpf *skel, const struct shape *shape, __u32 n, __u32 nodes)
 {
-	struct relay_flow_key *keys = calloc(n, sizeof(*keys));
+	struct bench_key *keys = calloc(n, sizeof(*keys));
 	struct relay_flow_table table;
-	__u32 i;
 	int err = keys ? open_table(skel, &table) : -ENOMEM;
 
 	if (err)
 		goto out;
+	for (__u32 i = 0; !err && i < n; i++) {
+		struct relay_flow_key key = flow_key(shape, i, nodes);
+		struct relay_flow flow = flow_value(shape, &key, i, nodes);
 
-	for (i = 0; !err && i < n; i++) {
-		struct relay_flow flow;
-
-		keys[i] = flow_key(shape, i);
-		flow = flow_value(shape, &keys[i], i);
+		keys[i] = (struct bench_key){
+			.addr = tp_get32(key.addr + 12), .index = key.index, .port = key.port};
 		err = relay_flow_table_put(&table, &flow, 0);
 	}
 	if (!err)
 		shuffle(keys, n);
-	for (i = 0; !err && i < n; i++)
+	for (__u32 i = 0; !err && i < n; i++)
 		err = bpf_map_update_elem(bpf_map__fd(skel->maps.keys), &i, &keys[i], 0);
 	close_table(&table);
 out:
@@ -183,14 +204,16 @@ static __u32 build_headers(__u8 *ip, const struct shape *shape)
 {
 	__u16 udp_len = 8 + PAYLOAD;
 	__u32 l3 = shape->from_v6 ? 40 : 20;
-	__u8 local[16];
+	__u8 local[16], from[16];
 	__u8 *udp = ip + l3;
 
 	address(local, shape->from_v6, 1);
+	address(from, shape->from_v6, 0);
 	if (shape->from_v6) {
 		tp_put32(ip, htonl(6u << 28));
 		tp_put16(ip + 4, htons(udp_len));
 		tp_put16(ip + 6, htons(17 << 8 | 64));
+		tp_copy16(ip + 8, from);
 		tp_copy16(ip + 24, local);
 	} else {
 		tp_put16(ip, htons(0x4500));
@@ -205,10 +228,11 @@ static __u32 build_headers(__u8 *ip, const struct shape *shape)
 	return 14 + l3 + udp_len;
 }
 
-static struct testrun_bpf *load(const struct shape *shape, __u32 flows, __u32 table)
+static struct testrun_bpf *load(const struct shape *shape, __u32 flows, const struct options *o)
 {
 	struct testrun_bpf *skel = testrun_bpf__open();
 	__u8 headers[sizeof(skel->rodata->frame.ip)] = {0};
+	__u32 table = o->table > flows ? o->table : flows;
 	struct tp_bpf_tick tick;
 	int err;
 
@@ -229,9 +253,11 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, __u32 ta
 	bpf_map__set_max_entries(skel->maps.keys, flows);
 	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(table));
 	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(table));
+	bpf_map__set_max_entries(skel->maps.flow_sessions, relay_flow_slots(table));
+	bpf_map__set_max_entries(skel->maps.flow_places, relay_flow_slots(table));
 	for (int i = 0; i < 6; i++)
 		skel->rodata->knobs.flow_seed.word[i] = 0x9e3779b97f4a7c15 * (2 * i + 3);
-	err = testrun_bpf__load(skel) ?: fill_nexthop(skel) ?: fill_flows(skel, shape, flows);
+	err = testrun_bpf__load(skel) ?: fill_nexthop(skel) ?: fill_flows(skel, shape, flows, nodes_of(flows, o->per_node));
 	if (!err)
 		return skel;
 	testrun_bpf__destroy(skel);
@@ -271,8 +297,7 @@ static int compare(const void *a, const void *b)
 
 static int measure(const struct options *o, struct result *r)
 {
-	struct testrun_bpf *skel =
-		load(r->shape, r->flows, o->table > r->flows ? o->table : r->flows);
+	struct testrun_bpf *skel = load(r->shape, r->flows, o);
 	double ns[N_PROGRAMS][ROUNDS_MAX];
 	int fds[N_PROGRAMS], err = 0;
 
@@ -318,8 +343,10 @@ static void write_json(FILE *f, const struct result *results, int n, const struc
 	uname(&host);
 	fprintf(f, "{\"benchmark\":\"testrun\",\"kernel\":\"%s\",\"rounds\":%d,\"repeat\":%u,",
 		host.release, o->rounds, o->repeat);
-	fprintf(f, "\"payload\":%d,\"table\":%u,\"unit\":\"ns per packet\",\"results\":[", PAYLOAD,
-		o->table);
+	fprintf(f,
+		"\"payload\":%d,\"table\":%u,\"per_node\":%u,\"unit\":\"ns per "
+		"packet\",\"results\":[",
+		PAYLOAD, o->table, o->per_node);
 	for (int i = 0; i < n; i++) {
 		fprintf(f, "%s\n{\"family\":\"%s\",\"flows\":%u", i ? "," : "",
 			results[i].shape->name, results[i].flows);
@@ -368,24 +395,28 @@ static int measure_all(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {
-		.rounds = ROUNDS, .repeat = FLOWS_MAX, .flows_max = FLOWS_MAX, .table = FLOWS_MAX};
+	struct options o = {.rounds = ROUNDS,
+			    .repeat = FLOWS_MAX,
+			    .flows_max = FLOWS_MAX,
+			    .table = FLOWS_MAX,
+			    .per_node = PER_NODE};
 	int c, err;
 
-	while ((c = getopt(argc, argv, "r:n:f:t:j:")) != -1) {
+	while ((c = getopt(argc, argv, "r:n:f:t:p:j:")) != -1) {
 		switch (c) {
 		case 'r': o.rounds = atoi(optarg); break;
 		case 'n': o.repeat = strtoul(optarg, NULL, 10); break;
 		case 'f': o.flows_max = strtoul(optarg, NULL, 10); break;
 		case 't': o.table = strtoul(optarg, NULL, 10); break;
+		case 'p': o.per_node = strtoul(optarg, NULL, 10); break;
 		case 'j': o.json = optarg; break;
 		default: o.rounds = 0; break;
 		}
 	}
-	if (o.rounds < 1 || o.rounds > ROUNDS_MAX || !o.repeat) {
+	if (o.rounds < 1 || o.rounds > ROUNDS_MAX || !o.repeat || !o.per_node) {
 		fprintf(stderr,
 			"usage: %s [-r rounds] [-n packets a round] [-f most flows] "
-			"[-t table size] [-j results.json]\n",
+			"[-t table size] [-p flows a node] [-j results.json]\n",
 			argv[0]);
 		return 2;
 	}

@@ -51,9 +51,11 @@ void relay_datapath_flow_del(struct relay_datapath *dp, const struct relay_flow_
 /* Calls fn for each flow in the table; fn returns non-zero to stop, and changes nothing. */
 void relay_datapath_flows_each(struct relay_datapath *dp,
 			       int (*fn)(void *arg, const struct relay_flow *flow), void *arg);
-/* The flow's live counter, good until the flow changes; NULL when off or unknown. */
-volatile struct relay_count *relay_datapath_count(struct relay_datapath *dp,
-						  const struct relay_flow_key *key);
+/* What XDP has counted of the flow by now, zero when off or unknown; and of all flows in the table.
+ */
+struct relay_count relay_datapath_count(const struct relay_datapath *dp,
+					const struct relay_flow_key *key);
+struct relay_count relay_datapath_count_all(const struct relay_datapath *dp);
 /* Who gets what is counted for flows just after they changed or went. */
 void relay_datapath_flows_late(struct relay_datapath *dp, relay_flow_late_fn *fn, void *arg);
 void relay_datapath_flows_recycle(struct relay_datapath *dp, uint64_t now);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The flow table's memory: mapped, seeded, and filled from the table of an earlier run. */
+/* The flow table's memory: mapped and seeded; and the daemon's calls. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -15,50 +15,6 @@
 #include "log.h"
 
 #define MAP_FD(dp, name) bpf_map__fd((dp)->skel->maps.name)
-
-/* --- memory --------------------------------------------------------------------------------- */
-
-/* An array map's memory; its entries lie this far apart. */
-struct array {
-	void *memory;
-	size_t step, size;
-	uint32_t n;
-};
-
-static int array_map(int fd, int prot, struct array *a)
-{
-	struct tp_bpf_layout have;
-	int err = tp_bpf_layout_of(fd, &have);
-	void *p;
-
-	*a = (struct array){0};
-	if (err)
-		return err;
-	if (!(have.flags & BPF_F_MMAPABLE))
-		return -EINVAL;
-	a->step = (have.value_size + 7u) & ~7u;
-	a->n = have.max_entries;
-	a->size = a->step * a->n;
-	p = mmap(NULL, a->size, prot, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	a->memory = p;
-	return 0;
-}
-
-static void array_unmap(struct array *a)
-{
-	if (a->memory)
-		munmap(a->memory, a->size);
-}
-
-static int array_get(int dir, const char *name, struct array *a, int *fd)
-{
-	int err = tp_bpf_get(dir, name, fd);
-
-	*a = (struct array){0};
-	return err ?: array_map(*fd, PROT_READ, a);
-}
 
 /* --- seed ----------------------------------------------------------------------------------- */
 
@@ -87,38 +43,48 @@ int relay_flows_prepare(struct relay_datapath *dp, int pinned)
 
 /* --- opening -------------------------------------------------------------------------------- */
 
+/* The regions that XDP reads, in the order of their maps. */
+enum { INDEX, SLOTS, SESSIONS, PLACES, MASK, N_REGIONS };
+
+static int map_regions(struct relay_datapath *dp, struct relay_array regions[N_REGIONS])
+{
+	const int fds[N_REGIONS] = {
+		[INDEX] = MAP_FD(dp, flow_index),	[SLOTS] = MAP_FD(dp, flow_slots),
+		[SESSIONS] = MAP_FD(dp, flow_sessions), [PLACES] = MAP_FD(dp, flow_places),
+		[MASK] = MAP_FD(dp, flow_mask),
+	};
+	int err = 0;
+
+	for (int i = 0; !err && i < N_REGIONS; i++)
+		err = relay_array_map(fds[i], PROT_READ | PROT_WRITE, &regions[i]);
+	return err;
+}
+
 int relay_flows_open(struct relay_datapath *dp)
 {
 	const struct relay_flow_seed seed = dp->skel->rodata->knobs.flow_seed;
+	struct relay_array regions[N_REGIONS] = {0};
 	const uint32_t zero = 0;
-	struct array index, slots = {0}, mask = {0};
 	int err = bpf_map_update_elem(MAP_FD(dp, flow_seed), &zero, &seed, BPF_ANY);
 
-	err = err ?: array_map(MAP_FD(dp, flow_index), PROT_READ | PROT_WRITE, &index);
-	if (err)
-		goto out;
-	err = array_map(MAP_FD(dp, flow_slots), PROT_READ | PROT_WRITE, &slots);
-	if (err)
-		goto out_index;
-	err = array_map(MAP_FD(dp, flow_mask), PROT_READ | PROT_WRITE, &mask);
-	if (err)
-		goto out_slots;
-	err = relay_flow_table_init(&dp->flows, &(struct relay_flow_memory){
-							.buckets = index.memory,
-							.slots = slots.memory,
-							.mask = mask.memory,
-							.n_buckets = index.n,
-							.n_slots = slots.n,
-							.seed = seed,
-						});
+	err = err ?: map_regions(dp, regions);
+	err = err
+		      ?: relay_flow_table_init(&dp->flows,
+					       &(struct relay_flow_memory){
+						       .buckets = regions[INDEX].memory,
+						       .slots = regions[SLOTS].memory,
+						       .sessions = regions[SESSIONS].memory,
+						       .places = regions[PLACES].memory,
+						       .mask = regions[MASK].memory,
+						       .n_buckets = regions[INDEX].n,
+						       .n_slots = regions[SLOTS].n,
+						       .n_places = regions[PLACES].n,
+						       .seed = seed,
+					       });
 	if (!err)
 		return 0;
-	array_unmap(&mask);
-out_slots:
-	array_unmap(&slots);
-out_index:
-	array_unmap(&index);
-out:
+	for (int i = 0; i < N_REGIONS; i++)
+		relay_array_unmap(&regions[i]);
 	tp_err("cannot map the flow table: %s", strerror(-err));
 	return err;
 }
@@ -132,87 +98,10 @@ void relay_flows_close(struct relay_datapath *dp)
 	relay_flow_table_fini(&dp->flows);
 	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
 	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	munmap(m->sessions, m->n_slots * sizeof(*m->sessions));
+	munmap(m->places, m->n_places * sizeof(*m->places));
 	munmap(m->mask, sizeof(*m->mask));
 	m->slots = NULL;
-}
-
-/* --- from an earlier table ------------------------------------------------------------------ */
-
-/* Calls fn for the slot number of each entry. */
-static void each_entry(const struct array *index, void (*fn)(void *arg, uint32_t slot), void *arg)
-{
-	const uint64_t *entries = index->memory;
-
-	for (size_t i = 0; i < index->size / sizeof(*entries); i++)
-		if (entries[i])
-			fn(arg, (uint32_t)entries[i]);
-}
-
-static void count_one(void *arg, uint32_t slot)
-{
-	(void)slot;
-	++*(uint32_t *)arg;
-}
-
-int relay_flows_pinned(int dir, uint32_t *n)
-{
-	struct array index;
-	int fd, err = array_get(dir, "flow_index", &index, &fd);
-
-	*n = 0;
-	if (!err)
-		each_entry(&index, count_one, n);
-	array_unmap(&index);
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
-struct carriage {
-	struct relay_flow_table *to;
-	struct array slots;
-	struct tp_bpf_remap *remap;
-	uint32_t carried, left;
-};
-
-static void carry_one(void *arg, uint32_t slot)
-{
-	struct carriage *c = arg;
-	struct relay_flow flow = {0};
-	const void *old;
-
-	if (slot >= c->slots.n)
-		return;
-	old = (const uint8_t *)c->slots.memory + slot * c->slots.step;
-	if (tp_bpf_remap_apply(c->remap, old, &flow) ||
-	    relay_flow_table_put(c->to, &flow, tp_now()))
-		c->left++;
-	else
-		c->carried++;
-}
-
-int relay_flows_carry(struct relay_datapath *dp, int dir)
-{
-	struct carriage c = {.to = &dp->flows};
-	struct array index;
-	int index_fd, slots_fd = -1;
-	int err = array_get(dir, "flow_index", &index, &index_fd);
-
-	err = err ?: array_get(dir, "flow_slots", &c.slots, &slots_fd);
-	err = err ?: tp_bpf_remap_values(slots_fd, MAP_FD(dp, flow_slots), &c.remap);
-	if (!err)
-		each_entry(&index, carry_one, &c);
-	if (c.left)
-		tp_warn("%u flows could not be carried over", c.left);
-	tp_debug("%u flows carried over", c.carried);
-	tp_bpf_remap_free(c.remap);
-	array_unmap(&index);
-	array_unmap(&c.slots);
-	if (index_fd >= 0)
-		close(index_fd);
-	if (slots_fd >= 0)
-		close(slots_fd);
-	return err == -ENOENT ? 0 : err;
 }
 
 /* --- the daemon's calls --------------------------------------------------------------------- */
@@ -238,12 +127,15 @@ void relay_datapath_flows_each(struct relay_datapath *dp,
 		relay_flow_table_each(&dp->flows, fn, arg);
 }
 
-volatile struct relay_count *relay_datapath_count(struct relay_datapath *dp,
-						  const struct relay_flow_key *key)
+struct relay_count relay_datapath_count(const struct relay_datapath *dp,
+					const struct relay_flow_key *key)
 {
-	struct relay_flow *flow = dp->skel ? relay_flow_table_find(&dp->flows, key) : NULL;
+	return dp->skel ? relay_flow_table_count(&dp->flows, key) : (struct relay_count){0};
+}
 
-	return flow ? &flow->count : NULL;
+struct relay_count relay_datapath_count_all(const struct relay_datapath *dp)
+{
+	return dp->skel ? relay_flow_table_count_all(&dp->flows) : (struct relay_count){0};
 }
 
 void relay_datapath_flows_late(struct relay_datapath *dp, relay_flow_late_fn *fn, void *arg)

@@ -36,6 +36,21 @@ struct relay_datapath {
  * into which an earlier layout was copied, and pins those. 0 or -errno, logged. */
 int relay_pins_load(struct relay_datapath *dp, const struct relay_config *config);
 
+/* --- datapath_memory.c: array maps as memory ------------------------------------------------- */
+
+struct relay_array {
+	void *memory;
+	size_t step, size; /* bytes: from entry to entry, and of all */
+	uint32_t n;
+};
+
+/* 0 or -errno, with nothing mapped. */
+int relay_array_map(int fd, int prot, struct relay_array *a);
+/* The map pinned as `name`, to read. Its descriptor goes to *fd for the caller to close, -1: none.
+ */
+int relay_array_pinned(int dir, const char *name, struct relay_array *a, int *fd);
+void relay_array_unmap(struct relay_array *a);
+
 /* --- datapath_flows.c: the flow table ------------------------------------------------------- */
 
 /* Before the program is loaded: tells it the table's size and seed, which is that of the pinned
@@ -44,6 +59,9 @@ int relay_flows_prepare(struct relay_datapath *dp, int pinned);
 /* After that: maps the table's memory. 0 or -errno, logged. */
 int relay_flows_open(struct relay_datapath *dp);
 void relay_flows_close(struct relay_datapath *dp);
+
+/* --- datapath_carry.c: from an earlier table ------------------------------------------------- */
+
 /* Flows in the pinned maps of this directory. 0 or -errno. */
 int relay_flows_pinned(int dir, uint32_t *n);
 /* Puts the flows of the pinned maps of this directory, of any layout, into the open table. 0, also
@@ -54,6 +72,8 @@ int relay_flows_carry(struct relay_datapath *dp, int dir);
 
 /* Sets the program's constants and the sizes of maps from the configuration; before load. */
 int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config);
+/* Room for so many slots of flows, and what goes with them. */
+int relay_flows_size(struct relay_bpf *skel, uint32_t slots);
 
 /* --- datapath_coexist.c: through libxdp's dispatcher ---------------------------------------- */
 

@@ -2,120 +2,61 @@
 #include "relay/flow_table.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "bpf/lib/relay/flow.h"
 #include "clock.h"
-
-#define START_BUCKETS 1024 /* of 64 bytes; grows when there are more than 4096 flows */
 
 uint32_t relay_flow_slots(uint32_t flows)
 {
 	return flows + flows / 4;
 }
 
-uint32_t relay_flow_buckets(uint32_t flows)
-{
-	uint32_t n = 1;
-
-	while ((uint64_t)n * TP_FLOW_WAYS < 4ull * flows)
-		n *= 2;
-	return n;
-}
-
-/* --- entries -------------------------------------------------------------------------------- */
-
-static uint32_t slot_of(uint64_t entry)
-{
-	return (uint32_t)entry;
-}
-
-static uint32_t fingerprint_of(uint64_t entry)
-{
-	return (uint32_t)(entry >> 32);
-}
-
-/* What was written into the slot before is seen by whoever sees the entry. */
-static void publish(uint64_t *entry, uint64_t value)
-{
-	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
-}
-
-/* The bucket's one entry with this fingerprint; 0 finds a free one. */
-static uint64_t *entry_in(struct relay_flow_bucket *bucket, uint32_t fingerprint)
-{
-	for (int i = 0; i < TP_FLOW_WAYS; i++)
-		if (fingerprint_of(bucket->entry[i]) == fingerprint)
-			return (uint64_t *)&bucket->entry[i];
-	return NULL;
-}
-
-static uint32_t buckets_in_use(const struct relay_flow_table *t)
-{
-	return *t->mem.mask + 1;
-}
-
-struct places {
-	struct relay_flow_bucket *first, *second;
-	uint32_t fingerprint;
-};
-
-static struct places places_of(const struct relay_flow_table *t, const struct relay_flow_key *key)
-{
-	uint64_t hash = tp_flow_hash(key, &t->mem.seed);
-	uint32_t mask = *t->mem.mask;
-
-	return (struct places){
-		.first = &t->mem.buckets[tp_flow_bucket(hash, mask)],
-		.second = &t->mem.buckets[tp_flow_second_bucket(hash, mask)],
-		.fingerprint = tp_flow_fingerprint(hash),
-	};
-}
-
-static bool leads_to(const struct relay_flow_table *t, const uint64_t *entry,
-		     const struct relay_flow_key *key)
-{
-	return entry && tp_flow_key_equal(&t->mem.slots[slot_of(*entry)].key, key);
-}
-
-static uint64_t *find(const struct relay_flow_table *t, const struct places *p,
-		      const struct relay_flow_key *key)
-{
-	uint64_t *entry = entry_in(p->first, p->fingerprint);
-
-	if (!leads_to(t, entry, key))
-		entry = entry_in(p->second, p->fingerprint);
-	return leads_to(t, entry, key) ? entry : NULL;
-}
-
-/* A bucket must not have the fingerprint twice: it would not tell the flows apart. */
-static uint64_t *room_in(struct relay_flow_bucket *bucket, uint32_t fingerprint)
-{
-	__u64 *preferred = &bucket->entry[tp_flow_way(fingerprint)];
-
-	if (entry_in(bucket, fingerprint))
-		return NULL;
-	return *preferred ? entry_in(bucket, 0) : (uint64_t *)preferred;
-}
-
-static uint64_t *room_for(const struct places *p)
-{
-	uint64_t *entry = room_in(p->first, p->fingerprint);
-
-	return entry ? entry : room_in(p->second, p->fingerprint);
-}
-
 /* --- slots ---------------------------------------------------------------------------------- */
 
 /* XDP counts on while this reads. */
-static struct relay_count count_of(const struct relay_flow *flow)
+static struct relay_count count_of(const struct relay_slot *slot)
 {
-	const volatile struct relay_count *c = &flow->count;
+	const volatile struct relay_slot *s = slot;
 
-	return (struct relay_count){c->packets, c->bytes};
+	return (struct relay_count){s->packets, s->bytes};
+}
+
+struct relay_flow relay_flow_of(const struct relay_slot *slot, const struct relay_place *src,
+				const struct relay_place *dst, uint32_t session)
+{
+	struct relay_flow flow = {
+		.key = {.index = slot->index, .port = src->port},
+		.expires_at = (uint64_t)slot->expires_at << TP_EXPIRY_SHIFT,
+		.dst_port = dst->port,
+		.mtu = slot->mtu,
+		.nexthop = dst->nexthop,
+		.src_node = src->node,
+		.dst_node = dst->node,
+		.session = session,
+		.count = count_of(slot),
+	};
+
+	tp_copy16(flow.key.addr, src->addr);
+	tp_copy16(flow.local, src->local);
+	tp_copy16(flow.src, dst->local);
+	tp_copy16(flow.dst, dst->addr);
+	return flow;
+}
+
+struct relay_flow relay_flow_table_get(const struct relay_flow_table *t,
+				       const struct relay_slot *slot)
+{
+	uint64_t session = t->mem.sessions[slot - t->mem.slots];
+
+	return relay_flow_of(slot, &t->mem.places[slot->src], &t->mem.places[slot->dst],
+			     (uint32_t)session);
+}
+
+static void release_places(struct relay_flow_table *t, const struct relay_slot *slot)
+{
+	flow_place_release(&t->places, slot->src);
+	flow_place_release(&t->places, slot->dst);
 }
 
 static void rest(struct relay_flow_table *t, uint32_t slot, struct relay_count seen, uint64_t now)
@@ -131,13 +72,17 @@ static void rest(struct relay_flow_table *t, uint32_t slot, struct relay_count s
 static void recycle_oldest(struct relay_flow_table *t)
 {
 	const struct flow_rest *r = &t->resting[t->oldest];
-	const struct relay_flow *flow = &t->mem.slots[r->slot];
-	struct relay_count late = count_of(flow);
+	const struct relay_slot *slot = &t->mem.slots[r->slot];
+	struct relay_count late = count_of(slot);
+	struct relay_flow flow;
 
-	late.packets -= r->seen.packets;
+	late.packets = (uint32_t)(late.packets - r->seen.packets);
 	late.bytes -= r->seen.bytes;
-	if (t->late && late.packets)
-		t->late(t->late_arg, flow, late);
+	if (t->late && late.packets) {
+		flow = relay_flow_table_get(t, slot);
+		t->late(t->late_arg, &flow, late);
+	}
+	release_places(t, slot);
 	t->free[t->n_free++] = r->slot;
 	t->oldest = (t->oldest + 1) % t->mem.n_slots;
 	t->n_resting--;
@@ -149,146 +94,160 @@ void relay_flow_table_recycle(struct relay_flow_table *t, uint64_t now)
 		recycle_oldest(t);
 }
 
-/* An RCU grace period: every XDP program that runs now has ended after it. */
-static int wait_for_readers(void)
+/* A slot, and two places in case that its flow needs new ones. */
+static bool has_room(const struct relay_flow_table *t)
 {
-	return syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
+	return t->n_free && t->places.n_free >= 2;
 }
 
-static bool take_slot(struct relay_flow_table *t, uint64_t now, uint32_t *slot)
+/* Places may be fewer than two and still do: those of a flow are mostly there already. */
+static bool make_room(struct relay_flow_table *t, uint64_t now)
 {
-	if (!t->n_free)
+	if (!has_room(t))
 		relay_flow_table_recycle(t, now);
-	if (!t->n_free && t->n_resting && !wait_for_readers())
+	if (!has_room(t) && t->n_resting && !flow_readers_wait())
 		while (t->n_resting)
 			recycle_oldest(t);
-	if (!t->n_free)
-		return false;
-	*slot = t->free[--t->n_free];
-	return true;
+	return t->n_free;
 }
-
-/* --- growing -------------------------------------------------------------------------------- */
 
 static uint32_t live(const struct relay_flow_table *t)
 {
 	return t->mem.n_slots - t->n_free - t->n_resting;
 }
 
-/* Where an entry of bucket `at`, of n, belongs among twice as many: there, or n further on. */
-static uint32_t place_among_more(const struct relay_flow_table *t, uint64_t entry, uint32_t at,
-				 uint32_t n)
-{
-	uint64_t hash = tp_flow_hash(&t->mem.slots[slot_of(entry)].key, &t->mem.seed);
-	uint32_t mask = 2 * n - 1;
-
-	return tp_flow_bucket(hash, n - 1) == at ? tp_flow_bucket(hash, mask)
-						 : tp_flow_second_bucket(hash, mask);
-}
-
-/* Into the same way of the bucket n further on, which only entries of this one can come to. */
-static void copy_up(struct relay_flow_table *t, uint32_t at, uint32_t n)
-{
-	const struct relay_flow_bucket *from = &t->mem.buckets[at];
-	struct relay_flow_bucket *to = &t->mem.buckets[at + n];
-
-	for (int i = 0; i < TP_FLOW_WAYS; i++)
-		if (from->entry[i] && place_among_more(t, from->entry[i], at, n) != at)
-			publish((uint64_t *)&to->entry[i], from->entry[i]);
-}
-
-static void clear_copied(struct relay_flow_table *t, uint32_t at, uint32_t n)
-{
-	struct relay_flow_bucket *from = &t->mem.buckets[at];
-	const struct relay_flow_bucket *to = &t->mem.buckets[at + n];
-
-	for (int i = 0; i < TP_FLOW_WAYS; i++)
-		if (from->entry[i] && from->entry[i] == to->entry[i])
-			publish((uint64_t *)&from->entry[i], 0);
-}
-
-static void set_mask(struct relay_flow_table *t, uint32_t n)
-{
-	__atomic_store_n(t->mem.mask, n - 1, __ATOMIC_RELEASE);
-}
-
-/* Should the waiting fail, the copies stay: they lead nowhere else, and take up room. */
-static bool grow(struct relay_flow_table *t)
-{
-	uint32_t n = buckets_in_use(t);
-
-	if (n == t->mem.n_buckets)
-		return false;
-	for (uint32_t at = 0; at < n; at++)
-		copy_up(t, at, n);
-	set_mask(t, 2 * n);
-	if (wait_for_readers())
-		return true;
-	for (uint32_t at = 0; at < n; at++)
-		clear_copied(t, at, n);
-	return true;
-}
-
-/* A place for a new flow. The index grows when half of it is filled; also when both buckets are
- * full, unless there are so few flows that this is no matter of room. */
-static uint64_t *make_place(struct relay_flow_table *t, struct places *p,
-			    const struct relay_flow_key *key)
-{
-	uint64_t *entry = NULL;
-
-	if (live(t) >= buckets_in_use(t) * TP_FLOW_WAYS / 2 && grow(t))
-		*p = places_of(t, key);
-	while (!(entry = room_for(p)) && live(t) >= buckets_in_use(t) && grow(t))
-		*p = places_of(t, key);
-	return entry;
-}
-
 /* --- flows ---------------------------------------------------------------------------------- */
 
-struct relay_flow *relay_flow_table_find(const struct relay_flow_table *t,
+struct relay_slot *relay_flow_table_find(const struct relay_flow_table *t,
 					 const struct relay_flow_key *key)
 {
-	struct places p = places_of(t, key);
-	const uint64_t *entry = find(t, &p, key);
+	struct flow_home home = flow_index_home(&t->mem, key);
+	const uint64_t *entry = flow_index_find(&t->mem, &home, key);
 
-	return entry ? &t->mem.slots[slot_of(*entry)] : NULL;
+	return entry ? &t->mem.slots[flow_entry_slot(*entry)] : NULL;
+}
+
+static uint32_t expiry_of(uint64_t ns)
+{
+	uint64_t steps = ns >> TP_EXPIRY_SHIFT;
+
+	return steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX;
+}
+
+uint64_t relay_flow_expiry(uint64_t ns)
+{
+	return (uint64_t)expiry_of(ns) << TP_EXPIRY_SHIFT;
+}
+
+static int use_places(struct relay_flow_table *t, const struct relay_flow *flow,
+		      struct relay_slot *slot)
+{
+	struct relay_place src = {.port = flow->key.port, .node = flow->src_node};
+	struct relay_place dst = {.port = flow->dst_port, .node = flow->dst_node};
+	int err;
+
+	tp_copy16(src.addr, flow->key.addr);
+	tp_copy16(src.local, flow->local);
+	tp_copy16(dst.addr, flow->dst);
+	tp_copy16(dst.local, flow->src);
+	err = flow_place_use(&t->places, &dst, &slot->dst);
+	if (err)
+		return err;
+	err = flow_place_use(&t->places, &src, &slot->src);
+	if (err)
+		flow_place_release(&t->places, slot->dst);
+	else
+		flow_place_nexthop(&t->places, slot->dst, flow->nexthop);
+	return err;
+}
+
+/* A slot in the making: it has its uses of its places already. */
+static int make_slot(struct relay_flow_table *t, const struct relay_flow *flow,
+		     struct relay_slot *slot)
+{
+	*slot = (struct relay_slot){
+		.index = flow->key.index,
+		.expires_at = expiry_of(flow->expires_at),
+		.mtu = flow->mtu,
+		.bytes = flow->count.bytes,
+		.packets = (uint32_t)flow->count.packets,
+	};
+	return use_places(t, flow, slot);
+}
+
+/* But for the next hop, which is its place's, and what was counted. */
+static bool says_the_same(const struct relay_flow_table *t, uint32_t number,
+			  const struct relay_slot *slot, uint32_t session)
+{
+	const struct relay_slot *there = &t->mem.slots[number];
+
+	return there->src == slot->src && there->dst == slot->dst && there->mtu == slot->mtu &&
+	       there->expires_at == slot->expires_at && t->mem.sessions[number] == session;
+}
+
+static void publish_slot(struct relay_flow_table *t, uint64_t *entry, uint32_t fingerprint,
+			 const struct relay_slot *slot, uint32_t session)
+{
+	uint32_t number = t->free[--t->n_free];
+
+	t->mem.slots[number] = *slot;
+	t->mem.sessions[number] = session;
+	flow_entry_publish(entry, tp_flow_entry(fingerprint, number));
+}
+
+static int add(struct relay_flow_table *t, struct flow_home *home, const struct relay_flow *flow,
+	       const struct relay_slot *slot)
+{
+	uint64_t *entry = flow_index_room(&t->mem, home, &flow->key, live(t));
+
+	if (!entry) {
+		release_places(t, slot);
+		return -E2BIG;
+	}
+	publish_slot(t, entry, home->fingerprint, slot, flow->session);
+	return 0;
+}
+
+static void change(struct relay_flow_table *t, uint64_t *entry, const struct relay_flow *flow,
+		   struct relay_slot *slot, uint64_t now)
+{
+	uint32_t fingerprint = flow_entry_fingerprint(*entry), old = flow_entry_slot(*entry);
+	struct relay_count count = count_of(&t->mem.slots[old]);
+
+	slot->packets = (uint32_t)count.packets;
+	slot->bytes = count.bytes;
+	publish_slot(t, entry, fingerprint, slot, flow->session);
+	rest(t, old, count, now);
 }
 
 int relay_flow_table_put(struct relay_flow_table *t, const struct relay_flow *flow, uint64_t now)
 {
-	struct places p = places_of(t, &flow->key);
-	uint64_t *entry = find(t, &p, &flow->key);
-	bool is_new = !entry;
-	struct relay_count count = flow->count;
-	uint32_t slot, old = 0;
+	struct flow_home home = flow_index_home(&t->mem, &flow->key);
+	uint64_t *entry = flow_index_find(&t->mem, &home, &flow->key);
+	struct relay_slot slot;
 
-	if (is_new)
-		entry = make_place(t, &p, &flow->key);
-	if (!entry || !take_slot(t, now, &slot))
+	if (!make_room(t, now) || make_slot(t, flow, &slot))
 		return -E2BIG;
-	if (!is_new) {
-		old = slot_of(*entry);
-		count = count_of(&t->mem.slots[old]);
-	}
-	t->mem.slots[slot] = *flow;
-	t->mem.slots[slot].count = count;
-	publish(entry, tp_flow_entry(p.fingerprint, slot));
-	if (!is_new)
-		rest(t, old, count, now);
+	if (!entry)
+		return add(t, &home, flow, &slot);
+	if (says_the_same(t, flow_entry_slot(*entry), &slot, flow->session))
+		release_places(t, &slot);
+	else
+		change(t, entry, flow, &slot, now);
 	return 0;
 }
 
 void relay_flow_table_del(struct relay_flow_table *t, const struct relay_flow_key *key,
 			  struct relay_count *count, uint64_t now)
 {
-	struct places p = places_of(t, key);
-	uint64_t *entry = find(t, &p, key);
+	struct flow_home home = flow_index_home(&t->mem, key);
+	uint64_t *entry = flow_index_find(&t->mem, &home, key);
 	struct relay_count seen = {0};
 
 	if (entry) {
-		uint32_t slot = slot_of(*entry);
+		uint32_t slot = flow_entry_slot(*entry);
 
-		publish(entry, 0);
+		flow_entry_publish(entry, 0);
 		seen = count_of(&t->mem.slots[slot]);
 		rest(t, slot, seen, now);
 	}
@@ -296,17 +255,60 @@ void relay_flow_table_del(struct relay_flow_table *t, const struct relay_flow_ke
 		*count = seen;
 }
 
+struct walk {
+	const struct relay_flow_table *table;
+	int (*fn)(void *arg, const struct relay_flow *flow);
+	void *arg;
+};
+
+static int show_flow(void *arg, uint64_t *entry)
+{
+	const struct walk *w = arg;
+	const struct relay_flow_table *t = w->table;
+	struct relay_flow flow = relay_flow_table_get(t, &t->mem.slots[flow_entry_slot(*entry)]);
+
+	return w->fn(w->arg, &flow);
+}
+
 void relay_flow_table_each(const struct relay_flow_table *t,
 			   int (*fn)(void *arg, const struct relay_flow *flow), void *arg)
 {
-	for (uint32_t b = 0; b < buckets_in_use(t); b++) {
-		for (int i = 0; i < TP_FLOW_WAYS; i++) {
-			uint64_t entry = t->mem.buckets[b].entry[i];
+	struct walk w = {t, fn, arg};
 
-			if (entry && fn(arg, &t->mem.slots[slot_of(entry)]))
-				return;
-		}
-	}
+	flow_index_each(&t->mem, show_flow, &w);
+}
+
+/* --- counts --------------------------------------------------------------------------------- */
+
+struct relay_count relay_flow_table_count(const struct relay_flow_table *t,
+					  const struct relay_flow_key *key)
+{
+	const struct relay_slot *slot = relay_flow_table_find(t, key);
+
+	return slot ? count_of(slot) : (struct relay_count){0};
+}
+
+struct sum {
+	const struct relay_slot *slots;
+	struct relay_count count;
+};
+
+static int add_count(void *arg, uint64_t *entry)
+{
+	struct sum *sum = arg;
+	struct relay_count count = count_of(&sum->slots[flow_entry_slot(*entry)]);
+
+	sum->count.packets += count.packets;
+	sum->count.bytes += count.bytes;
+	return 0;
+}
+
+struct relay_count relay_flow_table_count_all(const struct relay_flow_table *t)
+{
+	struct sum sum = {.slots = t->mem.slots};
+
+	flow_index_each(&t->mem, add_count, &sum);
+	return sum.count;
 }
 
 /* --- taking over ---------------------------------------------------------------------------- */
@@ -314,53 +316,45 @@ void relay_flow_table_each(const struct relay_flow_table *t,
 /* Is it where a look-up for its slot's key would find it? And is the slot this entry's alone? */
 static bool makes_sense(const struct relay_flow_table *t, const uint64_t *entry, const bool *used)
 {
-	uint32_t slot = slot_of(*entry);
-	struct places p;
+	uint32_t number = flow_entry_slot(*entry);
+	const struct relay_slot *slot;
+	struct relay_flow_key key;
 
-	if (slot >= t->mem.n_slots || used[slot])
+	if (number >= t->mem.n_slots || used[number])
 		return false;
-	p = places_of(t, &t->mem.slots[slot].key);
-	return entry_in(p.first, p.fingerprint) == entry ||
-	       entry_in(p.second, p.fingerprint) == entry;
+	slot = &t->mem.slots[number];
+	if (slot->src >= t->mem.n_places || slot->dst >= t->mem.n_places)
+		return false;
+	key = flow_key_of(&t->mem, slot);
+	return flow_index_right(&t->mem, entry, &key);
 }
 
-static void adopt_bucket(struct relay_flow_table *t, struct relay_flow_bucket *bucket, bool *used)
+static bool adopt_places(struct relay_flow_table *t, const struct relay_slot *slot)
 {
-	for (int i = 0; i < TP_FLOW_WAYS; i++) {
-		uint64_t *entry = (uint64_t *)&bucket->entry[i];
-
-		if (!*entry)
-			continue;
-		if (makes_sense(t, entry, used))
-			used[slot_of(*entry)] = true;
-		else
-			publish(entry, 0);
-	}
+	if (!flow_place_adopt(&t->places, slot->src))
+		return false;
+	if (flow_place_adopt(&t->places, slot->dst))
+		return true;
+	flow_place_release(&t->places, slot->src);
+	return false;
 }
 
-/* Of a growth that was cut short. */
-static void clear_bucket(struct relay_flow_bucket *bucket)
+struct adoption {
+	struct relay_flow_table *table;
+	bool *used; /* by slot */
+};
+
+static int adopt_entry(void *arg, uint64_t *entry)
 {
-	for (int i = 0; i < TP_FLOW_WAYS; i++)
-		if (bucket->entry[i])
-			publish((uint64_t *)&bucket->entry[i], 0);
-}
+	const struct adoption *a = arg;
+	struct relay_flow_table *t = a->table;
 
-/* Can the kernel be asked to wait for readers? Not with CPUs that are kept free of its ticks. */
-static bool can_wait(void)
-{
-	int commands = (int)syscall(__NR_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
-
-	return commands > 0 && commands & MEMBARRIER_CMD_GLOBAL;
-}
-
-static void adopt_size(struct relay_flow_table *t)
-{
-	uint32_t room = t->mem.n_buckets, n = buckets_in_use(t);
-
-	if (*t->mem.mask && n && n <= room && !(n & (n - 1)))
-		return;
-	set_mask(t, room < START_BUCKETS || !can_wait() ? room : START_BUCKETS);
+	if (makes_sense(t, entry, a->used) &&
+	    adopt_places(t, &t->mem.slots[flow_entry_slot(*entry)]))
+		a->used[flow_entry_slot(*entry)] = true;
+	else
+		flow_entry_publish(entry, 0);
+	return 0;
 }
 
 int relay_flow_table_init(struct relay_flow_table *t, const struct relay_flow_memory *mem)
@@ -370,16 +364,15 @@ int relay_flow_table_init(struct relay_flow_table *t, const struct relay_flow_me
 	*t = (struct relay_flow_table){.mem = *mem};
 	t->free = calloc(mem->n_slots, sizeof(*t->free));
 	t->resting = calloc(mem->n_slots, sizeof(*t->resting));
-	if (!used || !t->free || !t->resting) {
+	if (!used || !t->free || !t->resting ||
+	    flow_places_init(&t->places, mem->places, mem->n_places)) {
 		free(used);
 		relay_flow_table_fini(t);
 		return -ENOMEM;
 	}
-	adopt_size(t);
-	for (uint32_t b = buckets_in_use(t); b < mem->n_buckets; b++)
-		clear_bucket(&mem->buckets[b]);
-	for (uint32_t b = 0; b < buckets_in_use(t); b++)
-		adopt_bucket(t, &mem->buckets[b], used);
+	flow_index_adopt(&t->mem);
+	flow_index_each(&t->mem, adopt_entry, &(struct adoption){t, used});
+	flow_places_ready(&t->places);
 	for (uint32_t slot = mem->n_slots; slot-- > 0;)
 		if (!used[slot])
 			t->free[t->n_free++] = slot;
@@ -389,6 +382,7 @@ int relay_flow_table_init(struct relay_flow_table *t, const struct relay_flow_me
 
 void relay_flow_table_fini(struct relay_flow_table *t)
 {
+	flow_places_fini(&t->places);
 	free(t->free);
 	free(t->resting);
 	t->free = NULL;

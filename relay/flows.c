@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/lib/relay/flow.h"
 #include "clock.h"
 #include "relay/admit.h"
 #include "relay/datapath.h"
@@ -151,7 +150,6 @@ void flow_resolve(struct relay *r, struct flow *f)
 	memcpy(&dst, f->value.dst, sizeof(dst));
 	memcpy(&src, f->value.src, sizeof(src));
 	f->value.key = f->key;
-	tp_flow_sums(&f->key, htons(r->config->listen_port), &f->value);
 	f->value.nexthop = relay_nexthop_get(r->nexthops, &dst, &src);
 }
 
@@ -272,7 +270,6 @@ static struct flow *flow_new(struct relay *r, const struct flow_end *from,
 	memcpy(f->value.local, &from->local, sizeof(f->value.local));
 	memcpy(f->value.src, &to->local, sizeof(f->value.src));
 	memcpy(f->value.dst, &to->at.addr, sizeof(f->value.dst));
-	f->value.src_port = htons(r->config->listen_port);
 	f->value.dst_port = to->at.port;
 	f->value.mtu = mtu ? mtu : FLOW_SEE_NO_MTU;
 	f->value.src_node = from->node->id;
@@ -359,7 +356,8 @@ int flows_install(struct relay *r, const struct flow_end *initiator,
 	err = check_room(r, initiator, responder);
 	if (err)
 		return err;
-	s = session_new(r, p, r->flows->next_session++, handshake, now + TP_SEC(FLOW_LIFE_SEC));
+	s = session_new(r, p, r->flows->next_session++, handshake,
+			relay_flow_expiry(now + TP_SEC(FLOW_LIFE_SEC)));
 	if (!s)
 		return REFUSED(flow_table_full);
 	err = add_flow(r, s, initiator, responder, now);

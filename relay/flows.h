@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "relay/flow_table.h"
 #include "relay/node.h"
 
 #define FLOW_LIFE_SEC 190 /* WG_REJECT_AFTER_TIME + 10 */

@@ -13,9 +13,7 @@
 /* What XDP counted of the flow since it has this key. */
 static struct relay_count read_count(const struct relay *r, const struct flow *f)
 {
-	volatile struct relay_count *c = relay_datapath_count(r->dp, &f->key);
-
-	return c ? (struct relay_count){c->packets, c->bytes} : (struct relay_count){0, 0};
+	return relay_datapath_count(r->dp, &f->key);
 }
 
 static void add(struct relay_count *to, struct relay_count what)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/lib/relay/flow.h"
 #include "clock.h"
 #include "relay/datapath.h"
 #include "relay/flows_internal.h"

@@ -26,17 +26,6 @@ void report_reasons(const struct daemon *d, struct relay_count *xdp)
 	relay_datapath_reasons(d->dp, xdp);
 }
 
-/* Out of XDP's table: in its order, which is several times as fast as to look each flow up. */
-static int add_flow(void *arg, const struct relay_flow *f)
-{
-	const volatile struct relay_count *c = &f->count;
-	struct relay_totals *t = arg;
-
-	t->xdp.packets += c->packets;
-	t->xdp.bytes += c->bytes;
-	return 0;
-}
-
 static void add_reasons(const struct daemon *d, struct relay_totals *t)
 {
 	struct relay_count xdp[TP_REASON_MAX];
@@ -54,8 +43,9 @@ void report_totals(const struct daemon *d, struct relay_totals *t)
 
 	memset(t, 0, sizeof(*t));
 	t->user = d->relay->stats.forwarded;
-	t->xdp = d->relay->stats.finished;
-	relay_datapath_flows_each(d->dp, add_flow, t);
+	t->xdp = relay_datapath_count_all(d->dp);
+	t->xdp.packets += d->relay->stats.finished.packets;
+	t->xdp.bytes += d->relay->stats.finished.bytes;
 	add_reasons(d, t);
 	HASH_ITER (hh_key, d->relay->nodes->by_key, n, tmp) {
 		t->known++;

@@ -17,9 +17,9 @@
 #include "reasons.h"
 
 #ifdef TP_RELAY_ABI_NEXT /* a build with a changed layout, for the migration test */
-#define TP_RELAY_ABI 3
+#define TP_RELAY_ABI 4
 #else
-#define TP_RELAY_ABI 2
+#define TP_RELAY_ABI 3
 #endif
 
 #define TP_VLAN_MAX    2
@@ -44,35 +44,46 @@ struct relay_count {
 	__u64 bytes; /* UDP payload */
 };
 
-/* A slot of flow_slots: one flow, with what it counted. Two cache lines: all that is asked of a
- * flow before its packet may go on, then what is written into the packet. A slot is filled while no
- * entry of flow_index names it, then only its counter is written. */
-struct relay_flow {
-	struct relay_flow_key key;
-	__u64 expires_at;
-	__u8 local[16]; /* destination the packet must carry: the address the node speaks to */
-	__u32 nexthop;	/* next-hop id */
-	__u32 src_node;
-	__u16 mtu;    /* path MTU towards dst as learned from ICMP; 0xffff: only the next hop's */
-	__u16 l3_sum; /* what the rewrite adds to the IPv4 header sum (v4 to v4) */
-	__u16 l4_sum; /* what it adds to the UDP sum, pseudo header included */
+/* Where one end of flows is: a node's address, and the relay's that it speaks to. Shared by all its
+ * flows there, so that a flow takes little memory and a place stays in the caches. Filled while no
+ * slot names it; then only its next hop changes. */
+struct relay_place {
+	__u8 addr[16];
+	__u8 local[16];
+	__be16 port;
+	__u16 l3_sum; /* of addr and local (tp_place_sums) */
+	__u16 l4_sum; /* of these and port */
 	__u16 pad;
-	__u8 src[16]; /* rewritten source */
-	__u8 dst[16]; /* rewritten destination */
-	__be16 src_port;
-	__be16 dst_port;
-	__u32 dst_node;
-	__u32 session; /* the two flows of a session share it */
-	__u32 pad2;
+	__u32 nexthop; /* next-hop id */
+	__u32 node;
+#ifdef TP_RELAY_ABI_NEXT
+	__u64 next_reserved;
+	__u8 pad2[8];
+#else
+	__u8 pad2[16];
+#endif
+};
+_Static_assert(sizeof(struct relay_place) == 64, "one cache line");
+
+/* A slot of flow_slots: one flow, with what it counted. Filled while no entry of flow_index names
+ * it, then only its counters are written. */
+struct relay_slot {
+	__u32 index;	  /* receiver index, as on the wire */
+	__u32 expires_at; /* in steps of 2^TP_EXPIRY_SHIFT ns */
+	__u32 src;	  /* place of the sender; with the index, the key */
+	__u32 dst;
+	__u64 bytes;
+	__u32 packets; /* a flow lives 190 s, on one CPU: not 2^32 of them */
+	__u16 mtu;     /* path MTU towards dst as learned from ICMP; 0xffff: only the next hop's */
+	__u16 pad;
 #ifdef TP_RELAY_ABI_NEXT
 	__u64 next_reserved;
 #endif
-	struct relay_count count;
 };
 #ifndef TP_RELAY_ABI_NEXT
-_Static_assert(sizeof(struct relay_flow) == 128, "two cache lines");
-_Static_assert(__builtin_offsetof(struct relay_flow, src) == 64, "the rewrite in the second");
+_Static_assert(sizeof(struct relay_slot) == 32, "half a cache line");
 #endif
+#define TP_EXPIRY_SHIFT 28 /* 0.27 s; in 32 bits, 36 years of uptime */
 
 /* Where flows are found (bpf/lib/relay/flow.h): entries of {fingerprint, slot}, 0 for none. A flow
  * is in one of two buckets, and no bucket has a fingerprint twice. One aligned store makes, changes

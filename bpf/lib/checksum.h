@@ -28,12 +28,13 @@ TP_INLINE __u64 tp_sum128(const void *p)
 	return tp_sum32(word) + tp_sum32(word + 4) + tp_sum32(word + 8) + tp_sum32(word + 12);
 }
 
-/* The checksum after `change`, a folded sum of new words and complements of old ones, is applied to
- * what it covers (RFC 1624, equation 3). */
-TP_INLINE __u16 tp_csum_update(__u16 csum, __u16 change)
+/* The checksum after `change`, a sum of new words and complements of old ones, is applied to what
+ * it covers (RFC 1624, equation 3). */
+TP_INLINE __u16 tp_csum_update(__u16 csum, __u32 change)
 {
 	__u32 sum = (__u16)~csum + change;
 
+	sum = (sum & 0xffff) + (sum >> 16);
 	return ~((sum & 0xffff) + (sum >> 16));
 }
 

@@ -21,6 +21,7 @@
 
 #include "log.h"
 #include "priv.h"
+#include "relay/datapath_private.h"
 
 char top[] = "/tmp/tp-datapath-XXXXXX";
 char pins[64];
@@ -118,7 +119,7 @@ struct relay_flow make_flow(uint32_t i)
 {
 	return (struct relay_flow){
 		.key = {.index = i + 1, .port = 7},
-		.expires_at = 0x1122334455667788ull + i,
+		.expires_at = (0x11223344ull + i) << TP_EXPIRY_SHIFT,
 		.session = ~i,
 	};
 }
@@ -137,7 +138,7 @@ static int check_flow(void *arg, const struct relay_flow *flow)
 	uint32_t *seen = arg, i = flow->key.index - 1;
 
 	assert_int_equal(flow->key.port, 7);
-	assert_true(flow->expires_at == 0x1122334455667788ull + i);
+	assert_true(flow->expires_at == (0x11223344ull + i) << TP_EXPIRY_SHIFT);
 	assert_int_equal(flow->session, ~i);
 	(*seen)++;
 	return 0;
@@ -151,12 +152,18 @@ uint32_t count_flows(struct relay_datapath *dp)
 	return seen;
 }
 
-/* Counter of the i-th flow. */
-volatile struct relay_count *count_of(struct relay_datapath *dp, uint32_t i)
+volatile struct relay_slot *slot_of(struct relay_datapath *dp, uint32_t i)
 {
 	struct relay_flow flow = make_flow(i);
 
-	return relay_datapath_count(dp, &flow.key);
+	return relay_flow_table_find(&dp->flows, &flow.key);
+}
+
+uint64_t packets_of(struct relay_datapath *dp, uint32_t i)
+{
+	struct relay_flow flow = make_flow(i);
+
+	return relay_datapath_count(dp, &flow.key).packets;
 }
 
 /* --- surroundings --------------------------------------------------------------------------- */

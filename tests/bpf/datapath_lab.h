@@ -10,7 +10,7 @@
 #include "relay/datapath.h"
 
 #define FLOWS 2000u
-#define ABI   (TP_RELAY_ABI == 2 ? "v2" : "v3")
+#define ABI   (TP_RELAY_ABI == 3 ? "v3" : "v4")
 
 extern char top[], pins[64]; /* the BPF file system, and the directory in it */
 
@@ -41,6 +41,8 @@ struct relay_flow make_flow(uint32_t i);
 void put_flows(struct relay_datapath *dp, uint32_t n);
 /* Each must be as it was made. */
 uint32_t count_flows(struct relay_datapath *dp);
-volatile struct relay_count *count_of(struct relay_datapath *dp, uint32_t i);
+/* Where XDP counts the i-th flow, NULL when it is not there; and what the daemon reads of that. */
+volatile struct relay_slot *slot_of(struct relay_datapath *dp, uint32_t i);
+uint64_t packets_of(struct relay_datapath *dp, uint32_t i);
 
 #endif

@@ -49,6 +49,8 @@ static void shrink(struct relay_bpf *skel)
 {
 	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(TEST_ENTRIES));
 	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(TEST_ENTRIES));
+	bpf_map__set_max_entries(skel->maps.flow_sessions, relay_flow_slots(TEST_ENTRIES));
+	bpf_map__set_max_entries(skel->maps.flow_places, relay_flow_slots(TEST_ENTRIES));
 	skel->rodata->knobs.flow_seed =
 		(struct relay_flow_seed){{0x5eed, 0xfeed, 0xdeed, 0xbeed, 0xceed, 0xaeed}};
 	bpf_map__set_max_entries(skel->maps.own_sessions, TEST_ENTRIES);
@@ -70,9 +72,12 @@ static void open_flows(struct harness *h)
 	struct relay_flow_memory m = {
 		.buckets = memory_of(h->skel->maps.flow_index, sizeof(*m.buckets)),
 		.slots = memory_of(h->skel->maps.flow_slots, sizeof(*m.slots)),
+		.sessions = memory_of(h->skel->maps.flow_sessions, sizeof(*m.sessions)),
+		.places = memory_of(h->skel->maps.flow_places, sizeof(*m.places)),
 		.mask = memory_of(h->skel->maps.flow_mask, sizeof(*m.mask)),
 		.n_buckets = bpf_map__max_entries(h->skel->maps.flow_index),
 		.n_slots = bpf_map__max_entries(h->skel->maps.flow_slots),
+		.n_places = bpf_map__max_entries(h->skel->maps.flow_places),
 		.seed = h->skel->rodata->knobs.flow_seed,
 	};
 
@@ -105,6 +110,8 @@ void harness_close(struct harness *h)
 
 	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
 	munmap(m->slots, m->n_slots * sizeof(*m->slots));
+	munmap(m->sessions, m->n_slots * sizeof(*m->sessions));
+	munmap(m->places, m->n_places * sizeof(*m->places));
 	munmap(m->mask, sizeof(*m->mask));
 	relay_flow_table_fini(&h->flows);
 	relay_bpf__destroy(h->skel);
@@ -141,7 +148,6 @@ struct relay_flow flow_make(const struct flow_spec *spec)
 	struct relay_flow flow = {
 		.key = {.index = spec->index, .port = htons(spec->sport)},
 		.expires_at = spec->expired ? 1 : UINT64_MAX,
-		.src_port = htons(RELAY_PORT),
 		.dst_port = htons(spec->dport),
 		.mtu = spec->mtu ? spec->mtu : 0xffff,
 		.nexthop = spec->nexthop,
@@ -152,7 +158,6 @@ struct relay_flow flow_make(const struct flow_spec *spec)
 	addr_make(flow.local, spec->local);
 	addr_make(flow.src, spec->from);
 	addr_make(flow.dst, spec->to);
-	tp_flow_sums(&flow.key, htons(RELAY_PORT), &flow);
 	return flow;
 }
 
@@ -164,7 +169,7 @@ void harness_flow(struct harness *h, const struct flow_spec *spec)
 	assert_int_equal(relay_flow_table_put(&h->flows, &flow, 0), 0);
 	h->counted[spec->counter] = flow.key;
 	if (spec->other_key)
-		relay_flow_table_find(&h->flows, &flow.key)->key.index++;
+		relay_flow_table_find(&h->flows, &flow.key)->index++;
 }
 
 struct relay_nexthop harness_nexthop_via(struct harness *h, uint32_t id, int ifindex, uint32_t port,
@@ -305,10 +310,7 @@ const char *reason_name(int reason)
 
 struct relay_count harness_count(struct harness *h, uint32_t counter)
 {
-	const struct relay_flow *flow = relay_flow_table_find(&h->flows, &h->counted[counter]);
-	const volatile struct relay_count *count = &flow->count;
-
-	return flow ? (struct relay_count){count->packets, count->bytes} : (struct relay_count){0};
+	return relay_flow_table_count(&h->flows, &h->counted[counter]);
 }
 
 void expect(struct harness *h, const struct frame *in, struct frame *out, enum verdict verdict,

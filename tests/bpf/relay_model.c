@@ -201,7 +201,7 @@ static uint32_t new_udp_sum(const struct view *v, const struct relay_flow *f)
 	sum = sum_off(sum, udp, 4);
 	sum = sum_on(sum, f->src, 16);
 	sum = sum_on(sum, f->dst, 16);
-	sum = sum_on(sum, (const uint8_t *)&f->src_port, 2);
+	sum = sum_on(sum, udp + 2, 2); /* the relay's port, that it came to */
 	sum = sum_on(sum, (const uint8_t *)&f->dst_port, 2);
 	return sum == 0xffff ? 0xffff : 0xffff - sum;
 }
@@ -278,7 +278,7 @@ static void rewrite(const struct view *v, const struct relay_flow *f,
 	else
 		write_ipv4(ip, v, f);
 	memcpy(udp, v->payload - 8, v->udp_len);
-	memcpy(udp, &f->src_port, 2);
+	put16(udp, v->dport);
 	memcpy(udp + 2, &f->dst_port, 2);
 	if (get16(v->payload - 2))
 		put16(udp + 6, new_udp_sum(v, f));

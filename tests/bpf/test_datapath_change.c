@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -36,7 +37,7 @@ static void test_resize(void **state)
 
 	(void)state;
 	put_flows(dp, 1000);
-	count_of(dp, 7)->packets = 77;
+	slot_of(dp, 7)->packets = 77;
 	relay_datapath_close(dp);
 
 	c.limits.flows = 2 * FLOWS;
@@ -45,7 +46,7 @@ static void test_resize(void **state)
 	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(2 * FLOWS + 64));
 	assert_int_equal(size_of_map(in_v("flow_index")), relay_flow_buckets(2 * FLOWS + 64));
 	assert_int_equal(count_flows(dp), 1000);
-	assert_int_equal(count_of(dp, 7)->packets, 77);
+	assert_int_equal(packets_of(dp, 7), 77);
 	put_flows(dp, 1000); /* slots of their own, that only the kernel waits for */
 	assert_int_equal(count_flows(dp), 1000);
 	relay_datapath_close(dp);
@@ -60,7 +61,7 @@ static void test_resize(void **state)
 	dp = must_open(&c);
 	assert_int_equal(size_of_map(in_v("flow_slots")), relay_flow_slots(1064));
 	assert_int_equal(count_flows(dp), 1000);
-	assert_int_equal(count_of(dp, 7)->packets, 77);
+	assert_int_equal(packets_of(dp, 7), 77);
 	assert_false(exists(at("next")));
 	relay_datapath_close(dp);
 }
@@ -88,6 +89,112 @@ static void test_other_layout(void **state)
 	assert_false(exists(at("v9")));
 	assert_false(exists(at("v8")));
 	assert_false(exists(at("next")));
+	relay_datapath_close(dp);
+}
+
+/* ABI 2: no places, each flow whole in its slot of 128 bytes. */
+struct slot_2 {
+	struct relay_flow_key key;
+	uint64_t expires_at;
+	uint8_t local[16];
+	uint32_t nexthop, src_node;
+	uint16_t mtu, l3_sum, l4_sum, pad;
+	uint8_t src[16], dst[16];
+	uint16_t src_port, dst_port;
+	uint32_t dst_node, session, pad2;
+	uint64_t packets, bytes;
+};
+
+#define SLOTS_2 64
+#define FLOWS_2 40
+
+static int pinned_array(const char *dir, const char *name, uint32_t value_size)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, value_size, SLOTS_2, &opts);
+	char path[256];
+
+	assert_true(fd >= 0);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	unlink(path);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	return fd;
+}
+
+/* Flow i, at the other end of the slots, differs from flow 0 in every member. */
+static void fill_2(int index, int slots)
+{
+	for (uint32_t i = 0; i < FLOWS_2; i++) {
+		uint32_t at = SLOTS_2 - 1 - i, bucket = i / TP_FLOW_WAYS;
+		struct relay_flow flow = make_flow(i);
+		struct slot_2 slot = {.key = flow.key,
+				      .expires_at = flow.expires_at + i, /* to the ns then */
+				      .nexthop = i,
+				      .src_node = 100 + i,
+				      .dst_node = 200 + i,
+				      .mtu = (uint16_t)(1300 + i),
+				      .src_port = htons(51820),
+				      .dst_port = (uint16_t)i,
+				      .session = flow.session,
+				      .packets = i,
+				      .bytes = 1000 * i};
+		struct relay_flow_bucket b;
+
+		memset(slot.local, (int)i, 16);
+		memset(slot.src, (int)(i + 1), 16);
+		memset(slot.dst, (int)(i + 2), 16);
+		assert_int_equal(bpf_map_lookup_elem(index, &bucket, &b), 0);
+		b.entry[i % TP_FLOW_WAYS] = (uint64_t)(i + 1) << 32 | at;
+		assert_int_equal(bpf_map_update_elem(index, &bucket, &b, 0), 0);
+		assert_int_equal(bpf_map_update_elem(slots, &at, &slot, 0), 0);
+	}
+}
+
+static int check_2(void *arg, const struct relay_flow *flow)
+{
+	uint32_t i = flow->key.index - 1;
+	uint8_t wanted[3][16];
+
+	for (int k = 0; k < 3; k++)
+		memset(wanted[k], (int)i + k, 16);
+	assert_memory_equal(flow->local, wanted[0], 16);
+	assert_memory_equal(flow->src, wanted[1], 16);
+	assert_memory_equal(flow->dst, wanted[2], 16);
+	assert_int_equal(flow->dst_port, i);
+	assert_int_equal(flow->nexthop, i);
+	assert_int_equal(flow->src_node, 100 + i);
+	assert_int_equal(flow->dst_node, 200 + i);
+	assert_int_equal(flow->mtu, 1300 + i);
+	assert_int_equal(flow->count.packets, i);
+	assert_int_equal(flow->count.bytes, 1000 * i);
+	++*(uint32_t *)arg;
+	return 0;
+}
+
+static void test_from_abi_2(void **state)
+{
+	struct relay_config c = base_config();
+	struct relay_datapath *dp = must_open(&c);
+	uint32_t seen = 0;
+	int index, slots;
+
+	(void)state;
+	relay_datapath_close(dp);
+	assert_int_equal(rename(at(ABI), at("v2")), 0);
+	assert_int_equal(unlink(at("v2/flow_places")), 0);
+	assert_int_equal(unlink(at("v2/flow_sessions")), 0);
+	index = pinned_array(at("v2"), "flow_index", sizeof(struct relay_flow_bucket));
+	slots = pinned_array(at("v2"), "flow_slots", sizeof(struct slot_2));
+	fill_2(index, slots);
+	close(index);
+	close(slots);
+
+	dp = must_open(&c);
+	assert_true(relay_datapath_adopted(dp));
+	assert_int_equal(count_flows(dp), FLOWS_2);
+	relay_datapath_flows_each(dp, check_2, &seen);
+	assert_int_equal(seen, FLOWS_2);
+	assert_false(exists(at("v2")));
 	relay_datapath_close(dp);
 }
 
@@ -179,7 +286,7 @@ static int unprivileged(int ready, int go)
 		return 3;
 	if (relay_datapath_reattach(dp) || !program_on("tpa", true))
 		return 4;
-	if (relay_datapath_flow_put(dp, &flow, 0) || !count_of(dp, 1))
+	if (relay_datapath_flow_put(dp, &flow, 0) || !slot_of(dp, 1))
 		return 5;
 	relay_datapath_flow_del(dp, &flow.key, NULL, 0);
 	if (relay_datapath_detach(dp) || program_on("tpa", true))
@@ -287,9 +394,9 @@ static void test_coexist(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_resize),	   CASE(test_other_layout),	 CASE(test_interrupted),
-		CASE(test_mode_change),	   CASE(test_device_comes_back), CASE(test_without_root),
-		CASE(test_slots_are_kept), CASE(test_coexist),
+		CASE(test_resize),	 CASE(test_other_layout),   CASE(test_from_abi_2),
+		CASE(test_interrupted),	 CASE(test_mode_change),    CASE(test_device_comes_back),
+		CASE(test_without_root), CASE(test_slots_are_kept), CASE(test_coexist),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A flow is re-pointed as fast as can be, in a table of two slots, so that each is filled anew with
- * every other change, while packets run through it: every packet goes whole to the one place or to
- * the other. And the index grows as fast as can be, while packets of flows in it run: each is
- * found.
+ * A flow is re-pointed as fast as can be, in a table of two slots, or of so few places, that they
+ * are filled anew with every other change, while packets run through it: every packet goes whole to
+ * one place or another. And the index grows as fast as can be, while packets of flows in it run:
+ * each is found.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -14,9 +14,13 @@
 #include "harness.h"
 
 #define CHANGES 200
+#define PACKETS 50000
+#define MANY	1000
+#define TARGETS 3
 #define INDEX	0x01020304
 
-static const struct flow_spec specs[2] = {
+/* Three, so that what is freed and filled again gets other contents. */
+static const struct flow_spec specs[TARGETS] = {
 	{.src = "198.51.100.7",
 	 .local = "203.0.113.99",
 	 .from = "203.0.113.99",
@@ -33,28 +37,45 @@ static const struct flow_spec specs[2] = {
 	 .dport = 42000,
 	 .index = INDEX,
 	 .nexthop = 2},
+	{.src = "198.51.100.7",
+	 .local = "203.0.113.99",
+	 .from = "203.0.113.97",
+	 .to = "192.0.2.117",
+	 .sport = 40000,
+	 .dport = 43000,
+	 .index = INDEX,
+	 .nexthop = 3},
 };
 
 struct writer {
 	struct relay_flow_table table;
-	struct relay_flow flows[2];
+	struct relay_flow flows[TARGETS];
 	int failed;
+	int changes;
 	bool done;
 };
 
+/* Until it is told that it is done. */
 static void *change_flow(void *arg)
 {
 	struct writer *w = arg;
 
-	for (int i = 0; i < CHANGES; i++)
-		w->failed += relay_flow_table_put(&w->table, &w->flows[i % 2], 0) != 0;
-	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&w->done, __ATOMIC_ACQUIRE)) {
+		w->failed +=
+			relay_flow_table_put(&w->table, &w->flows[w->changes % TARGETS], 0) != 0;
+		__atomic_fetch_add(&w->changes, 1, __ATOMIC_RELAXED);
+	}
 	return NULL;
+}
+
+static bool enough(struct writer *w, unsigned long packets)
+{
+	return packets >= PACKETS && __atomic_load_n(&w->changes, __ATOMIC_RELAXED) >= CHANGES;
 }
 
 static void expected_frames(struct frame *want, const struct packet_spec *in)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < TARGETS; i++) {
 		struct packet_spec spec = *in;
 
 		spec.src = specs[i].from;
@@ -71,50 +92,64 @@ static void expected_frames(struct frame *want, const struct packet_spec *in)
 
 static int which(const struct frame *want, const struct frame *got)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < TARGETS; i++)
 		if (got->len == want[i].len && !memcmp(got->data, want[i].data, got->len))
 			return i;
 	return -1;
 }
 
-static void test_never_half(void **state)
+static void never_half(uint32_t slots, uint32_t places)
 {
 	struct relay_knobs knobs = harness_knobs();
 	struct harness *h = harness_open(&knobs);
-	struct relay_flow_memory two = harness_flows(h)->mem;
+	struct relay_flow_memory small = harness_flows(h)->mem;
 	struct packet_spec spec = {.src = specs[0].src, .dst = specs[0].local, .sport = 40000};
-	struct writer w = {.flows = {flow_make(&specs[0]), flow_make(&specs[1])}};
-	unsigned long seen[2] = {0};
-	struct frame in, out, want[2];
+	struct writer w = {
+		.flows = {flow_make(&specs[0]), flow_make(&specs[1]), flow_make(&specs[2])}};
+	unsigned long seen[TARGETS] = {0};
+	struct frame in, out, want[TARGETS];
 	pthread_t thread;
 
-	(void)state;
-	two.n_slots = 2;
-	assert_int_equal(relay_flow_table_init(&w.table, &two), 0);
+	small.n_slots = slots;
+	small.n_places = places;
+	assert_int_equal(relay_flow_table_init(&w.table, &small), 0);
 	assert_int_equal(relay_flow_table_put(&w.table, &w.flows[0], 0), 0);
 	harness_local(h, specs[0].local);
 	harness_nexthop(h, 1, LOOPBACK, 1500, 0);
 	harness_nexthop(h, 2, LOOPBACK, 1500, 0);
+	harness_nexthop(h, 3, LOOPBACK, 1500, 0);
 	spec.dport = RELAY_PORT;
 	spec.payload = wg_data(INDEX, WG_DATA_LEN);
 	spec.payload_len = WG_DATA_LEN;
 	frame_build(&in, &spec);
 	expected_frames(want, &spec);
 	assert_int_equal(pthread_create(&thread, NULL, change_flow, &w), 0);
-	while (!__atomic_load_n(&w.done, __ATOMIC_ACQUIRE)) {
+	while (!enough(&w, seen[0] + seen[1] + seen[2])) {
 		enum verdict verdict = harness_run(h, &in, &out);
 		int i = which(want, &out);
 
 		if (verdict != TX || i < 0)
-			fail_msg("verdict %d, neither the one flow's packet nor the other's",
-				 verdict);
+			fail_msg("verdict %d, no flow's packet", verdict);
 		seen[i]++;
 	}
+	__atomic_store_n(&w.done, true, __ATOMIC_RELEASE);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(w.failed, 0);
-	assert_true(seen[0] && seen[1]);
+	assert_true(seen[0] && seen[1] && seen[2]);
 	relay_flow_table_fini(&w.table);
 	harness_close(h);
+}
+
+static void test_never_half_a_slot(void **state)
+{
+	(void)state;
+	never_half(2, MANY);
+}
+
+static void test_never_half_a_place(void **state)
+{
+	(void)state;
+	never_half(MANY, 4);
 }
 
 /* --- growth --------------------------------------------------------------------------------- */
@@ -208,7 +243,8 @@ static void test_always_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_never_half),
+		cmocka_unit_test(test_never_half_a_slot),
+		cmocka_unit_test(test_never_half_a_place),
 		cmocka_unit_test(test_always_found),
 	};
 

@@ -13,7 +13,7 @@
 
 #include "bpf/lib/relay/flow.h"
 #include "log.h"
-#include "relay/datapath.h"
+#include "relay/datapath_private.h"
 #include "relay/node.h"
 #include "relay/probe.h"
 
@@ -134,12 +134,13 @@ static void assert_map_is_table(uint32_t flows)
 	assert_true(bits_set() <= flows);
 }
 
-static volatile struct relay_count *count_of(const struct sim_peer *from, const struct sim_end *to)
+/* Where XDP counts. */
+static volatile struct relay_slot *slot_of(const struct sim_peer *from, const struct sim_end *to)
 {
 	const struct flow *f = flow_find(sim.relay, &from->at, to->index);
 
 	assert_non_null(f);
-	return relay_datapath_count(sim.dp, &f->key);
+	return relay_flow_table_find(&sim.dp->flows, &f->key);
 }
 
 static void test_map_follows(void **state)
@@ -217,12 +218,12 @@ static int assert_uncounted(void *arg, const struct flow *f)
  * under way then. */
 static void test_counts_of_xdp(void **state)
 {
-	volatile struct relay_count *count;
+	volatile struct relay_slot *count;
 	struct relay_count rx, tx;
 
 	(void)state;
 	connect_all();
-	count = count_of(&alice, &eb);
+	count = slot_of(&alice, &eb);
 	count->packets = 10;
 	count->bytes = 1000;
 	for (int i = 0; i < 3; i++) {
@@ -258,7 +259,7 @@ static void test_adopts(void **state)
 
 	(void)state;
 	connect_all();
-	count_of(&alice, &eb)->packets = 7;
+	slot_of(&alice, &eb)->packets = 7;
 	id = sim_node(&sim, &bob)->id;
 	f = flow_find(sim.relay, &alice.at, eb.index);
 	session = f->value.session;
@@ -296,8 +297,8 @@ static void test_goes_on(void **state)
 	restart();
 	sim_connect(&sim, &carol, &e, &alice, &f);
 	assert_map_is_table(6);
-	assert_ptr_not_equal(count_of(&carol, &f), count_of(&alice, &eb));
-	assert_ptr_not_equal(count_of(&carol, &f), count_of(&bob, &ea));
+	assert_ptr_not_equal(slot_of(&carol, &f), slot_of(&alice, &eb));
+	assert_ptr_not_equal(slot_of(&carol, &f), slot_of(&bob, &ea));
 	sim_assert_passes(&sim, &e, &f);
 	sim_assert_passes(&sim, &ea, &eb);
 	for (int i = 0; i < PAIR_SESSIONS; i++) {

@@ -7,7 +7,7 @@
 #include "harness.h"
 
 #define INDEX 0x01020304
-#define LIFE  TP_MS(200)
+#define LIFE  TP_MS(700)
 
 /* A tick of another length than the kernel's would be 10 of them apart after 10. */
 static void test_ticks_keep_time(void **state)
@@ -61,7 +61,8 @@ static uint64_t tick_slack(void)
 /* Lives for LIFE, to two ticks. */
 static void lives_as_long(const struct relay_knobs *knobs)
 {
-	uint64_t expires_at = tp_now() + LIFE, slack = tick_slack(), before, after;
+	uint64_t expires_at = relay_flow_expiry(tp_now() + LIFE), slack = tick_slack(), before,
+		 after;
 	struct frame in, out;
 	struct harness *h = flow_until(knobs, expires_at, &in);
 	enum verdict verdict;

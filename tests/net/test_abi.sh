@@ -12,7 +12,7 @@ lab_office
 here() { # which layouts have pins
 	(cd $LAB/pins && echo */v*)
 }
-equal "pins of this layout" relay/v2 "$(here)"
+equal "pins of this layout" relay/v3 "$(here)"
 
 upgrade() { # TEXT BINARY SIGNAL
 	ping_start run alice "$(node_ip bob)" 0.02
@@ -32,6 +32,6 @@ new_session() {
 }
 
 upgrade "to the next layout" "$NEXT" TERM
-equal "its pins took the place of the old ones" relay/v3 "$(here)"
+equal "its pins took the place of the old ones" relay/v4 "$(here)"
 upgrade "and back, after SIGKILL" "$B/turnpike-relay" KILL
-equal "with the old pins again" relay/v2 "$(here)"
+equal "with the old pins again" relay/v3 "$(here)"

@@ -27,12 +27,16 @@ static void make_memory(uint32_t buckets, uint32_t slots)
 	memory = (struct relay_flow_memory){
 		.buckets = calloc(buckets, sizeof(*memory.buckets)),
 		.slots = calloc(slots, sizeof(*memory.slots)),
+		.sessions = calloc(slots, sizeof(*memory.sessions)),
+		.places = calloc(2 * slots, sizeof(*memory.places)),
 		.mask = calloc(1, sizeof(*memory.mask)),
 		.n_buckets = buckets,
 		.n_slots = slots,
+		.n_places = 2 * slots, /* no two flows here share one */
 		.seed = {{11, 22, 33, 44, 0x9e3779b97f4a7c15, 66}},
 	};
-	assert_true(memory.buckets && memory.slots && memory.mask);
+	assert_true(memory.buckets && memory.slots && memory.sessions && memory.places &&
+		    memory.mask);
 }
 
 static int setup(void **state)
@@ -57,6 +61,8 @@ static int teardown(void **state)
 	relay_flow_table_fini(&table);
 	free(memory.buckets);
 	free(memory.slots);
+	free(memory.sessions);
+	free(memory.places);
 	free(memory.mask);
 	return 0;
 }
@@ -83,11 +89,19 @@ static void put(uint32_t n)
 	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
 }
 
-static struct relay_flow *find(uint32_t n)
+static struct relay_slot *find(uint32_t n)
 {
 	struct relay_flow flow = flow_of(n);
 
 	return relay_flow_table_find(&table, &flow.key);
+}
+
+static struct relay_flow get(uint32_t n)
+{
+	const struct relay_slot *slot = find(n);
+
+	assert_non_null(slot);
+	return relay_flow_table_get(&table, slot);
 }
 
 static struct relay_count del(uint32_t n, uint64_t now)
@@ -122,7 +136,7 @@ static void test_put_find_del(void **state)
 		put(n);
 	assert_int_equal(count_all(), 100);
 	for (uint32_t n = 0; n < 100; n++)
-		assert_int_equal(find(n)->session, n);
+		assert_int_equal(get(n).session, n);
 	assert_null(find(100));
 	del(7, 0);
 	assert_null(find(7));
@@ -133,19 +147,20 @@ static void test_put_find_del(void **state)
 /* Who has found the old slot still reads the old flow, whole; the counter goes along. */
 static void test_change(void **state)
 {
-	struct relay_flow flow = flow_of(1), *old;
+	struct relay_flow flow = flow_of(1);
+	struct relay_slot *old;
 
 	(void)state;
 	flow.count.packets = 3;
 	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
 	old = find(1);
-	old->count.packets = 5;
+	old->packets = 5;
 	flow.dst_port = 99;
 	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
 	assert_ptr_not_equal(find(1), old);
-	assert_int_equal(old->dst_port, 0);
-	assert_int_equal(find(1)->dst_port, 99);
-	assert_int_equal(find(1)->count.packets, 5);
+	assert_int_equal(relay_flow_table_get(&table, old).dst_port, 0);
+	assert_int_equal(get(1).dst_port, 99);
+	assert_int_equal(find(1)->packets, 5);
 	assert_int_equal(count_all(), 1);
 	assert_int_equal(del(1, 0).packets, 5);
 }
@@ -168,7 +183,7 @@ static void note_late(void *arg, const struct relay_flow *flow, struct relay_cou
 static void test_rest(void **state)
 {
 	struct lateness l = {0};
-	struct relay_flow *slot;
+	struct relay_slot *slot;
 
 	(void)state;
 	table.late = note_late;
@@ -176,10 +191,12 @@ static void test_rest(void **state)
 	put(5);
 	put(6);
 	slot = find(5);
-	slot->count = (struct relay_count){10, 1000};
+	slot->packets = 10;
+	slot->bytes = 1000;
 	assert_int_equal(del(5, TP_SEC(1)).bytes, 1000);
 	del(6, TP_SEC(1));
-	slot->count = (struct relay_count){12, 1200};
+	slot->packets = 12;
+	slot->bytes = 1200;
 	for (uint32_t n = 100; n < 100 + SLOTS - 2; n++) {
 		put(n);
 		assert_ptr_not_equal(find(n), slot);
@@ -204,7 +221,7 @@ static void test_no_time_to_rest(void **state)
 	for (uint16_t i = 0; i < 4; i++) {
 		flow.dst_port = i;
 		assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
-		assert_int_equal(find(1)->dst_port, i);
+		assert_int_equal(get(1).dst_port, i);
 	}
 	put(2);
 	flow = flow_of(3);
@@ -249,12 +266,12 @@ static void test_second_choice(void **state)
 		put(i);
 	}
 	for (uint32_t i = 0; i <= TP_FLOW_WAYS; i++)
-		assert_int_equal(find(ways[i])->session, ways[i]);
+		assert_int_equal(get(ways[i]).session, ways[i]);
 	for (int i = 0; i < TP_FLOW_WAYS; i++)
 		assert_true(memory.buckets[0].entry[i]);
 	assert_true(in_bucket(second_bucket(ways[TP_FLOW_WAYS]), ways[TP_FLOW_WAYS]));
 	del(ways[0], 0); /* it leaves a place; who is in the second bucket stays there */
-	assert_int_equal(find(ways[TP_FLOW_WAYS])->session, ways[TP_FLOW_WAYS]);
+	assert_int_equal(get(ways[TP_FLOW_WAYS]).session, ways[TP_FLOW_WAYS]);
 }
 
 /* Every bucket full: a new flow is refused, those there can still change. */
@@ -275,6 +292,14 @@ static void test_buckets_full(void **state)
 	assert_int_equal(count_all(), n);
 }
 
+static uint32_t session_of(const struct relay_flow *flow)
+{
+	const struct relay_slot *slot = relay_flow_table_find(&table, &flow->key);
+
+	assert_non_null(slot);
+	return relay_flow_table_get(&table, slot).session;
+}
+
 /* Without a seed, index times port is all that the hash has here. */
 static void test_same_fingerprint(void **state)
 {
@@ -293,13 +318,13 @@ static void test_same_fingerprint(void **state)
 	assert_int_equal(relay_flow_table_put(&table, &flow[0], 0), 0);
 	assert_int_equal(relay_flow_table_put(&table, &flow[1], 0), 0);
 	assert_int_equal(relay_flow_table_put(&table, &flow[2], 0), -E2BIG);
-	assert_int_equal(relay_flow_table_find(&table, &flow[0].key)->session, 0);
-	assert_int_equal(relay_flow_table_find(&table, &flow[1].key)->session, 1);
+	assert_int_equal(session_of(&flow[0]), 0);
+	assert_int_equal(session_of(&flow[1]), 1);
 	assert_null(relay_flow_table_find(&table, &flow[2].key));
 	relay_flow_table_del(&table, &flow[0].key, NULL, 0);
-	assert_int_equal(relay_flow_table_find(&table, &flow[1].key)->session, 1);
+	assert_int_equal(session_of(&flow[1]), 1);
 	assert_int_equal(relay_flow_table_put(&table, &flow[2], 0), 0);
-	assert_int_equal(relay_flow_table_find(&table, &flow[1].key)->session, 1);
+	assert_int_equal(session_of(&flow[1]), 1);
 }
 
 static void test_adopts(void **state)
@@ -309,7 +334,7 @@ static void test_adopts(void **state)
 	(void)state;
 	for (uint32_t n = 0; n < 50; n++)
 		put(n);
-	find(3)->count.packets = 33;
+	find(3)->packets = 33;
 	entry = &memory.buckets[first_bucket(1000)].entry[TP_FLOW_WAYS - 1];
 	*entry = tp_flow_entry(1, SLOTS); /* beyond the end */
 	entry = &memory.buckets[first_bucket(1001)].entry[TP_FLOW_WAYS - 2];
@@ -318,8 +343,8 @@ static void test_adopts(void **state)
 	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
 	assert_int_equal(count_all(), 50);
 	assert_int_equal(table.n_free, SLOTS - 50);
-	assert_int_equal(find(3)->count.packets, 33);
-	assert_int_equal(find(9)->session, 9);
+	assert_int_equal(find(3)->packets, 33);
+	assert_int_equal(get(9).session, 9);
 }
 
 /* --- growing -------------------------------------------------------------------------------- */
@@ -337,7 +362,7 @@ static uint32_t entries_anywhere(void)
 static void all_there(uint32_t flows)
 {
 	for (uint32_t n = 0; n < flows; n++)
-		assert_int_equal(find(n)->session, n);
+		assert_int_equal(get(n).session, n);
 	assert_int_equal(count_all(), flows);
 	assert_int_equal(entries_anywhere(), flows); /* and nothing is left where it was */
 }
@@ -439,7 +464,7 @@ static void test_senseless_size(void **state)
 		assert_int_equal(relay_flow_table_init(&table, &memory), 0);
 		assert_int_equal(*memory.mask, BUCKETS - 1);
 		put(1);
-		assert_int_equal(find(1)->session, 1);
+		assert_int_equal(get(1).session, 1);
 	}
 }
 
@@ -475,14 +500,16 @@ static void random_op(struct shadow *shadow, uint32_t n, uint64_t now, uint32_t 
 
 static void check(const struct shadow *s, uint32_t n)
 {
-	const struct relay_flow *flow = find(n);
+	const struct relay_slot *slot = find(n);
+	struct relay_flow flow;
 
-	assert_int_equal(flow != NULL, s->here);
-	if (!flow)
+	assert_int_equal(slot != NULL, s->here);
+	if (!slot)
 		return;
-	assert_int_equal(flow->dst_port, s->port);
-	assert_int_equal(flow->count.packets, s->packets);
-	assert_int_equal(flow->session, n);
+	flow = relay_flow_table_get(&table, slot);
+	assert_int_equal(flow.dst_port, s->port);
+	assert_int_equal(flow.count.packets, s->packets);
+	assert_int_equal(flow.session, n);
 }
 
 static void test_random(void **state)
@@ -499,7 +526,7 @@ static void test_random(void **state)
 		relay_flow_table_recycle(&table, now);
 		random_op(shadow, n, now, &live);
 		if (shadow[n].here) {
-			find(n)->count.packets++;
+			find(n)->packets++;
 			shadow[n].packets++;
 		}
 		n = (uint32_t)random() % RANDOM_KEYS;

@@ -6,6 +6,12 @@
 #include "flow.h"
 #include "maps.h"
 
+/* What is known of a packet's flow, each where it lies. */
+struct flow {
+	struct relay_slot *slot;
+	const struct relay_place *src, *dst;
+};
+
 /* The bucket's one entry with this fingerprint, 0 for none. */
 TP_INLINE __u64 entry_in(const struct relay_flow_bucket *bucket, __u32 fingerprint)
 {
@@ -17,24 +23,32 @@ TP_INLINE __u64 entry_in(const struct relay_flow_bucket *bucket, __u32 fingerpri
 	return entry >> 32 == fingerprint ? entry : 0;
 }
 
+TP_INLINE const struct relay_place *place_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&flow_places, &number);
+}
+
 /* The flow with this key, if bucket number `at` has it. The fingerprint leads to no more than one
  * slot, and the slot's key says whether it is the one. */
-TP_INLINE struct relay_flow *flow_in_bucket(const struct relay_flow_key *key, __u32 fingerprint,
-					    __u32 at)
+TP_INLINE bool flow_in_bucket(struct flow *flow, const struct relay_flow_key *key,
+			      __u32 fingerprint, __u32 at)
 {
 	const struct relay_flow_bucket *bucket = bpf_map_lookup_elem(&flow_index, &at);
-	struct relay_flow *flow;
 	__u64 entry;
-	__u32 slot;
+	__u32 number;
 
 	if (!bucket)
-		return NULL;
+		return false;
 	entry = entry_in(bucket, fingerprint);
 	if (!entry)
-		return NULL;
-	slot = entry;
-	flow = bpf_map_lookup_elem(&flow_slots, &slot);
-	return flow && tp_flow_key_equal(&flow->key, key) ? flow : NULL;
+		return false;
+	number = entry;
+	flow->slot = bpf_map_lookup_elem(&flow_slots, &number);
+	if (!flow->slot)
+		return false;
+	flow->src = place_at(flow->slot->src);
+	flow->dst = place_at(flow->slot->dst);
+	return flow->src && flow->dst && tp_flow_matches(flow->slot, flow->src, key);
 }
 
 /* Not by value: a copy of what is volatile would go to the stack and back, word by word. */
@@ -46,22 +60,22 @@ TP_INLINE const struct relay_flow_seed *flow_seed_in_place(void)
 	return seed;
 }
 
-/* The mask is read once: while the index grows, both the old one and the new lead to the flow. */
-TP_INLINE struct relay_flow *flow_find(const struct relay_flow_key *key)
+/* The mask is read once: while the index grows, both the old one and the new lead to the flow. And
+ * it is read first: what is in registers at a call, and a look-up is one to the compiler, goes to
+ * the stack. */
+TP_INLINE bool flow_find(struct flow *flow, const struct relay_flow_key *key)
 {
-	__u64 hash = tp_flow_hash(key, flow_seed_in_place());
-	__u32 fingerprint = tp_flow_fingerprint(hash), zero = 0;
+	__u32 zero = 0, fingerprint, mask;
 	const volatile __u32 *in_use = bpf_map_lookup_elem(&flow_mask, &zero);
-	struct relay_flow *flow;
-	__u32 mask;
+	__u64 hash;
 
 	if (!in_use)
-		return NULL;
+		return false;
 	mask = *in_use;
-	flow = flow_in_bucket(key, fingerprint, tp_flow_bucket(hash, mask));
-	if (flow)
-		return flow;
-	return flow_in_bucket(key, fingerprint, tp_flow_second_bucket(hash, mask));
+	hash = tp_flow_hash(key, flow_seed_in_place());
+	fingerprint = tp_flow_fingerprint(hash);
+	return flow_in_bucket(flow, key, fingerprint, tp_flow_bucket(hash, mask)) ||
+	       flow_in_bucket(flow, key, fingerprint, tp_flow_second_bucket(hash, mask));
 }
 
 #endif

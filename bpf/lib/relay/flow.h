@@ -25,11 +25,6 @@ TP_INLINE __u64 tp_flow_hash(const struct relay_flow_key *key, const struct rela
 	return hash ^ hash >> 32;
 }
 
-TP_INLINE bool tp_flow_key_equal(const struct relay_flow_key *a, const struct relay_flow_key *b)
-{
-	return tp_get64(&a->index) == tp_get64(&b->index) && tp_equal16(a->addr, b->addr);
-}
-
 /* What an entry tells of its key's hash; never 0. */
 TP_INLINE __u32 tp_flow_fingerprint(__u64 hash)
 {
@@ -59,22 +54,35 @@ TP_INLINE __u32 tp_flow_second_bucket(__u64 hash, __u32 mask)
 	return (hash ^ hash >> 33) & mask;
 }
 
-/* Sets flow->l3_sum and flow->l4_sum from the key, the relay's port (as on the wire) and the
- * addresses and ports in *flow. l3_sum includes the TTL's decrement. The prefix of mapped addresses
- * sums to nothing, and length and protocol weigh the same in both pseudo headers, so one sum serves
- * every pair of families. */
-TP_INLINE void tp_flow_sums(const struct relay_flow_key *key, __be16 relay_port,
-			    struct relay_flow *flow)
+/* Of a filled place. The prefix of mapped addresses sums to nothing. */
+TP_INLINE void tp_place_sums(struct relay_place *place)
 {
-	__u64 ttl = (__u16)~tp_htons(0x0100);
-	__u64 was = tp_sum128(key->addr) + tp_sum128(flow->local);
-	__u64 is = tp_sum128(flow->src) + tp_sum128(flow->dst);
-	__u64 change = is + (__u16)~tp_sum_fold(was);
-	__u64 ports =
-		(__u64)flow->src_port + flow->dst_port + (__u16)~key->port + (__u16)~relay_port;
+	__u64 addrs = tp_sum128(place->addr) + tp_sum128(place->local);
 
-	flow->l3_sum = tp_sum_fold(change + ttl);
-	flow->l4_sum = tp_sum_fold(change + ports);
+	place->l3_sum = tp_sum_fold(addrs);
+	place->l4_sum = tp_sum_fold(addrs + place->port);
+}
+
+/* What the rewrite of a packet from `src` to `dst` adds to its IPv4 header sum (v4 to v4), the
+ * TTL's decrement included. */
+TP_INLINE __u32 tp_l3_change(const struct relay_place *src, const struct relay_place *dst)
+{
+	return (__u32)dst->l3_sum + (__u16)~src->l3_sum + (__u16)~tp_htons(0x0100);
+}
+
+/* What it adds to the UDP sum. The relay's port is in both packets; length and protocol weigh the
+ * same in both pseudo headers, so this serves every pair of families. */
+TP_INLINE __u32 tp_l4_change(const struct relay_place *src, const struct relay_place *dst)
+{
+	return (__u32)dst->l4_sum + (__u16)~src->l4_sum;
+}
+
+/* Is a packet with this key one of a slot's, which names this place as its source? */
+TP_INLINE bool tp_flow_matches(const struct relay_slot *slot, const struct relay_place *src,
+			       const struct relay_flow_key *key)
+{
+	return slot->index == key->index && src->port == key->port &&
+	       tp_equal16(src->addr, key->addr);
 }
 
 /* Where a receiver index, as on the wire, has its bit: in which word of the index filter... */

@@ -3,6 +3,7 @@
 #ifndef TP_BPF_RELAY_FORWARD_H
 #define TP_BPF_RELAY_FORWARD_H
 
+#include "find.h"
 #include "limit.h"
 #include "now.h"
 #include "nexthop.h"
@@ -18,37 +19,37 @@ TP_INLINE __u8 packet_ttl(const struct packet *p)
 }
 
 /* May it go on? */
-TP_INLINE int admit(const struct packet *p, const struct relay_flow *flow)
+TP_INLINE int admit(const struct packet *p, const struct flow *flow)
 {
 	__u64 now = coarse_now();
 
-	if (now >= flow->expires_at)
+	if (now >> TP_EXPIRY_SHIFT >= flow->slot->expires_at)
 		return TP_DROP_flow_expired;
 	if (packet_ttl(p) <= 1)
 		return TP_DROP_ttl;
-	return limit_node(flow->src_node, p->ip_len, now);
+	return limit_node(flow->src->node, p->ip_len, now);
 }
 
 /* Rewrites and sends. */
-TP_INLINE int send(struct xdp_md *ctx, struct packet *p, struct relay_flow *flow,
+TP_INLINE int send(struct xdp_md *ctx, struct packet *p, const struct flow *flow,
 		   const struct relay_nexthop *nh, bool same_length)
 {
 	int verdict;
 
 	if (same_length)
-		rewrite_in_place(p, flow, nh);
-	else if (reframe(ctx, flow, nh))
+		rewrite_in_place(p, flow->src, flow->dst, nh);
+	else if (reframe(ctx, flow->src, flow->dst, nh))
 		return leave(ctx, TP_DROP_no_room);
 	verdict = nexthop_send(ctx, nh);
 	if (verdict == XDP_DROP)
 		return leave(ctx, TP_DROP_no_port);
-	flow->count.packets++;
-	flow->count.bytes += p->payload;
+	flow->slot->packets++;
+	flow->slot->bytes += payload_len(p);
 	return verdict;
 }
 
-/* The flow is read in place: nothing but its counter changes while anybody may have it. */
-TP_INLINE int forward(struct xdp_md *ctx, struct packet *p, struct relay_flow *flow)
+/* The flow is read in place: nothing but its counters changes while anybody may have it. */
+TP_INLINE int forward(struct xdp_md *ctx, struct packet *p, const struct flow *flow)
 {
 	const struct relay_nexthop *nh;
 	bool to_v6, same_length;
@@ -57,18 +58,18 @@ TP_INLINE int forward(struct xdp_md *ctx, struct packet *p, struct relay_flow *f
 
 	if (why != CARRY_ON)
 		return leave(ctx, why);
-	nh = nexthop_find(flow->nexthop);
+	nh = nexthop_find(flow->dst->nexthop);
 	if (!nh)
 		return leave(ctx, TP_PASS_slow);
-	to_v6 = !tp_is_mapped(flow->dst);
+	to_v6 = !tp_is_mapped(flow->dst->addr);
 	grow = (to_v6 ? IPV6_LEN : IPV4_LEN) - l3_len(p);
-	mtu = (flow->mtu < nh->mtu ? flow->mtu : nh->mtu) - grow;
+	mtu = (flow->slot->mtu < nh->mtu ? flow->slot->mtu : nh->mtu) - grow;
 	if (p->ip_len > mtu)
 		return answer_too_big(ctx, mtu);
 	if (to_v6 && !p->udp->check)
 		return leave(ctx,
 			     TP_PASS_slow); /* IPv6 wants a sum over all of it (RFC 8200, 8.1) */
-	same_length = !grow && !p->trailer && p->l2_len == nexthop_l2_len(nh);
+	same_length = !grow && !trailer_len(p) && p->l2_len == nexthop_l2_len(nh);
 	return send(ctx, p, flow, nh, same_length);
 }
 

@@ -26,9 +26,26 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct relay_flow);
+	__type(value, struct relay_slot);
 	__uint(max_entries, TP_DEFAULT_ENTRIES);
 } flow_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct relay_place);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} flow_places SEC(".maps");
+
+/* By slot, the session that its flow belongs to: for the next daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, TP_DEFAULT_ENTRIES);
+} flow_sessions SEC(".maps");
 
 /* Buckets of flow_index in use, less one. */
 struct {

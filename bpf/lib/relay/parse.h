@@ -33,9 +33,8 @@ struct packet {
 	__be16 local_port;
 	__u16 l2_len;  /* Ethernet header and tags: 14, 18 or 22 */
 	__u16 ip_len;  /* IP header and all, by the IP header's word */
-	__u16 payload; /* UDP payload, by the UDP header's word */
-	__u16 trailer; /* bytes of the frame behind the IP packet */
-	bool sound;    /* lengths agree, and IPv6 has its checksum */
+	__u16 udp_len; /* UDP header and all, by the UDP header's word */
+	__u32 room;    /* bytes of the frame from the IP header on */
 };
 
 TP_INLINE __u32 l3_len(const struct packet *p)
@@ -47,6 +46,24 @@ TP_INLINE __u32 l3_len(const struct packet *p)
 TP_INLINE __u32 l2_len(const struct packet *p)
 {
 	return p->l2_len & 0x1e;
+}
+
+/* Do the lengths agree, and has IPv6 its checksum? */
+TP_INLINE bool is_sound(const struct packet *p)
+{
+	return p->udp_len >= sizeof(*p->udp) && l3_len(p) + p->udp_len == p->ip_len &&
+	       p->ip_len <= p->room && !(p->v6 && !p->udp->check);
+}
+
+/* Of one that is sound: the UDP payload, and what the frame has behind the IP packet. */
+TP_INLINE __u32 payload_len(const struct packet *p)
+{
+	return p->udp_len - sizeof(*p->udp);
+}
+
+TP_INLINE __u32 trailer_len(const struct packet *p)
+{
+	return p->room - p->ip_len;
 }
 
 /* Sets eth, ip and l2_len; gives the protocol behind the last tag, or 0. */
@@ -129,8 +146,6 @@ TP_INLINE __u32 frame_room(struct xdp_md *ctx, const struct packet *p, void *end
 TP_INLINE int parse_udp(struct xdp_md *ctx, struct packet *p, void *end)
 {
 	struct udphdr *udp = p->ip + l3_len(p);
-	__u16 udp_len;
-	__u32 room;
 
 	if ((void *)(udp + 1) > end)
 		return TP_PASS_not_ours;
@@ -139,12 +154,8 @@ TP_INLINE int parse_udp(struct xdp_md *ctx, struct packet *p, void *end)
 		return TP_PASS_not_ours;
 	p->udp = udp;
 	p->port = udp->source;
-	udp_len = bpf_ntohs(udp->len);
-	room = frame_room(ctx, p, end);
-	p->sound = udp_len >= sizeof(*udp) && l3_len(p) + udp_len == p->ip_len &&
-		   p->ip_len <= room && !(p->v6 && !udp->check);
-	p->payload = udp_len - sizeof(*udp);
-	p->trailer = room - p->ip_len;
+	p->udp_len = bpf_ntohs(udp->len);
+	p->room = frame_room(ctx, p, end);
 	return CARRY_ON;
 }
 

@@ -13,13 +13,12 @@
  * no other look-up for what is forwarded. */
 TP_INLINE int relay_packet(struct xdp_md *ctx)
 {
-	struct relay_flow *flow;
+	struct flow flow;
 	struct packet p;
 
 	if (parse_packet(ctx, &p) == CARRY_ON && wg_is_data(ctx, &p)) {
-		flow = flow_find(&p.key);
-		if (flow && tp_equal16(flow->local, p.local.addr))
-			return forward(ctx, &p, flow);
+		if (flow_find(&flow, &p.key) && tp_equal16(flow.src->local, p.local.addr))
+			return forward(ctx, &p, &flow);
 	}
 	return unmatched(ctx);
 }

@@ -10,45 +10,49 @@
 #include "header.h"
 #include "nexthop.h"
 
-TP_INLINE void rewrite_ipv4(struct iphdr *ip, const struct relay_flow *flow)
+TP_INLINE void rewrite_ipv4(struct iphdr *ip, const struct relay_place *src,
+			    const struct relay_place *dst)
 {
 	ip->ttl--;
-	ip->check = tp_csum_update(ip->check, flow->l3_sum);
-	ip->saddr = tp_mapped_v4(flow->src);
-	ip->daddr = tp_mapped_v4(flow->dst);
+	ip->check = tp_csum_update(ip->check, tp_l3_change(src, dst));
+	ip->saddr = tp_mapped_v4(dst->local);
+	ip->daddr = tp_mapped_v4(dst->addr);
 }
 
-TP_INLINE void rewrite_ipv6(struct ipv6hdr *ip, const struct relay_flow *flow)
+TP_INLINE void rewrite_ipv6(struct ipv6hdr *ip, const struct relay_place *dst)
 {
 	ip->hop_limit--;
-	tp_copy16(&ip->saddr, flow->src);
-	tp_copy16(&ip->daddr, flow->dst);
+	tp_copy16(&ip->saddr, dst->local);
+	tp_copy16(&ip->daddr, dst->addr);
 }
 
-TP_INLINE void rewrite_udp(struct udphdr *udp, const struct relay_flow *flow)
+/* From the port that it came to. */
+TP_INLINE void rewrite_udp(struct udphdr *udp, const struct relay_place *src,
+			   const struct relay_place *dst)
 {
-	tp_put32(udp, tp_get32(&flow->src_port)); /* both ports */
+	udp->source = knobs.listen_port;
+	udp->dest = dst->port;
 	if (udp->check)
-		udp->check = tp_csum_udp(tp_csum_update(udp->check, flow->l4_sum));
+		udp->check = tp_csum_udp(tp_csum_update(udp->check, tp_l4_change(src, dst)));
 }
 
-TP_INLINE void rewrite_in_place(struct packet *p, const struct relay_flow *flow,
-				const struct relay_nexthop *nh)
+TP_INLINE void rewrite_in_place(struct packet *p, const struct relay_place *src,
+				const struct relay_place *dst, const struct relay_nexthop *nh)
 {
 	nexthop_write(p->eth, nh);
 	if (p->v6)
-		rewrite_ipv6(p->ip, flow);
+		rewrite_ipv6(p->ip, dst);
 	else
-		rewrite_ipv4(p->ip, flow);
-	rewrite_udp(p->udp, flow);
+		rewrite_ipv4(p->ip, src, dst);
+	rewrite_udp(p->udp, src, dst);
 }
 
 /* What the new header of the other family takes over from the old one (RFC 7915, 4.1 and 5.1). */
-TP_INLINE struct ip_fields translated(const struct packet *p, const struct relay_flow *flow)
+TP_INLINE struct ip_fields translated(const struct packet *p, const struct relay_place *dst)
 {
 	struct ip_fields f = {
-		.src = flow->src,
-		.dst = flow->dst,
+		.src = dst->local,
+		.dst = dst->addr,
 		.proto = IPPROTO_UDP,
 	};
 
@@ -70,12 +74,12 @@ TP_INLINE struct ip_fields translated(const struct packet *p, const struct relay
 
 /* Rewrites what may change family, number of VLAN tags, or lose bytes behind the IP packet. What
  * was read from the packet is used up before its start moves. 0, or -1 with the packet spoilt. */
-static __noinline int reframe(struct xdp_md *ctx, const struct relay_flow *flow,
-			      const struct relay_nexthop *nh)
+static __noinline int reframe(struct xdp_md *ctx, const struct relay_place *src,
+			      const struct relay_place *dst, const struct relay_nexthop *nh)
 {
 	struct packet packet, *p = &packet;
 	int why = parse_packet(ctx, p);
-	bool to_v6 = !tp_is_mapped(flow->dst);
+	bool to_v6 = !tp_is_mapped(dst->addr);
 	__u32 new_l3_len = to_v6 ? IPV6_LEN : IPV4_LEN;
 	__u32 proto_at = nexthop_l2_len(nh) - sizeof(__be16);
 	int grow;
@@ -86,11 +90,11 @@ static __noinline int reframe(struct xdp_md *ctx, const struct relay_flow *flow,
 
 	if (why != CARRY_ON)
 		return -1;
-	f = translated(p, flow);
+	f = translated(p, dst);
 	translate = to_v6 != p->v6;
 	barrier_var(proto_at); /* the verifier wants pointers that only move forward */
 	grow = proto_at + sizeof(__be16) + new_l3_len - l2_len(p) - l3_len(p);
-	if (p->trailer && bpf_xdp_adjust_tail(ctx, -(int)p->trailer))
+	if (trailer_len(p) && bpf_xdp_adjust_tail(ctx, -(int)trailer_len(p)))
 		return -1;
 	if (bpf_xdp_adjust_head(ctx, -grow))
 		return -1;
@@ -108,10 +112,10 @@ static __noinline int reframe(struct xdp_md *ctx, const struct relay_flow *flow,
 	else if (translate)
 		write_ipv4(ip, &f);
 	else if (to_v6)
-		rewrite_ipv6(ip, flow);
+		rewrite_ipv6(ip, dst);
 	else
-		rewrite_ipv4(ip, flow);
-	rewrite_udp(udp, flow);
+		rewrite_ipv4(ip, src, dst);
+	rewrite_udp(udp, src, dst);
 	return 0;
 }
 

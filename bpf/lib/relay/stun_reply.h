@@ -25,24 +25,24 @@ TP_INLINE bool is_stun(const struct xdp_md *ctx, const struct packet *p)
 {
 	const __u8 *message = (void *)(p->udp + 1);
 
-	if (p->payload < TP_STUN_HEADER ||
+	if (payload_len(p) < TP_STUN_HEADER ||
 	    (void *)(message + TP_STUN_HEADER) > (void *)(long)ctx->data_end)
 		return false;
 	return message[0] <= 1 && tp_get32(message + 4) == bpf_htonl(TP_STUN_COOKIE) &&
-	       bpf_ntohs(tp_get16(message + 2)) == p->payload - TP_STUN_HEADER;
+	       bpf_ntohs(tp_get16(message + 2)) == payload_len(p) - TP_STUN_HEADER;
 }
 
 /* Reads and judges the message: CARRY_ON with *req filled when there is an answer to give. */
 TP_INLINE int read_request(struct xdp_md *ctx, const struct packet *p, struct tp_stun_buf *buf,
 			   struct tp_stun_request *req)
 {
-	__u32 len = p->payload < TP_STUN_MAX ? p->payload : TP_STUN_MAX;
+	__u32 len = payload_len(p) < TP_STUN_MAX ? payload_len(p) : TP_STUN_MAX;
 	__u32 at = l2_len(p) + l3_len(p) + sizeof(struct udphdr);
 
 	barrier_var(len); /* else the compiler tests another register than it passes */
 	if (len < TP_STUN_HEADER || bpf_xdp_load_bytes(ctx, at, buf->b, len))
 		return TP_DROP_stun_malformed;
-	switch (tp_stun_parse(buf->b, p->payload, req)) {
+	switch (tp_stun_parse(buf->b, payload_len(p), req)) {
 	case TP_STUN_ANSWER: return CARRY_ON;
 	case TP_STUN_UNKNOWN:
 	case TP_STUN_COMPLEX:

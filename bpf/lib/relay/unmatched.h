@@ -30,7 +30,7 @@ TP_INLINE int judge_data(const struct packet *p)
 
 TP_INLINE int judge_handshake(const struct packet *p, __u32 type)
 {
-	if (p->payload != wg_handshake_len(type))
+	if (payload_len(p) != wg_handshake_len(type))
 		return TP_DROP_malformed;
 	return limit_handshake(p) ? TP_PASS_handshake : TP_DROP_handshake_flood;
 }
@@ -53,7 +53,7 @@ static __noinline int unmatched(struct xdp_md *ctx)
 		return leave(ctx, TP_PASS_not_ours);
 	if (why == TP_PASS_odd)
 		return leave(ctx, judge_odd(p));
-	if (!p->sound)
+	if (!is_sound(p))
 		return leave(ctx, TP_DROP_malformed);
 	if (p->local_port != knobs.listen_port)
 		return answer_stun(ctx, p);

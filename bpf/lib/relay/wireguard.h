@@ -19,8 +19,9 @@ TP_INLINE __u32 wg_type(const struct xdp_md *ctx, const struct packet *p)
 	const void *end = (void *)(long)ctx->data_end;
 	const __u32 *word = (void *)(p->udp + 1);
 
-	return p->sound && p->payload >= sizeof(*word) && (void *)(word + 1) <= end ? tp_get32(word)
-										    : 0;
+	return is_sound(p) && payload_len(p) >= sizeof(*word) && (void *)(word + 1) <= end
+		       ? tp_get32(word)
+		       : 0;
 }
 
 /* Port and padding as the key has them, in one word. */
@@ -39,7 +40,7 @@ TP_INLINE bool wg_is_data(const struct xdp_md *ctx, struct packet *p)
 	const void *end = (void *)(long)ctx->data_end;
 	const __u32 *word = (void *)(p->udp + 1);
 
-	if (!p->sound || p->local_port != knobs.listen_port || p->payload < WG_DATA_LEN_MIN)
+	if (!is_sound(p) || p->local_port != knobs.listen_port || payload_len(p) < WG_DATA_LEN_MIN)
 		return false;
 	if ((void *)(word + 2) > end || tp_get32(word) != WG_DATA)
 		return false;
