@@ -24,6 +24,7 @@
 #include "bench/gateway_testrun.h"
 #include "bench/gateway_testrun.skel.h"
 #include "bpf_tick.h"
+#include "gateway/datapath_extent.h"
 #include "gateway/datapath_policy.h"
 #include "gateway/policy.h"
 
@@ -152,6 +153,16 @@ static void devices(const struct gateway_testrun_bpf *skel)
 	put(skel->maps.gw_subnets, &lan, &subnet);
 }
 
+/* As much of their table in use as the daemon has for so many flows. */
+static void shortcuts(const struct gateway_testrun_bpf *skel, uint32_t flows)
+{
+	uint64_t mask = gw_extent_wanted(flows) - 1;
+	struct gw_extent extent = {.word = mask | mask << 32};
+	uint32_t zero = 0;
+
+	put(skel->maps.gw_extent, &zero, &extent);
+}
+
 static struct gateway_testrun_bpf *load(uint32_t flows)
 {
 	struct gateway_testrun_bpf *skel = gateway_testrun_bpf__open();
@@ -166,6 +177,7 @@ static struct gateway_testrun_bpf *load(uint32_t flows)
 	if (gateway_testrun_bpf__load(skel))
 		die("load");
 	devices(skel);
+	shortcuts(skel, flows);
 	return skel;
 }
 

@@ -13,6 +13,7 @@
 
 #include "bpf.h"
 #include "datapath_private.h"
+#include "gateway/datapath_extent.h"
 #include "log.h"
 
 /* --- shared memory -------------------------------------------------------------------------- */
@@ -39,14 +40,16 @@ static int share_memory(struct gw_datapath *dp)
 {
 	const struct gw_knobs *k = &dp->knobs;
 	void *words = NULL, *reverse = NULL, *blocks = NULL, *sweep = NULL, *shortcuts = NULL;
+	void *extent = NULL;
 	int err = share(dp->skel->maps.nat_words, PROT_READ | PROT_WRITE, &words);
 
 	err = err ?: share(dp->skel->maps.nat_reverse, PROT_READ, &reverse);
 	err = err ?: share(dp->skel->maps.nat_blocks, PROT_READ | PROT_WRITE, &blocks);
 	err = err ?: share(dp->skel->maps.gw_sweep_list, PROT_READ | PROT_WRITE, &sweep);
 	err = err ?: share(dp->skel->maps.gw_shortcuts, PROT_READ | PROT_WRITE, &shortcuts);
+	err = err ?: share(dp->skel->maps.gw_extent, PROT_READ | PROT_WRITE, &extent);
 	dp->sweep = sweep;
-	dp->shortcuts = shortcuts;
+	dp->shortcuts = (struct gw_shortcut_table){shortcuts, extent};
 	dp->nat = (struct gw_nat_memory){
 		.words = words,
 		.reverse = reverse,
@@ -75,7 +78,8 @@ static void unshare_memory(struct gw_datapath *dp)
 	unshare_one(dp->skel->maps.nat_reverse, dp->nat.reverse);
 	unshare_one(dp->skel->maps.nat_blocks, dp->nat.blocks);
 	unshare_one(dp->skel->maps.gw_sweep_list, dp->sweep);
-	unshare_one(dp->skel->maps.gw_shortcuts, dp->shortcuts);
+	unshare_one(dp->skel->maps.gw_shortcuts, dp->shortcuts.places);
+	unshare_one(dp->skel->maps.gw_extent, dp->shortcuts.extent);
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -124,7 +128,7 @@ static int open_all(struct gw_datapath *dp, const struct gw_config *config, stru
 	state->nat_first = dp->knobs.nat_base;
 	state->nat_ports = dp->knobs.nat_range;
 	state->nat_block = dp->knobs.nat_block;
-	return share_memory(dp);
+	return share_memory(dp) ?: gw_extent_open(dp);
 }
 
 int gw_datapath_open(struct gw_datapath **out, const struct gw_config *config,

@@ -123,12 +123,12 @@ int gw_datapath_flow_get(struct gw_datapath *dp, const struct gw_flow_key *key,
 	int err = bpf_map_lookup_elem(MAP_FD(dp, gw_flows), key, flow);
 
 	if (!err)
-		gw_shortcuts_add(dp->shortcuts, key, flow);
+		gw_shortcuts_add(&dp->shortcuts, key, flow);
 	return err;
 }
 
 struct flow_walk {
-	const struct gw_shortcut *shortcuts;
+	const struct gw_shortcut_table *shortcuts;
 	int (*fn)(void *arg, const struct gw_flow_key *key, const struct gw_flow *flow);
 	void *arg;
 };
@@ -154,7 +154,7 @@ int gw_datapath_flows_each(struct gw_datapath *dp,
 				     const struct gw_flow *flow),
 			   void *arg)
 {
-	struct flow_walk w = {dp->shortcuts, fn, arg};
+	struct flow_walk w = {&dp->shortcuts, fn, arg};
 
 	return tp_bpf_walk(MAP_FD(dp, gw_flows), flow_batch, &w);
 }

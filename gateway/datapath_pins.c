@@ -20,6 +20,7 @@ static const struct {
 	{"gw_policy", false},	{"gw_flows", true},    {"nat_words", true},
 	{"nat_reverse", true},	{"nat_forward", true}, {"nat_filters", true},
 	{"nat_blocks", true},	{"gw_nodes", true},    {"gw_shortcuts", true},
+	{"gw_extent", true},
 };
 
 struct carry {

@@ -7,6 +7,7 @@
 
 #include "bpf_pins.h"
 #include "gateway/datapath.h"
+#include "gateway/datapath_shortcuts.h"
 #include "bpf/gateway.skel.h" /* needs the ABI structs declared */
 
 #define GW_KINDS 4 /* overlays and uplinks, without and with Ethernet headers */
@@ -33,7 +34,8 @@ struct gw_datapath {
 	size_t n_devices;
 	struct gw_nat_memory nat;
 	struct gw_sweep *sweep;
-	struct gw_shortcut *shortcuts;
+	struct gw_shortcut_table shortcuts;
+	unsigned int sparse; /* passes in a row that a much smaller part of it would have done */
 	struct ring_buffer *punts;
 	gw_punt_fn *punt_fn;
 	void *punt_arg;

@@ -146,5 +146,5 @@ int gw_datapath_purge(struct gw_datapath *dp, enum gw_role role, uint32_t id)
 void gw_datapath_end_shortcuts(struct gw_datapath *dp, enum gw_role role, uint32_t id)
 {
 	gw_datapath_settle();
-	gw_shortcuts_purge(dp->shortcuts, role, id);
+	gw_shortcuts_purge(&dp->shortcuts, role, id);
 }

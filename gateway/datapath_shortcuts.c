@@ -8,22 +8,35 @@
 
 #include "bpf/lib/gateway/shortcut_place.h"
 
-static void add(const struct gw_shortcut *table, const struct gw_shortcut_of *of,
-		struct gw_count *count)
+/* What lies there and belongs to the flow; but not what was looked at as one of `but`'s places. */
+static void add_by(const struct gw_shortcut *places, uint32_t mask, const uint32_t *but,
+		   const struct gw_shortcut_of *of, struct gw_count *count)
 {
-	uint32_t place = gw_shortcut_place(of->addrs, of->ends);
+	uint64_t mix = gw_shortcut_mix(of->addrs, of->ends);
 
-	for (uint32_t i = 0; i < 2; i++) {
-		const struct gw_shortcut *s = &table[place ^ i];
+	for (uint32_t i = 0; i < GW_SHORTCUT_PLACES; i++) {
+		uint32_t place = gw_shortcut_place(mix, mask, i);
+		const struct gw_shortcut *s = &places[place];
 
-		if (!gw_shortcut_belongs(s, of))
+		if (!gw_shortcut_belongs(s, of) || (but && gw_shortcut_lies(mix, *but, place)))
 			continue;
 		count->packets += s->packets;
 		count->bytes += s->bytes;
 	}
 }
 
-void gw_shortcuts_add(const struct gw_shortcut *table, const struct gw_flow_key *key,
+static void add(const struct gw_shortcut_table *t, const struct gw_shortcut_of *of,
+		struct gw_count *count)
+{
+	uint64_t extent = __atomic_load_n(&t->extent->word, __ATOMIC_SEQ_CST);
+	uint32_t mask = gw_extent_mask(extent), before = gw_extent_before(extent);
+
+	add_by(t->places, mask, NULL, of, count);
+	if (before != mask)
+		add_by(t->places, before, &mask, of, count);
+}
+
+void gw_shortcuts_add(const struct gw_shortcut_table *t, const struct gw_flow_key *key,
 		      struct gw_flow *flow)
 {
 	struct gw_shortcut_of of;
@@ -31,15 +44,15 @@ void gw_shortcuts_add(const struct gw_shortcut *table, const struct gw_flow_key 
 	if (flow->kind != GW_FLOW_NAT)
 		return;
 	of = gw_shortcut_out(key, flow);
-	add(table, &of, &flow->out);
+	add(t, &of, &flow->out);
 	of = gw_shortcut_in(key, flow);
-	add(table, &of, &flow->in);
+	add(t, &of, &flow->in);
 }
 
-void gw_shortcuts_purge(struct gw_shortcut *table, enum gw_role role, uint32_t id)
+void gw_shortcuts_purge(const struct gw_shortcut_table *t, enum gw_role role, uint32_t id)
 {
 	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++) {
-		struct gw_shortcut *s = &table[i];
+		struct gw_shortcut *s = &t->places[i];
 
 		if (!s->ends || (role == GW_OVERLAY ? s->turn.overlay : s->turn.uplink) != id)
 			continue;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "gateway/datapath_extent.h"
 #include "log.h"
 
 #define BATCH	4096 /* entries of a table that a tick looks at */
@@ -34,6 +35,7 @@ struct gw_sweeper {
 	struct gw_sweep *list;
 	struct pass pass[TABLES];
 	struct gw_sweep_stats stats;
+	uint64_t fitted; /* passes over the flows after which the shortcuts had their room fitted */
 	/* of one batch */
 	char keys[BATCH * sizeof(struct gw_flow_key)];
 	char values[BATCH * sizeof(struct gw_flow)];
@@ -132,6 +134,10 @@ void gw_sweeper_tick(struct gw_sweeper *s, uint64_t now)
 		sweep_part(s, t, now);
 	gw_blocks_tick(s->blocks, s->list, gw_ticks(now));
 	run_list(s);
+	if (s->fitted == s->stats.passes)
+		return;
+	s->fitted = s->stats.passes;
+	gw_extent_fit(s->dp, s->stats.flows);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -147,6 +153,7 @@ int gw_sweeper_new(struct gw_sweeper **out, struct gw_datapath *dp, struct gw_bl
 	s->blocks = blocks;
 	s->list = gw_datapath_sweep_list(dp);
 	s->list->n_flows = s->list->n_forwards = s->list->n_filters = s->list->n_blocks = 0;
+	s->list->places = 0;
 	return 0;
 }
 

@@ -18,9 +18,9 @@
 #include "gateway_reasons.h"
 
 #ifdef TP_GW_ABI_NEXT /* a build with a changed layout, for the migration test */
-#define TP_GW_ABI 3
+#define TP_GW_ABI 4
 #else
-#define TP_GW_ABI 2
+#define TP_GW_ABI 3
 #endif
 #define TP_GW_OVERLAYS	 32 /* numbers: a reload may have as many come as go */
 #define TP_GW_UPLINKS	 8
@@ -282,6 +282,19 @@ struct gw_node {
  */
 #define TP_GW_SHORTCUTS_BITS 18
 #define TP_GW_SHORTCUTS	     (1u << TP_GW_SHORTCUTS_BITS)
+#define TP_GW_SHORTCUTS_MIN  4096 /* that are in use always */
+#define TP_GW_SHORTCUT_ROW   8
+
+/*
+ * As many of the table's places are in use as the flows want: entries that lie all over a large one
+ * are in more pages than a CPU keeps the addresses of. Where an entry lies follows from its name
+ * and the part in use; when that changes, the daemon also says what it was `before`, until nothing
+ * is left of entries that lie by that. Published by one store.
+ */
+struct gw_extent {  /* gw_extent[0] */
+	__u64 word; /* places - 1 | (places before - 1) << 32; programs take TP_GW_SHORTCUTS_MIN at
+		       least */
+};
 
 /* What becomes of a packet. */
 struct gw_turn {
@@ -429,7 +442,10 @@ struct gw_sweep {
 	__u32 n_forwards;
 	__u32 n_filters;
 	__u32 n_blocks;
-	__u32 done; /* entries that were removed */
+	__u32 done;   /* entries that were removed */
+	__u32 places; /* of the table of shortcuts: those entered by an earlier extent are settled
+		       */
+	__u32 busy;   /* of these: somebody else was writing them */
 	__u32 pad;
 	struct gw_flow_key flow[TP_GW_SWEEP];
 	struct gw_forward_key forward[TP_GW_SWEEP];

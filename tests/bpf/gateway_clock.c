@@ -4,7 +4,7 @@
 #include <bpf/bpf.h>
 #include <sys/mman.h>
 
-#include "gateway_lab.h"
+#include "gateway_table.h"
 
 #define WORDS (TP_GW_ADDRS * GW_NAT_PROTOS * LAB_RANGE)
 
@@ -43,14 +43,10 @@ static void age_map(struct lab *lab, const char *map, size_t at, uint32_t ticks)
 
 static void age_shortcuts(struct lab *lab, uint32_t ticks)
 {
-	size_t size = TP_GW_SHORTCUTS * sizeof(struct gw_shortcut);
-	struct gw_shortcut *s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				     lab_map(lab, "gw_shortcuts"), 0);
+	struct gw_shortcut *s = lab_shortcuts(lab)->places;
 
-	assert_ptr_not_equal(s, MAP_FAILED);
 	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++)
 		age(&s[i].until, ticks);
-	munmap(s, size);
 }
 
 void lab_age(struct lab *lab, uint32_t ticks)

@@ -13,7 +13,6 @@ static const struct lab_rule all[] = {{"alice", "192.168.10.0/24", NULL, NULL},
 				      {NULL, NULL, NULL, NULL}};
 
 static struct {
-	struct gw_shortcut *shortcuts;
 	struct gw_sweep *sweep;
 	uint64_t *words, *blocks;
 } mem;
@@ -24,11 +23,6 @@ void *ends_share(struct lab *lab, const char *map, size_t size)
 
 	assert_ptr_not_equal(at, MAP_FAILED);
 	return at;
-}
-
-struct gw_shortcut *ends_shortcuts(void)
-{
-	return mem.shortcuts;
 }
 
 int ends_set_up(void **state)
@@ -42,7 +36,6 @@ int ends_set_up(void **state)
 	knobs.nat_blocks_per_node = 1;
 	knobs.timeout.udp = 1;
 	*state = lab = lab_open(&knobs);
-	mem.shortcuts = ends_share(lab, "gw_shortcuts", TP_GW_SHORTCUTS * sizeof(*mem.shortcuts));
 	mem.sweep = ends_share(lab, "gw_sweep_list", sizeof(*mem.sweep));
 	mem.words = ends_share(lab, "nat_words", sizeof(*mem.words));
 	mem.blocks = ends_share(lab, "nat_blocks", sizeof(*mem.blocks));
@@ -133,6 +126,7 @@ struct gw_filter_key end_filter(uint16_t port)
 struct gw_sweep *ends_list(void)
 {
 	mem.sweep->n_flows = mem.sweep->n_forwards = mem.sweep->n_filters = mem.sweep->n_blocks = 0;
+	mem.sweep->places = 0;
 	return mem.sweep;
 }
 

@@ -24,7 +24,6 @@ int ends_set_up(void **state);
 int ends_before(void **state);
 /* The memory of one of the lab's maps, until the lab is closed. */
 void *ends_share(struct lab *lab, const char *map, size_t size);
-struct gw_shortcut *ends_shortcuts(void);
 
 struct lab_frame end_frame(struct lab_packet p);
 struct lab_frame end_out(const struct end *e);

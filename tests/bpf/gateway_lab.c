@@ -8,18 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "bpf/gateway.skel.h"
 #include "bpf_tick.h"
 #include "gateway/datapath_policy.h"
-#include "gateway/datapath_shortcuts.h"
+#include "gateway_table.h"
 
 #define LOOPBACK 1 /* where test runs arrive, and all devices of the lab */
 #define RULES	 16
-
-#define SHORTCUTS_SIZE (TP_GW_SHORTCUTS * sizeof(struct gw_shortcut))
 
 struct lab {
 	struct gateway_bpf *overlay, *uplink; /* on the overlay's maps */
@@ -29,7 +26,7 @@ struct lab {
 	uint32_t mark;
 	bool masquerade;
 	uint32_t crowd;
-	struct gw_shortcut *shortcuts;
+	struct gw_shortcut_table shortcuts;
 	struct ring_buffer *punts;
 	struct gw_punt punt; /* the last one */
 };
@@ -297,9 +294,7 @@ struct lab *lab_open(const struct gw_knobs *knobs)
 		.hits = lab_map(lab, "policy_hits"),
 	};
 	assert_int_equal(gw_datapath_policy_open(&lab->policy, &maps), 0);
-	lab->shortcuts = mmap(NULL, SHORTCUTS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      lab_map(lab, "gw_shortcuts"), 0);
-	assert_ptr_not_equal(lab->shortcuts, MAP_FAILED);
+	lab->shortcuts = table_open(lab);
 	devices(lab);
 	return lab;
 }
@@ -307,7 +302,7 @@ struct lab *lab_open(const struct gw_knobs *knobs)
 void lab_close(struct lab *lab)
 {
 	ring_buffer__free(lab->punts);
-	munmap(lab->shortcuts, SHORTCUTS_SIZE);
+	table_close(&lab->shortcuts);
 	gw_datapath_policy_close(lab->policy);
 	gateway_bpf__destroy(lab->uplink);
 	gateway_bpf__destroy(lab->overlay);
@@ -349,7 +344,7 @@ void lab_reset(struct lab *lab)
 	zero(lab, lab->overlay->maps.nat_words);
 	zero(lab, lab->overlay->maps.nat_reverse);
 	zero(lab, lab->overlay->maps.nat_blocks);
-	memset(lab->shortcuts, 0, SHORTCUTS_SIZE);
+	table_clear(&lab->shortcuts);
 	put(lab, "gw_uplinks", &id, &none);
 	devices(lab);
 	for (uint32_t i = 0; i < GW_REASON_MAX; i++)
@@ -557,8 +552,13 @@ bool lab_flow(struct lab *lab, const struct gw_flow_key *key, struct gw_flow *fl
 {
 	if (bpf_map_lookup_elem(lab_map(lab, "gw_flows"), key, flow))
 		return false;
-	gw_shortcuts_add(lab->shortcuts, key, flow);
+	gw_shortcuts_add(&lab->shortcuts, key, flow);
 	return true;
+}
+
+const struct gw_shortcut_table *lab_shortcuts(struct lab *lab)
+{
+	return &lab->shortcuts;
 }
 
 void lab_flow_put(struct lab *lab, const struct gw_flow_key *key, const struct gw_flow *flow)

@@ -47,6 +47,7 @@ struct lab_rule {
 };
 
 struct lab;
+struct gw_shortcut_table;
 
 struct gw_knobs lab_knobs(void);
 struct lab *lab_open(const struct gw_knobs *knobs);
@@ -106,6 +107,8 @@ struct gw_flow_key lab_key(const char *node, uint16_t node_port, const char *rem
 /* False: there is none. */
 bool lab_flow(struct lab *lab, const struct gw_flow_key *key, struct gw_flow *flow);
 void lab_flow_put(struct lab *lab, const struct gw_flow_key *key, const struct gw_flow *flow);
+/* What packets of the common kind go by; see gateway_table.h. */
+const struct gw_shortcut_table *lab_shortcuts(struct lab *lab);
 uint64_t lab_word(struct lab *lab, uint32_t index);
 void lab_word_put(struct lab *lab, uint32_t index, uint64_t word);
 /* Quotas used by a node. */

@@ -246,6 +246,105 @@ static void dead_flows_are_removed(void **s)
 	detach(dp);
 }
 
+/* --- the table of shortcuts ----------------------------------------------------------------- */
+
+static uint64_t extent(struct gw_datapath *dp)
+{
+	uint32_t zero = 0;
+	uint64_t word;
+
+	assert_int_equal(bpf_map_lookup_elem(gw_datapath_map(dp, "gw_extent"), &zero, &word), 0);
+	return word;
+}
+
+/* Nothing of an earlier part of the table is left. */
+static void demand_places(struct gw_datapath *dp, uint32_t places)
+{
+	assert_true(extent(dp) == ((places - 1) | (uint64_t)(places - 1) << 32));
+}
+
+static void put_flows(struct gw_datapath *dp, uint16_t n)
+{
+	for (uint16_t port = 1; port <= n; port++)
+		put_flow(dp, port, UINT32_MAX);
+}
+
+static void end_flows(struct gw_datapath *dp, uint16_t n)
+{
+	for (uint16_t port = 1; port <= n; port++) {
+		struct gw_flow_key key = flow_key(port);
+
+		assert_int_equal(bpf_map_delete_elem(gw_datapath_map(dp, "gw_flows"), &key), 0);
+	}
+}
+
+/* One pass over the flows every two seconds. */
+static void pass(struct gw_sweeper *sweeper, uint64_t *now, int passes)
+{
+	for (int i = 0; i < passes; i++)
+		gw_sweeper_tick(sweeper, *now += TP_SEC(3));
+}
+
+static void shortcuts_have_room_for_the_flows(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 20000;");
+	struct gw_sweeper *sweeper;
+	struct gw_blocks *blocks;
+	uint64_t now = tp_now();
+
+	(void)s;
+	assert_true(extent(dp) == 0);
+	assert_int_equal(gw_blocks_new(&blocks, gw_datapath_nat(dp), &state, log_file), 0);
+	assert_int_equal(gw_sweeper_new(&sweeper, dp, blocks), 0);
+	put_flows(dp, 3000);
+	pass(sweeper, &now, 2);
+	demand_places(dp, 16384);
+	end_flows(dp, 3000);
+	pass(sweeper, &now, 25);
+	demand_places(dp, 16384); /* they may come again */
+	put_flows(dp, 2000);
+	pass(sweeper, &now, 1);
+	end_flows(dp, 2000);
+	pass(sweeper, &now, 29);
+	demand_places(dp, 16384);
+	pass(sweeper, &now, 2);
+	demand_places(dp, 4096);
+	gw_sweeper_free(sweeper);
+	gw_blocks_free(blocks);
+	unlink(log_file);
+	detach(dp);
+}
+
+/* As a daemon leaves it that is killed while the table grows. */
+static void a_change_of_room_is_finished(void **s)
+{
+	struct gw_datapath *dp = open_as("flows = 2000;");
+	struct gw_shortcut lost = {.ends = 17ull << 48 | (uint64_t)GW_OVERLAY << 56 | 7 << 8,
+				   .packets = 5};
+	struct gw_flow_key key = {.node = {[10] = 0xff, [11] = 0xff},
+				  .remote = {[10] = 0xff, [11] = 0xff},
+				  .node_port = htons(7),
+				  .proto = 17};
+	uint64_t word = 65535 | 8191ull << 32;
+	uint32_t zero = 0, place = 0;
+	struct gw_flow flow = {0};
+
+	(void)s;
+	assert_int_equal(bpf_map_update_elem(gw_datapath_map(dp, "gw_flows"), &key, &flow, 0), 0);
+	assert_int_equal(bpf_map_update_elem(gw_datapath_map(dp, "gw_shortcuts"), &place, &lost, 0),
+			 0);
+	assert_int_equal(bpf_map_update_elem(gw_datapath_map(dp, "gw_extent"), &zero, &word, 0), 0);
+	gw_datapath_close(dp);
+	dp = open_as("flows = 2000;");
+	demand_places(dp, 65536);
+	assert_int_equal(bpf_map_lookup_elem(gw_datapath_map(dp, "gw_flows"), &key, &flow), 0);
+	assert_int_equal(flow.out.packets, 5);
+	gw_datapath_close(dp);
+	dp = open_as("flows = 3000;"); /* on new maps */
+	demand_places(dp, 65536);
+	detach(dp);
+}
+
 /* --- devices -------------------------------------------------------------------------------- */
 
 static void devices_are_attached_and_detached(void **s)
@@ -441,6 +540,8 @@ int main(void)
 		cmocka_unit_test(one_daemon_at_a_time),
 		cmocka_unit_test(sets_are_replaced_whole),
 		cmocka_unit_test(dead_flows_are_removed),
+		cmocka_unit_test(shortcuts_have_room_for_the_flows),
+		cmocka_unit_test(a_change_of_room_is_finished),
 		cmocka_unit_test(devices_are_attached_and_detached),
 		cmocka_unit_test(a_missing_overlay_is_an_error),
 		cmocka_unit_test(devices_come_and_go),

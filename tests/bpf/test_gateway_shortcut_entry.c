@@ -9,6 +9,7 @@
 #include "bpf/lib/gateway/shortcut_place.h"
 #include "gateway_ends.h"
 #include "gateway_race.h"
+#include "gateway_table.h"
 #include "random.h"
 
 #define DITHER 400
@@ -27,22 +28,26 @@ static struct gw_shortcut_of shortcut_of(const struct end *e)
 	return gw_shortcut_out(&key, &flow);
 }
 
-static uint32_t place_of(const struct end *e)
+#define MASK (TP_GW_SHORTCUTS_MIN - 1)
+
+static uint64_t mix_of(const struct end *e)
 {
 	struct gw_shortcut_of of = shortcut_of(e);
 
-	return gw_shortcut_place(of.addrs, of.ends);
+	return gw_shortcut_mix(of.addrs, of.ends);
 }
 
-/* Another end of alice's, of the same pair of places as hers. */
+/* Another end of alice's, of the same places as hers. */
 static struct end neighbour(void)
 {
+	const uint64_t mix = mix_of(&alice);
 	struct end e = {ALICE, 1, 0};
 
-	for (uint32_t i = 1; i < 64 * 65536; i++) {
+	for (uint32_t i = 1; i < 400 * 65536; i++) {
 		e.port = (uint16_t)(7001 + i / 65536 * 2);
 		e.server_port = (uint16_t)i;
-		if (place_of(&e) / 2 == place_of(&alice) / 2)
+		if (gw_shortcut_lies(mix_of(&e), MASK, gw_shortcut_first(mix, MASK)) &&
+		    gw_shortcut_lies(mix_of(&e), MASK, gw_shortcut_second(mix, MASK)))
 			return e;
 	}
 	fail_msg("no other flow has those places");
@@ -93,12 +98,15 @@ static void fight(struct race *r)
 
 static void test_one_place(void **state)
 {
-	struct fight f = {.end = neighbour(), .place = &ends_shortcuts()[place_of(&alice)]};
+	struct gw_shortcut *places = lab_shortcuts(*state)->places;
+	struct fight f = {.end = neighbour(),
+			  .place = &places[gw_shortcut_first(mix_of(&alice), MASK)]};
 	struct race r = {
 		.lab = *state, .n_lanes = 1, .judge = judge_fighter, .change = fight, .arg = &f};
 
-	ends_shortcuts()[place_of(&alice) ^ 1] =
-		(struct gw_shortcut){.addrs = 1, .ends = 1, .until = UINT32_MAX};
+	for (uint32_t i = 1; i < GW_SHORTCUT_PLACES; i++)
+		places[gw_shortcut_place(mix_of(&alice), MASK, i)] =
+			(struct gw_shortcut){.addrs = 1, .ends = 1, .until = UINT32_MAX};
 	f.port = end_speak(r.lab, &alice);
 	assert_int_equal(end_speak(r.lab, &f.end), f.port ^ 1);
 	r.lane[0] = (struct race_lane){.side = FROM_NODE, .in = end_out(&alice)};
@@ -243,7 +251,8 @@ static struct gw_shortcut *learn(struct lab *lab, const struct end *e, struct gw
 		assert_int_equal(lab_run(lab, FROM_UPLINK, &in, &out), REDIRECT);
 	assert_true(lab_flow(lab, &key, &flow));
 	of = gw_shortcut_in(&key, &flow);
-	entry = &ends_shortcuts()[gw_shortcut_place(of.addrs, of.ends)];
+	entry = &lab_shortcuts(lab)
+			 ->places[gw_shortcut_first(gw_shortcut_mix(of.addrs, of.ends), MASK)];
 	assert_true(gw_shortcut_belongs(entry, &of));
 	*turn = entry->turn;
 	return entry;

@@ -4,9 +4,11 @@
  * shortcuts say. Once a change is done no packet goes by what was so before, and none ever goes
  * half by the one and half by the other; and what was counted is what was sent.
  */
-#include "gateway/datapath_shortcuts.h"
-#include "gateway_ends.h"
+#include <arpa/inet.h>
+
+#include "bpf/lib/gateway/shortcut_place.h"
 #include "gateway_race.h"
+#include "gateway_table.h"
 #include "random.h"
 
 #define DITHER 400
@@ -226,7 +228,7 @@ static void take_away(struct race *r)
 	race_settle(r, AWAY);
 	end_port(END_PORT);
 	race_quiesce(r);
-	gw_shortcuts_purge(ends_shortcuts(), GW_UPLINK, 0);
+	gw_shortcuts_purge(lab_shortcuts(r->lab), GW_UPLINK, 0);
 	list->filter[list->n_filters++] = filter;
 	lab_sweep(r->lab);
 }
@@ -260,15 +262,81 @@ static void test_address(void **state)
 	assert_int_equal(lab_counted(r.lab, GW_FORWARD_to_overlay), r.lane[0].forwarded);
 }
 
+/* --- the part in use of the table changes ---------------------------------------------------- */
+
+#define CHANGES 300
+#define SMALL	TP_GW_SHORTCUTS_MIN
+#define LARGE	(16 * TP_GW_SHORTCUTS_MIN)
+
+/* A flow ends while half of a change is done; when its port is another's, the table is done with
+ * that, and soon it is what it was when the flow had entries. */
+static bool own_while_it_changes(struct race *r, const struct end *e, uint32_t truth,
+				 uint32_t places)
+{
+	if (end_speak(r->lab, e) != END_PORT) {
+		race_complain(r, "the port could not be had");
+		return false;
+	}
+	race_settle(r, truth);
+	if (!race_wait(r, below(4)))
+		return false;
+	race_dither(DITHER);
+	table_announce(r->lab, places);
+	if (!race_wait(r, below(4)))
+		return false;
+	race_dither(DITHER);
+	race_unsettle(r);
+	end_flow(r->lab, e, END_PORT);
+	race_settle(r, NOBODY);
+	end_mapping(r->lab, e, END_PORT);
+	table_use(r->lab, places);
+	return race_wait(r, below(3));
+}
+
+static void change_table(struct race *r)
+{
+	while (race_round(r, CHANGES)) {
+		bool bobs = r->rounds / 2 % 2;
+
+		race_unsettle(r);
+		if (!own_while_it_changes(r, bobs ? &bob : &alice, bobs ? BOBS : ALICES,
+					  r->rounds % 2 ? LARGE : SMALL))
+			return;
+	}
+}
+
+/* What comes in to the port has places of its own in each. */
+static void demand_two_places(void)
+{
+	struct gw_flow_key key = end_key(&alice);
+	struct gw_flow flow = {.kind = GW_FLOW_NAT, .ext_port = htons(END_PORT)};
+	struct gw_shortcut_of of;
+	uint64_t mix;
+
+	inet_pton(AF_INET, EXTERNAL, &flow.ext_addr);
+	of = gw_shortcut_in(&key, &flow);
+	mix = gw_shortcut_mix(of.addrs, of.ends);
+	assert_false(gw_shortcut_lies(mix, LARGE - 1, gw_shortcut_first(mix, SMALL - 1)));
+}
+
+static void test_table_changes(void **state)
+{
+	struct race r = {.lab = *state, .n_lanes = 1, .judge = judge_owner, .change = change_table};
+
+	demand_two_places();
+	r.lane[0] = (struct race_lane){.side = FROM_UPLINK, .in = end_in(END_PORT)};
+	race_run(&r);
+	assert_int_equal(lab_counted(r.lab, GW_FORWARD_to_overlay), r.lane[0].forwarded);
+	assert_int_equal(table_lost(r.lab), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup(test_##name, ends_before)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(port_changes_hands),
-		TEST(ports_are_swapped),
-		TEST(policy),
-		TEST(address),
+		TEST(port_changes_hands), TEST(ports_are_swapped), TEST(policy), TEST(address),
+		TEST(table_changes),
 	};
 
 	if (!race_possible())

@@ -6,20 +6,18 @@
  */
 #include <bpf/bpf.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "bpf/lib/gateway/shortcut_place.h"
-#include "gateway/datapath_shortcuts.h"
+#include "gateway_table.h"
 #include "gateway_talk.h"
 
 #define SECOND 16 /* ticks; bpf/lib/gateway/clock.h */
-#define SIZE   (TP_GW_SHORTCUTS * sizeof(struct gw_shortcut))
 
 static const struct lab_rule out_all[] = {{"alice", "192.168.10.0/24", NULL, NULL},
 					  {"bob", "192.168.10.0/24", NULL, NULL},
 					  {NULL, NULL, NULL, NULL}};
 
-static struct gw_shortcut *table;
+static const struct gw_shortcut_table *table;
 
 static int set_up(void **state)
 {
@@ -28,15 +26,8 @@ static int set_up(void **state)
 
 	lab_freeze(&knobs);
 	*state = lab = lab_open(&knobs);
-	table = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, lab_map(lab, "gw_shortcuts"),
-		     0);
-	return table == MAP_FAILED;
-}
-
-static int tear_down(void **state)
-{
-	munmap(table, SIZE);
-	return lab_tear_down(state);
+	table = lab_shortcuts(lab);
+	return 0;
 }
 
 static int before(void **state)
@@ -48,15 +39,6 @@ static int before(void **state)
 
 /* --- what is known of a flow -------------------------------------------------------------------
  */
-
-static unsigned int n_good(void)
-{
-	unsigned int n = 0;
-
-	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++)
-		n += table[i].until > LAB_FROZEN;
-	return n;
-}
 
 /* Makes the flow say something else than its shortcuts, which tells who was asked. */
 static void falsify(const struct talk *t)
@@ -74,7 +56,7 @@ static void test_good_for_a_second(void **state)
 	struct talk t = talk_udp(*state, ALICE, 5000);
 
 	talk_settle_down(&t);
-	assert_int_equal(n_good(), 2);
+	assert_int_equal(table_good(*state), 2);
 	falsify(&t);
 	talk_says(&t);
 	talk_hears(&t);
@@ -82,7 +64,7 @@ static void test_good_for_a_second(void **state)
 	talk_says(&t);
 	talk_hears(&t);
 	lab_age(*state, 1);
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 }
 
 static void test_not_longer_than_the_flow(void **state)
@@ -95,7 +77,7 @@ static void test_not_longer_than_the_flow(void **state)
 	life = talk_bare_flow(&t).until - LAB_FROZEN;
 	lab_age(*state, life - 2);
 	talk_hears(&t); /* which does not keep it alive */
-	assert_int_equal(n_good(), 1);
+	assert_int_equal(table_good(*state), 1);
 	lab_age(*state, 2);
 	lab_expect(*state, FROM_UPLINK, &t.in, &out, SHOT, GW_DROP_no_mapping);
 }
@@ -183,15 +165,15 @@ static void test_end_of_a_connection(void **state)
 	struct talk t = talk_tcp(*state);
 
 	talk_settle_down(&t);
-	assert_int_equal(n_good(), 2);
+	assert_int_equal(table_good(*state), 2);
 	t.in.flags = TCP_A | TCP_F;
 	talk_hears(&t);
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 	t.in.flags = TCP_A;
 	talk_says(&t);
 	t.out.flags = TCP_A | TCP_R;
 	talk_says(&t);
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 	talk_demand_counts(&t);
 }
 
@@ -230,7 +212,7 @@ static void test_flow_that_ends(void **state)
 	assert_int_equal(bpf_map_update_elem(lab_map(*state, "gw_sweep_list"), &zero, &list, 0), 0);
 	lab_sweep(*state);
 	assert_false(lab_flow(*state, &t.key, &flow));
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 	t = talk_udp(*state, ALICE, 5000);
 	talk_settle_down(&t);
 	talk_demand_counts(&t);
@@ -243,13 +225,13 @@ static void test_device_that_goes(void **state)
 	talk_settle_down(&t);
 	gw_shortcuts_purge(table, GW_UPLINK, 1);
 	gw_shortcuts_purge(table, GW_OVERLAY, 1);
-	assert_int_equal(n_good(), 2);
+	assert_int_equal(table_good(*state), 2);
 	gw_shortcuts_purge(table, GW_UPLINK, 0);
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 	talk_settle_down(&t);
 	talk_demand_counts(&t);
 	gw_shortcuts_purge(table, GW_OVERLAY, 0);
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 }
 
 /* The uplink has its address still, but no device. */
@@ -311,7 +293,7 @@ static void test_port_of_another_node(void **state)
 	lab_build(&in, &a.out);
 	for (int i = 0; i < 2; i++) {
 		lab_run(*state, FROM_NODE, &in, &out);
-		assert_int_equal(n_good(), 0);
+		assert_int_equal(table_good(*state), 0);
 	}
 	lab_counted(*state, GW_FORWARD_to_uplink);
 }
@@ -322,14 +304,14 @@ static void test_one_that_is_being_written(void **state)
 
 	talk_settle_down(&t);
 	for (uint32_t i = 0; i < TP_GW_SHORTCUTS; i++) {
-		table[i].seq |= 1;
-		table[i].turn.port ^= table[i].ends ? 1 : 0;
+		table->places[i].seq |= 1;
+		table->places[i].turn.port ^= table->places[i].ends ? 1 : 0;
 	}
 	talk_says(&t);
 	talk_hears(&t);
 	assert_int_equal(talk_bare_flow(&t).out.packets, 3);
 	assert_int_equal(talk_bare_flow(&t).in.packets, 3);
-	memset(table, 0, SIZE);
+	table_clear(table);
 }
 
 /* --- counters --------------------------------------------------------------------------------- */
@@ -364,49 +346,76 @@ static void test_settled_by_the_daemon(void **state)
 	assert_int_equal(talk_bare_flow(&a).out.packets, a.n_out);
 	assert_int_equal(talk_bare_flow(&a).in.packets, a.n_in);
 	assert_int_equal(talk_bare_flow(&b).in.packets, b.n_in);
-	assert_int_equal(n_good(), 0);
+	assert_int_equal(table_good(*state), 0);
 	talk_demand_counts(&a);
 	talk_demand_counts(&b);
 }
 
 /* --- places ----------------------------------------------------------------------------------- */
 
-static uint32_t pair_of(const struct lab_packet *p)
+static uint64_t mix_of(const struct lab_packet *p)
 {
 	struct gw_flow_key key = lab_key(p->src, p->sport, p->dst, p->dport, p->proto);
 	struct gw_flow flow = {0};
 	struct gw_shortcut_of of = gw_shortcut_out(&key, &flow);
 
-	return gw_shortcut_place(of.addrs, of.ends) / 2;
+	return gw_shortcut_mix(of.addrs, of.ends);
 }
 
-/* Flows of one pair of places: two have shortcuts, the third goes the longer way until one is
- * free. All count right. */
-static void test_three_of_one_place(void **state)
+/* Taken by somebody else for as long as the test runs. */
+static void occupy(uint32_t place)
 {
+	table->places[place] = (struct gw_shortcut){.addrs = 1, .ends = 1, .until = UINT32_MAX};
+}
+
+/* How many of these a packet of goes on without asking the flow. */
+static int n_by_shortcut(struct talk *t, int n)
+{
+	int found = 0;
+
+	for (int i = 0; i < n; i++) {
+		uint64_t asked = talk_bare_flow(&t[i]).out.packets;
+
+		talk_says(&t[i]);
+		found += talk_bare_flow(&t[i]).out.packets == asked;
+	}
+	return found;
+}
+
+/* Flows of the same two rows of places, of which two are free, one in each row: two have shortcuts,
+ * the third goes the longer way until one is free. All count right. */
+static void test_three_of_two_places(void **state)
+{
+	const uint32_t mask = TP_GW_SHORTCUTS_MIN - 1, taken = GW_SHORTCUT_PLACES - 2;
 	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 1);
-	uint32_t pair = pair_of(&p);
-	const struct gw_shortcut *at = &table[2 * pair];
+	uint64_t mix = mix_of(&p);
+	const struct gw_shortcut *at[] = {&table->places[gw_shortcut_place(mix, mask, 3)],
+					  &table->places[gw_shortcut_place(mix, mask, 12)]};
 	struct talk t[3];
 	int n = 0;
 
-	for (uint32_t i = 1; i < 4 * 65536 && n < 3; i++) {
+	for (uint32_t i = 1; i < 400 * 65536 && n < 3; i++) {
 		p.sport = (uint16_t)(5000 + i / 65536);
 		p.dport = (uint16_t)i;
-		if (pair_of(&p) == pair)
+		if (gw_shortcut_lies(mix_of(&p), mask, gw_shortcut_first(mix, mask)) &&
+		    gw_shortcut_lies(mix_of(&p), mask, gw_shortcut_second(mix, mask)))
 			t[n++] = talk_open(*state, p);
 	}
 	assert_int_equal(n, 3);
+	for (uint32_t i = 0; i < GW_SHORTCUT_PLACES; i++)
+		if (i != 3 && i != 12)
+			occupy(gw_shortcut_place(mix, mask, i));
 	for (int round = 0; round < 4; round++) {
 		uint64_t ends[2];
 
 		for (int i = 0; i < 9; i++) {
 			talk_says(&t[(i + round) % 3]);
 			if (i == 5)
-				memcpy(ends, (uint64_t[]){at[0].ends, at[1].ends}, sizeof(ends));
+				memcpy(ends, (uint64_t[]){at[0]->ends, at[1]->ends}, sizeof(ends));
 		}
-		assert_int_equal(n_good(), 2);
-		assert_true(at[0].ends == ends[0] && at[1].ends == ends[1]);
+		assert_int_equal(table_good(*state), taken + 2);
+		assert_true(at[0]->ends == ends[0] && at[1]->ends == ends[1]);
+		assert_int_equal(n_by_shortcut(t, 3), 2);
 		for (int i = 0; i < 3; i++)
 			talk_demand_counts(&t[i]);
 		lab_age(*state, SECOND);
@@ -454,9 +463,9 @@ int main(void)
 		TEST(one_that_is_being_written),
 		TEST(counters),
 		TEST(settled_by_the_daemon),
-		TEST(three_of_one_place),
+		TEST(three_of_two_places),
 		TEST(first_line),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }

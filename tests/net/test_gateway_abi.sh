@@ -15,7 +15,7 @@ here() { # which layouts have pins
 flow() { # FIELD
 	gw gateway flows --json | jq -r ".[] | select(.protocol == \"tcp\" and .remote_port == 7) | .$1"
 }
-equal "pins of this layout" gateway/v2 "$(here)"
+equal "pins of this layout" gateway/v3 "$(here)"
 tcp_hold tcp alice $ECHO 7
 tcp=$TCP_FD
 tcp_says tcp "$tcp" zero
@@ -38,9 +38,9 @@ upgrade() { # TEXT BINARY SIGNAL WORD
 }
 
 upgrade "to the next layout" "$LAB_ROOT/build-next/turnpike-gateway" TERM next
-equal "its pins took the place of the old ones" gateway/v3 "$(here)"
+equal "its pins took the place of the old ones" gateway/v4 "$(here)"
 upgrade "and back, after SIGKILL" "$B/turnpike-gateway" KILL back
-equal "with the old pins again" gateway/v2 "$(here)"
+equal "with the old pins again" gateway/v3 "$(here)"
 
 # Carried flows are judged like any other.
 GW_RULES=("web any $WEB tcp 80")

@@ -83,22 +83,27 @@ TP_INLINE bool gw_fast_owned(const struct gw_flow_key *key, __u32 index, __u32 c
 
 /* --- packets without a shortcut: asked of flow and mapping ----------------------------------- */
 
+/* What the new end changes in the sums. */
+TP_INLINE void gw_fast_change(struct gw_turn *turn, __be32 was_addr, __be16 was_port)
+{
+	__u64 address = gw_change32(was_addr, turn->addr);
+
+	turn->change = tp_sum_fold(address);
+	turn->change_all = tp_sum_fold(address + gw_change16(was_port, turn->port));
+}
+
 /*
  * The flow's element may become another flow's while it is read. That would be one packet's
  * mistake, but a second's with a shortcut. So what this says is of the port, whose owner was seen,
  * and it is taken back when the flow has ended, or was given another end, meanwhile: who does
  * either does it before he looks for the flow's shortcuts.
  */
-TP_INLINE void gw_fast_enter(__u64 addrs, __u64 ends, struct gw_turn *turn, __be32 was_addr,
-			     __be16 was_port, const struct gw_flow *flow,
-			     const struct gw_seen *seen)
+TP_INLINE void gw_fast_enter(__u32 place, __u64 addrs, __u64 ends, const struct gw_turn *turn,
+			     const struct gw_flow *flow, const struct gw_seen *seen)
 {
-	__u64 address = gw_change32(was_addr, turn->addr);
-	struct gw_shortcut *s;
+	struct gw_shortcut *s =
+		gw_shortcut_enter(place, addrs, ends, turn, seen->generation, seen->good);
 
-	turn->change = tp_sum_fold(address);
-	turn->change_all = tp_sum_fold(address + gw_change16(was_port, turn->port));
-	s = gw_shortcut_enter(addrs, ends, turn, seen->generation, seen->good);
 	if (s && (*(const volatile __u32 *)&flow->until != seen->until ||
 		  *(const volatile __u32 *)&flow->tag != seen->tag))
 		s->until = 0;
@@ -108,7 +113,7 @@ TP_INLINE void gw_fast_hop_out(struct __sk_buff *skb, __u64 addrs, __u64 ends, s
 {
 	struct gw_way way;
 
-	if (knobs.shortcuts && gw_way_uplink(&way, turn->uplink))
+	if (gw_way_uplink(&way, turn->uplink))
 		gw_hop_ask(skb, gw_shortcut_addrs(turn->addr, addrs >> 32),
 			   gw_shortcut_ends(turn->port, ends >> 16, 0, ends >> 48, 0), way.ifindex,
 			   turn);
@@ -118,7 +123,7 @@ TP_INLINE void gw_fast_hop_in(struct __sk_buff *skb, __u64 addrs, __u64 ends, st
 {
 	struct gw_way way;
 
-	if (knobs.shortcuts && gw_way_overlay(&way, turn->overlay) && way.l2_len)
+	if (gw_way_overlay(&way, turn->overlay) && way.l2_len)
 		gw_hop_ask(skb, gw_shortcut_addrs(addrs, turn->addr),
 			   gw_shortcut_ends(ends, turn->port, 0, ends >> 48, 0), way.ifindex, turn);
 }
@@ -131,6 +136,7 @@ static __noinline struct gw_flow *gw_fast_ask_out(struct __sk_buff *skb, __u64 a
 	struct gw_flow_key GW_WORDS key = {};
 	struct gw_flow *flow;
 	struct gw_seen seen;
+	int place;
 
 	tp_map_v4(key.node, addrs);
 	tp_map_v4(key.remote, addrs >> 32);
@@ -152,8 +158,12 @@ static __noinline struct gw_flow *gw_fast_ask_out(struct __sk_buff *skb, __u64 a
 				 .overlay = key.overlay,
 				 .uplink = slot / TP_GW_ADDRS,
 				 .slot = slot % TP_GW_ADDRS};
-	gw_fast_hop_out(skb, addrs, ends, turn);
-	gw_fast_enter(addrs, ends, turn, addrs, ends, flow, &seen);
+	gw_fast_change(turn, addrs, ends);
+	place = knobs.shortcuts ? gw_shortcut_room(addrs, ends) : -1;
+	if (place >= 0) {
+		gw_fast_hop_out(skb, addrs, ends, turn);
+		gw_fast_enter(place, addrs, ends, turn, flow, &seen);
+	}
 	return flow;
 }
 
@@ -167,6 +177,7 @@ static __noinline struct gw_flow *gw_fast_ask_in(struct __sk_buff *skb, __u64 ad
 	struct gw_mapping m = {};
 	struct gw_flow *flow;
 	struct gw_seen seen;
+	int place;
 
 	if (!uplink ||
 	    gw_behind(uplink, id, addrs >> 32, ends >> 16, ends >> 48, now, &key, &m) != CARRY_ON)
@@ -184,8 +195,12 @@ static __noinline struct gw_flow *gw_fast_ask_in(struct __sk_buff *skb, __u64 ad
 				 .uplink = id,
 				 .slot = m.index / ((__u32)knobs.nat_range * GW_NAT_PROTOS) %
 					 TP_GW_ADDRS};
-	gw_fast_hop_in(skb, addrs, ends, turn);
-	gw_fast_enter(addrs, ends, turn, addrs >> 32, ends >> 16, flow, &seen);
+	gw_fast_change(turn, addrs >> 32, ends >> 16);
+	place = knobs.shortcuts ? gw_shortcut_room(addrs, ends) : -1;
+	if (place >= 0) {
+		gw_fast_hop_in(skb, addrs, ends, turn);
+		gw_fast_enter(place, addrs, ends, turn, flow, &seen);
+	}
 	return flow;
 }
 

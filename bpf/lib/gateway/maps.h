@@ -98,6 +98,14 @@ struct {
 	__uint(max_entries, TP_GW_SHORTCUTS);
 } gw_shortcuts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct gw_extent);
+	__uint(max_entries, 1);
+} gw_extent SEC(".maps");
+
 /* Block number: slot * (nat_range / nat_block) + block of the range. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

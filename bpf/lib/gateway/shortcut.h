@@ -25,12 +25,14 @@ TP_INLINE bool gw_shortcut_is(const struct gw_shortcut *s, __u64 addrs, __u64 en
 	return s->addrs == addrs && s->ends == ends;
 }
 
-/* Good when nobody has written meanwhile. */
+/* Good when nobody has written meanwhile, since before it was seen whose it is: what was found of
+ * that earlier does not count. */
 TP_INLINE bool gw_shortcut_read(const struct gw_shortcut *s, __u64 addrs, __u64 ends,
 				__u32 generation, __u32 now, struct gw_turn *turn)
 {
 	__u32 seq = *(const volatile __u32 *)&s->seq;
 
+	barrier();
 	if (!gw_shortcut_is(s, addrs, ends) || s->generation != generation || now >= s->until ||
 	    seq & 1)
 		return false;
@@ -39,19 +41,40 @@ TP_INLINE bool gw_shortcut_read(const struct gw_shortcut *s, __u64 addrs, __u64 
 	return *(const volatile __u32 *)&s->seq == seq;
 }
 
+/* The part of the table in use, and the one before. */
+TP_INLINE __u64 gw_extent_now(void)
+{
+	__u32 zero = 0;
+	const struct gw_extent *extent = bpf_map_lookup_elem(&gw_extent, &zero);
+
+	return extent ? *(const volatile __u64 *)&extent->word : 0;
+}
+
+/* What the row of this place has of these ends, good or not. */
+TP_INLINE struct gw_shortcut *gw_shortcut_in_row(__u32 place, __u64 addrs, __u64 ends)
+{
+	for (int i = 0; i < TP_GW_SHORTCUT_ROW; i++) {
+		struct gw_shortcut *s = gw_shortcut_at(place ^ i);
+
+		if (!s || gw_shortcut_is(s, addrs, ends))
+			return s;
+	}
+	return NULL;
+}
+
 /* The entry for a packet, to count it in, with a copy of what it says. NULL: none that is good. */
 TP_INLINE struct gw_shortcut *gw_shortcut_find(__u64 addrs, __u64 ends, __u32 generation, __u32 now,
 					       struct gw_turn *turn)
 {
-	__u32 place = gw_shortcut_place(addrs, ends);
+	__u32 mask = gw_extent_mask(gw_extent_now());
+	__u64 mix = gw_shortcut_mix(addrs, ends);
 	struct gw_shortcut *s;
 
 	if (!knobs.shortcuts)
 		return NULL;
-	s = gw_shortcut_at(place);
-	if (s && gw_shortcut_read(s, addrs, ends, generation, now, turn))
-		return s;
-	s = gw_shortcut_at(place ^ 1);
+	s = gw_shortcut_in_row(gw_shortcut_first(mix, mask), addrs, ends);
+	if (!s)
+		s = gw_shortcut_in_row(gw_shortcut_second(mix, mask), addrs, ends);
 	return s && gw_shortcut_read(s, addrs, ends, generation, now, turn) ? s : NULL;
 }
 
@@ -62,13 +85,13 @@ TP_INLINE void gw_shortcut_count(struct gw_shortcut *s, __u32 len)
 }
 
 /* What the entry has counted becomes the flow's. */
-TP_INLINE void gw_shortcut_settle(struct gw_shortcut *s)
+static __noinline void gw_shortcut_settle(struct gw_shortcut *s)
 {
 	struct gw_flow_key key __attribute__((aligned(8))) = {};
 	struct gw_count *count;
 	struct gw_flow *flow;
 
-	if (!s->packets)
+	if (!s || !s->packets)
 		return;
 	gw_shortcut_flow(s, &key);
 	flow = bpf_map_lookup_elem(&gw_flows, &key);
@@ -81,17 +104,44 @@ TP_INLINE void gw_shortcut_settle(struct gw_shortcut *s)
 	s->bytes = 0;
 }
 
-/* The place for an entry; NULL: both are other flows', and still good. */
-TP_INLINE struct gw_shortcut *gw_shortcut_room(__u64 addrs, __u64 ends, __u32 now)
+/* One that is good no more in the row of this place, or -1. */
+TP_INLINE int gw_shortcut_free(__u32 place, __u32 now)
 {
-	__u32 place = gw_shortcut_place(addrs, ends);
-	struct gw_shortcut *first = gw_shortcut_at(place), *second = gw_shortcut_at(place ^ 1);
+	for (int i = 0; i < TP_GW_SHORTCUT_ROW; i++) {
+		const struct gw_shortcut *s = gw_shortcut_at(place ^ i);
 
-	if (!first || !second || gw_shortcut_is(second, addrs, ends))
-		return second;
-	if (gw_shortcut_is(first, addrs, ends) || now >= first->until)
-		return first;
-	return now >= second->until ? second : NULL;
+		if (s && now >= s->until)
+			return place ^ i;
+	}
+	return -1;
+}
+
+/* Where these ends have an entry, good or not, or -1. */
+TP_INLINE int gw_shortcut_had(__u32 place, __u64 addrs, __u64 ends)
+{
+	for (int i = 0; i < TP_GW_SHORTCUT_ROW; i++) {
+		const struct gw_shortcut *s = gw_shortcut_at(place ^ i);
+
+		if (s && gw_shortcut_is(s, addrs, ends))
+			return place ^ i;
+	}
+	return -1;
+}
+
+/* The place for an entry; -1: all are other flows', and still good. Not static, so that the
+ * verifier looks at it once. */
+__noinline int gw_shortcut_room(__u64 addrs, __u64 ends)
+{
+	__u32 mask = gw_extent_mask(gw_extent_now()), now = gw_ticks();
+	__u64 mix = gw_shortcut_mix(addrs, ends);
+	__u32 first = gw_shortcut_first(mix, mask), second = gw_shortcut_second(mix, mask);
+	int place = gw_shortcut_had(first, addrs, ends);
+
+	if (place < 0)
+		place = gw_shortcut_had(second, addrs, ends);
+	if (place < 0)
+		place = gw_shortcut_free(first, now);
+	return place < 0 ? gw_shortcut_free(second, now) : place;
 }
 
 /* Takes an entry to write it. False: another CPU is at it. */
@@ -109,17 +159,21 @@ TP_INLINE void gw_shortcut_put(struct gw_shortcut *s)
 	__sync_fetch_and_add(&s->seq, 1);
 }
 
-/* Enters what was decided. `until`: when it ends; an entry is good for a second at most. NULL: no
- * place for it. */
-static __noinline struct gw_shortcut *gw_shortcut_enter(__u64 addrs, __u64 ends,
-							const struct gw_turn *turn,
-							__u32 generation, __u32 until)
+/* Enters what was decided, where room was found. `until`: when it ends; an entry is good for a
+ * second at most. NULL: another CPU has taken the place. */
+TP_INLINE struct gw_shortcut *gw_shortcut_enter(__u32 place, __u64 addrs, __u64 ends,
+						const struct gw_turn *turn, __u32 generation,
+						__u32 until)
 {
+	struct gw_shortcut *s = gw_shortcut_at(place);
 	__u32 now = gw_ticks();
-	struct gw_shortcut *s = knobs.shortcuts ? gw_shortcut_room(addrs, ends, now) : NULL;
 
 	if (!s || !gw_shortcut_take(s))
 		return NULL;
+	if (!gw_shortcut_is(s, addrs, ends) && now < s->until) {
+		gw_shortcut_put(s);
+		return NULL;
+	}
 	gw_shortcut_settle(s);
 	s->addrs = addrs;
 	s->ends = ends;
@@ -145,12 +199,26 @@ TP_INLINE void gw_shortcut_drop_at(__u32 place, const struct gw_shortcut_of *of,
 	gw_shortcut_put(s);
 }
 
-TP_INLINE void gw_shortcut_drop(const struct gw_shortcut_of *of, bool counted)
+TP_INLINE void gw_shortcut_drop_by(const struct gw_shortcut_of *of, __u32 mask, bool counted)
 {
-	__u32 place = gw_shortcut_place(of->addrs, of->ends);
+	__u64 mix = gw_shortcut_mix(of->addrs, of->ends);
 
-	gw_shortcut_drop_at(place, of, counted);
-	gw_shortcut_drop_at(place ^ 1, of, counted);
+	for (__u32 i = 0; i < GW_SHORTCUT_PLACES; i++)
+		gw_shortcut_drop_at(gw_shortcut_place(mix, mask, i), of, counted);
+}
+
+/* The extent is read here, after the flow has ended: who enters by one that is not known yet sees
+ * the flow's end itself. Not static, as above. */
+__noinline int gw_shortcut_drop(const struct gw_shortcut_of *of, bool counted)
+{
+	__u64 extent = gw_extent_now();
+
+	if (!of)
+		return 0;
+	gw_shortcut_drop_by(of, gw_extent_mask(extent), counted);
+	if (gw_extent_before(extent) != gw_extent_mask(extent))
+		gw_shortcut_drop_by(of, gw_extent_before(extent), counted);
+	return 0;
 }
 
 /* The flow goes on without shortcuts; or it ends, and what they have `counted` is nobody's. */

@@ -1,23 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where a flow's shortcuts are: a packet's name and the two places it may have. BPF and C share
- * this. */
+/* Where a flow's shortcuts are: a packet's name and the places it may have. BPF and C share this.
+ */
 #ifndef TP_BPF_GATEWAY_SHORTCUT_PLACE_H
 #define TP_BPF_GATEWAY_SHORTCUT_PLACE_H
 
 #include "../../abi/gateway.h"
 #include "../mapped.h"
 
+/* --- the part of the table that is in use --- */
+
+TP_INLINE __u32 gw_extent_mask(__u64 word)
+{
+	return (__u32)word | (TP_GW_SHORTCUTS_MIN - 1);
+}
+
+TP_INLINE __u32 gw_extent_before(__u64 word)
+{
+	return word >> 32 | (TP_GW_SHORTCUTS_MIN - 1);
+}
+
+/* --- places: a row of eight, first of all the one that is found without another look; and a second
+ * row for what the first has no room for --- */
+
+TP_INLINE __u64 gw_shortcut_mix(__u64 addrs, __u64 ends)
+{
+	return ((addrs * 0x9e3779b97f4a7c15ull) ^ ends) * 0xd6e8feb86659fd93ull;
+}
+
+TP_INLINE __u32 gw_shortcut_first(__u64 mix, __u32 mask)
+{
+	return mix >> (64 - TP_GW_SHORTCUTS_BITS) & mask;
+}
+
+TP_INLINE bool gw_shortcut_is_row(__u32 a, __u32 b)
+{
+	return (a ^ b) < TP_GW_SHORTCUT_ROW;
+}
+
+/* In another row. */
+TP_INLINE __u32 gw_shortcut_second(__u64 mix, __u32 mask)
+{
+	__u64 again = (mix ^ mix >> 32) * 0xc2b2ae3d27d4eb4full;
+	__u32 place = again >> (64 - TP_GW_SHORTCUTS_BITS) & mask;
+
+	return gw_shortcut_is_row(place, gw_shortcut_first(mix, mask)) ? place ^ TP_GW_SHORTCUT_ROW
+								       : place;
+}
+
+/* Number i of the places, in the order in which they are looked at. */
+#define GW_SHORTCUT_PLACES (2 * TP_GW_SHORTCUT_ROW)
+
+TP_INLINE __u32 gw_shortcut_place(__u64 mix, __u32 mask, __u32 i)
+{
+	return i < TP_GW_SHORTCUT_ROW ? gw_shortcut_first(mix, mask) ^ i
+				      : gw_shortcut_second(mix, mask) ^ (i - TP_GW_SHORTCUT_ROW);
+}
+
+/* Is the place one of these? */
+TP_INLINE bool gw_shortcut_lies(__u64 mix, __u32 mask, __u32 place)
+{
+	return gw_shortcut_is_row(place, gw_shortcut_first(mix, mask)) ||
+	       gw_shortcut_is_row(place, gw_shortcut_second(mix, mask));
+}
+
+/* --- names --- */
+
 TP_INLINE __u64 gw_shortcut_addrs(__be32 source, __be32 destination)
 {
 	return source | (__u64)destination << 32;
-}
-
-/* Its other place is this one ^ 1, in the same pair of cache lines. */
-TP_INLINE __u32 gw_shortcut_place(__u64 addrs, __u64 ends)
-{
-	__u64 mix = (addrs * 0x9e3779b97f4a7c15ull) ^ ends;
-
-	return (mix * 0xd6e8feb86659fd93ull) >> (64 - TP_GW_SHORTCUTS_BITS);
 }
 
 /* role, and the number of the device that the packet comes in by: enum gw_role. */

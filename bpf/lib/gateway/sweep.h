@@ -109,6 +109,28 @@ static long gw_sweep_block(__u32 i, void *arg)
 	return 0;
 }
 
+/* A shortcut that lies where none is looked for any more. Of programs that knew the former extent
+ * none runs now. */
+static long gw_sweep_place(__u32 place, void *arg)
+{
+	struct gw_sweep *list = ((struct gw_sweeping *)arg)->list;
+	struct gw_shortcut *s = gw_shortcut_at(place);
+	__u32 mask = gw_extent_mask(gw_extent_now());
+
+	if (!s || !s->ends || gw_shortcut_lies(gw_shortcut_mix(s->addrs, s->ends), mask, place))
+		return 0;
+	if (!gw_shortcut_take(s)) {
+		list->busy++;
+		return 0;
+	}
+	gw_shortcut_settle(s);
+	s->until = 0;
+	s->addrs = 0;
+	s->ends = 0;
+	gw_shortcut_put(s);
+	return 0;
+}
+
 TP_INLINE __u32 gw_sweep_bound(__u32 n)
 {
 	return n < TP_GW_SWEEP ? n : TP_GW_SWEEP;
@@ -123,11 +145,14 @@ TP_INLINE int gw_sweep_all(void)
 	if (!s)
 		return -1;
 	s->done = 0;
+	s->busy = 0;
 	all.list = s;
 	bpf_loop(gw_sweep_bound(s->n_flows), gw_sweep_flow, &all, 0);
 	bpf_loop(gw_sweep_bound(s->n_forwards), gw_sweep_forward, &all, 0);
 	bpf_loop(gw_sweep_bound(s->n_filters), gw_sweep_filter, &all, 0);
 	bpf_loop(gw_sweep_bound(s->n_blocks), gw_sweep_block, &all, 0);
+	bpf_loop(s->places < TP_GW_SHORTCUTS ? s->places : TP_GW_SHORTCUTS, gw_sweep_place, &all,
+		 0);
 	return 0;
 }
 
