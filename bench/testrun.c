@@ -23,14 +23,16 @@
 #include "bench/testrun.skel.h"
 #include "bench/testrun_key.h"
 
-#define PORT	    51820
-#define PAYLOAD	    88 /* 130 bytes of frame over IPv4 */
-#define FLOWS_MAX   1000000
-#define PER_NODE    10
-#define ROUNDS	    15
-#define ROUNDS_MAX  101
-#define LOOPBACK    1
-#define NEXTHOP_MTU 1500
+#define PORT	     51820
+#define RELAY_ADDR   0x0a000001 /* 10.0.0.1, or the last bytes of its IPv6 address */
+#define PAYLOAD	     88		/* 130 bytes of frame over IPv4 */
+#define FLOWS_MAX    BENCH_KEYS
+#define PER_NODE     10
+#define PER_NODE_MAX (1 << (32 - BENCH_NODE_BITS - 1))
+#define ROUNDS	     15
+#define ROUNDS_MAX   101
+#define LOOPBACK     1
+#define NEXTHOP_MTU  1500
 
 static const __u32 flow_counts[] = {1, 1000, 10000, 100000, FLOWS_MAX};
 enum program { EMPTY, SWAP, PARSE, LOOKUP, RELAY, N_PROGRAMS };
@@ -68,7 +70,7 @@ static void address(__u8 *to, bool v6, __u32 n)
 		memcpy(to, v6_prefix, sizeof(v6_prefix));
 		tp_put32(to + 12, htonl(n));
 	} else {
-		tp_map_v4(to, htonl(0x0a000000 + n));
+		tp_map_v4(to, htonl(n));
 	}
 }
 
@@ -78,46 +80,37 @@ static __u32 nodes_of(__u32 flows, __u32 per_node)
 	return flows < 2 * per_node ? 2 : flows / per_node;
 }
 
-static __be16 node_port(__u32 node)
+static __u32 key_of(__u32 n, __u32 nodes)
 {
-	return htons(1024 + node % 60000);
-}
-
-/* The n-th flow's, with a random index. */
-static struct relay_flow_key flow_key(const struct shape *shape, __u32 n, __u32 nodes)
-{
-	struct relay_flow_key key = {.index = rand(), .port = node_port(n % nodes)};
-
-	address(key.addr, shape->from_v6, n % nodes + 16);
-	return key;
+	return n % nodes | n / nodes << BENCH_NODE_BITS;
 }
 
 /* To another node each time that its sender has had its turn. */
-static struct relay_flow flow_value(const struct shape *shape, const struct relay_flow_key *key,
-				    __u32 n, __u32 nodes)
+static struct relay_flow flow_of(const struct shape *shape, __u32 n, __u32 nodes)
 {
-	__u32 to = (n + 1 + n / nodes) % nodes;
+	__u32 key = key_of(n, nodes), to = (n + 1 + n / nodes) % nodes;
 	struct relay_flow flow = {
-		.key = *key,
+		.key = {.index = bench_index(key), .port = htons(bench_port(key))},
 		.expires_at = UINT64_MAX,
-		.dst_port = node_port(to),
+		.dst_port = htons(bench_port(to)),
 		.mtu = 0xffff,
 		.nexthop = 1,
 		.src_node = n % nodes,
 		.dst_node = to,
 	};
 
-	address(flow.local, shape->from_v6, 1);
-	address(flow.src, shape->to_v6, 1);
-	address(flow.dst, shape->to_v6, to + 16);
+	address(flow.key.addr, shape->from_v6, bench_address(key));
+	address(flow.local, shape->from_v6, RELAY_ADDR);
+	address(flow.src, shape->to_v6, RELAY_ADDR);
+	address(flow.dst, shape->to_v6, bench_address(to));
 	return flow;
 }
 
-static void shuffle(struct bench_key *keys, __u32 n)
+static void shuffle(__u32 *keys, __u32 n)
 {
 	for (__u32 i = n - 1; i > 0; i--) {
 		__u32 j = ((__u64)rand() << 16 ^ rand()) % (i + 1);
-		struct bench_key swap = keys[i];
+		__u32 swap = keys[i];
 
 		keys[i] = keys[j];
 		keys[j] = swap;
@@ -166,27 +159,20 @@ static void close_table(struct relay_flow_table *table)
 /* Fills the flow table, and the list of keys in random order. */
 static int fill_flows(struct testrun_bpf *skel, const struct shape *shape, __u32 n, __u32 nodes)
 {
-	struct bench_key *keys = calloc(n, sizeof(*keys));
+	__u32 *keys = skel->bss->keys;
 	struct relay_flow_table table;
-	int err = keys ? open_table(skel, &table) : -ENOMEM;
+	int err = open_table(skel, &table);
 
 	if (err)
-		goto out;
+		return err;
 	for (__u32 i = 0; !err && i < n; i++) {
-		struct relay_flow_key key = flow_key(shape, i, nodes);
-		struct relay_flow flow = flow_value(shape, &key, i, nodes);
+		struct relay_flow flow = flow_of(shape, i, nodes);
 
-		keys[i] = (struct bench_key){
-			.addr = tp_get32(key.addr + 12), .index = key.index, .port = key.port};
+		keys[i] = key_of(i, nodes);
 		err = relay_flow_table_put(&table, &flow, 0);
 	}
-	if (!err)
-		shuffle(keys, n);
-	for (__u32 i = 0; !err && i < n; i++)
-		err = bpf_map_update_elem(bpf_map__fd(skel->maps.keys), &i, &keys[i], 0);
+	shuffle(keys, n);
 	close_table(&table);
-out:
-	free(keys);
 	return err;
 }
 
@@ -207,7 +193,7 @@ static __u32 build_headers(__u8 *ip, const struct shape *shape)
 	__u8 local[16], from[16];
 	__u8 *udp = ip + l3;
 
-	address(local, shape->from_v6, 1);
+	address(local, shape->from_v6, RELAY_ADDR);
 	address(from, shape->from_v6, 0);
 	if (shape->from_v6) {
 		tp_put32(ip, htonl(6u << 28));
@@ -250,7 +236,6 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, const st
 	skel->rodata->frame.keys = flows;
 	skel->rodata->frame.proto = htons(shape->from_v6 ? 0x86dd : 0x0800);
 	skel->rodata->frame.v6 = shape->from_v6;
-	bpf_map__set_max_entries(skel->maps.keys, flows);
 	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(table));
 	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(table));
 	bpf_map__set_max_entries(skel->maps.flow_sessions, relay_flow_slots(table));
@@ -413,7 +398,8 @@ int main(int argc, char **argv)
 		default: o.rounds = 0; break;
 		}
 	}
-	if (o.rounds < 1 || o.rounds > ROUNDS_MAX || !o.repeat || !o.per_node) {
+	if (o.rounds < 1 || o.rounds > ROUNDS_MAX || !o.repeat || !o.per_node ||
+	    o.per_node > PER_NODE_MAX) {
 		fprintf(stderr,
 			"usage: %s [-r rounds] [-n packets a round] [-f most flows] "
 			"[-t table size] [-p flows a node] [-j results.json]\n",
