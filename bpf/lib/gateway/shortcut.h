@@ -104,44 +104,32 @@ static __noinline void gw_shortcut_settle(struct gw_shortcut *s)
 	s->bytes = 0;
 }
 
-/* One that is good no more in the row of this place, or -1. */
-TP_INLINE int gw_shortcut_free(__u32 place, __u32 now)
-{
-	for (int i = 0; i < TP_GW_SHORTCUT_ROW; i++) {
-		const struct gw_shortcut *s = gw_shortcut_at(place ^ i);
-
-		if (s && now >= s->until)
-			return place ^ i;
-	}
-	return -1;
-}
-
-/* Where these ends have an entry, good or not, or -1. */
-TP_INLINE int gw_shortcut_had(__u32 place, __u64 addrs, __u64 ends)
-{
-	for (int i = 0; i < TP_GW_SHORTCUT_ROW; i++) {
-		const struct gw_shortcut *s = gw_shortcut_at(place ^ i);
-
-		if (s && gw_shortcut_is(s, addrs, ends))
-			return place ^ i;
-	}
-	return -1;
-}
-
-/* The place for an entry; -1: all are other flows', and still good. Not static, so that the
- * verifier looks at it once. */
+/*
+ * The place for an entry: where these ends have one, good or not, else the first free one; -1: all
+ * are other flows', and still good. Not static, so that the verifier looks at it once; and a loop
+ * that stays one: unrolled it takes stack that the programs do not have (512 bytes for all
+ * functions on the way, each rounded up to 32 by kernel 6.1).
+ */
 __noinline int gw_shortcut_room(__u64 addrs, __u64 ends)
 {
 	__u32 mask = gw_extent_mask(gw_extent_now()), now = gw_ticks();
 	__u64 mix = gw_shortcut_mix(addrs, ends);
 	__u32 first = gw_shortcut_first(mix, mask), second = gw_shortcut_second(mix, mask);
-	int place = gw_shortcut_had(first, addrs, ends);
+	int room = -1;
 
-	if (place < 0)
-		place = gw_shortcut_had(second, addrs, ends);
-	if (place < 0)
-		place = gw_shortcut_free(first, now);
-	return place < 0 ? gw_shortcut_free(second, now) : place;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < GW_SHORTCUT_PLACES; i++) {
+		__u32 place = (i < TP_GW_SHORTCUT_ROW ? first : second) ^ i % TP_GW_SHORTCUT_ROW;
+		const struct gw_shortcut *s = gw_shortcut_at(place);
+
+		if (!s)
+			break;
+		if (gw_shortcut_is(s, addrs, ends))
+			return place;
+		if (room < 0 && now >= s->until)
+			room = place;
+	}
+	return room;
 }
 
 /* Takes an entry to write it. False: another CPU is at it. */
