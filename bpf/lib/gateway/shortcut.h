@@ -50,10 +50,14 @@ TP_INLINE __u64 gw_extent_now(void)
 	return extent ? *(const volatile __u64 *)&extent->word : 0;
 }
 
-/* What the row of this place has of these ends, good or not. */
-TP_INLINE struct gw_shortcut *gw_shortcut_in_row(__u32 place, __u64 addrs, __u64 ends)
+/* Places that are looked at without a call, whose return would cost as much as the others; more
+ * would be too much for the verifier of kernel 6.1. */
+#define GW_SHORTCUT_NEAR 4
+
+/* What the first places have of these ends, good or not. */
+TP_INLINE struct gw_shortcut *gw_shortcut_near(__u32 place, __u64 addrs, __u64 ends)
 {
-	for (int i = 0; i < TP_GW_SHORTCUT_ROW; i++) {
+	for (int i = 0; i < GW_SHORTCUT_NEAR; i++) {
 		struct gw_shortcut *s = gw_shortcut_at(place ^ i);
 
 		if (!s || gw_shortcut_is(s, addrs, ends))
@@ -62,19 +66,38 @@ TP_INLINE struct gw_shortcut *gw_shortcut_in_row(__u32 place, __u64 addrs, __u64
 	return NULL;
 }
 
+/* Which of the other places has them, or -1. Not static, so that the verifier looks at it once. */
+__noinline int gw_shortcut_far(__u64 addrs, __u64 ends, __u32 mask)
+{
+	__u64 mix = gw_shortcut_mix(addrs, ends);
+	__u32 first = gw_shortcut_first(mix, mask), second = gw_shortcut_second(mix, mask);
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = GW_SHORTCUT_NEAR; i < GW_SHORTCUT_PLACES; i++) {
+		__u32 place = (i < TP_GW_SHORTCUT_ROW ? first : second) ^ i % TP_GW_SHORTCUT_ROW;
+		const struct gw_shortcut *s = gw_shortcut_at(place);
+
+		if (s && gw_shortcut_is(s, addrs, ends))
+			return place;
+	}
+	return -1;
+}
+
 /* The entry for a packet, to count it in, with a copy of what it says. NULL: none that is good. */
 TP_INLINE struct gw_shortcut *gw_shortcut_find(__u64 addrs, __u64 ends, __u32 generation, __u32 now,
 					       struct gw_turn *turn)
 {
 	__u32 mask = gw_extent_mask(gw_extent_now());
-	__u64 mix = gw_shortcut_mix(addrs, ends);
 	struct gw_shortcut *s;
+	int far;
 
 	if (!knobs.shortcuts)
 		return NULL;
-	s = gw_shortcut_in_row(gw_shortcut_first(mix, mask), addrs, ends);
-	if (!s)
-		s = gw_shortcut_in_row(gw_shortcut_second(mix, mask), addrs, ends);
+	s = gw_shortcut_near(gw_shortcut_first(gw_shortcut_mix(addrs, ends), mask), addrs, ends);
+	if (!s) {
+		far = gw_shortcut_far(addrs, ends, mask);
+		s = far < 0 ? NULL : gw_shortcut_at(far);
+	}
 	return s && gw_shortcut_read(s, addrs, ends, generation, now, turn) ? s : NULL;
 }
 
