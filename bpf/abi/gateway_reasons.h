@@ -58,7 +58,8 @@
 	X(DROP, fragment_bad,      "fragment that overlaps, is too short, or fits no datagram")    \
 	X(DROP, ip_options,        "IP options or extension headers that are not forwarded")       \
 	X(DROP, hairpin_off,       "to another node's mapping, and hairpinning is off")            \
-	X(DROP, rewrite_failed,    "kernel refused to change or send the packet")
+	X(DROP, rewrite_failed,    "kernel refused to change or send the packet")                  \
+	X(DROP, link_group,        "to be sent on, but came to all or to a group on its link")
 /* clang-format on */
 
 #define TP_GW_REASON_ENUM(kind, name, text) GW_##kind##_##name,

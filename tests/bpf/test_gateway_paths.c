@@ -416,20 +416,107 @@ static void test_race(void **state)
 	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, EACH);
 }
 
+/* --- frames to all or to a group of a link (RFC 1812, 5.3.4)
+ * ---------------------------------- */
+
+static const uint8_t groups[][6] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+				    {0x01, 0x00, 0x5e, 0x00, 0x00, 0x05},
+				    {0x33, 0x33, 0x00, 0x00, 0x00, 0x01}};
+
+/* Each ends so, and none leaves a flow that a frame to one would find. */
+static void to_groups(struct lab *lab, enum lab_side side, const struct lab_packet *p, int verdict,
+		      int reason)
+{
+	struct lab_frame in;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		lab_build(&in, p);
+		memcpy(in.data, groups[i], 6);
+		lab_expect_frame(lab, side, &in, NULL, verdict, reason);
+	}
+}
+
+static void test_group_from_uplink(void **state)
+{
+	struct lab_packet out = lab_udp(ALICE, 5000, SERVER, 53), in, routed;
+	struct lab_frame f;
+
+	lab_expect(*state, FROM_NODE, &out, &f, REDIRECT, GW_FORWARD_to_uplink);
+	in = lab_udp(SERVER, 53, EXTERNAL, lab_sport(&f));
+	for (int i = 0; i < 3; i++) { /* with a flow, and with a shortcut */
+		to_groups(*state, FROM_UPLINK, &in, SHOT, GW_DROP_link_group);
+		lab_expect(*state, FROM_UPLINK, &in, NULL, REDIRECT, GW_FORWARD_to_overlay);
+	}
+	in.dport = 80;
+	to_groups(*state, FROM_UPLINK, &in, PASS, GW_PASS_not_ours);
+	routed = lab_udp(ROUTED, 53, ALICE, 5000);
+	to_groups(*state, FROM_UPLINK, &routed, SHOT, GW_DROP_link_group);
+	routed.dst = OTHER;
+	to_groups(*state, FROM_UPLINK, &routed, PASS, GW_PASS_not_ours);
+	routed.dst = GATEWAY;
+	to_groups(*state, FROM_UPLINK, &routed, PASS, GW_PASS_not_ours);
+	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, 1);
+}
+
+static void test_group_in_first_line(void **state)
+{
+	struct lab_packet out = lab_udp(ALICE, 5000, SERVER, 53), in;
+	struct lab_frame f, after;
+
+	lab_expect(*state, FROM_NODE, &out, &f, REDIRECT, GW_FORWARD_to_uplink);
+	in = lab_udp(SERVER, 53, EXTERNAL, lab_sport(&f));
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		lab_build(&f, &in);
+		assert_int_equal(lab_run_xdp(*state, FROM_UPLINK, &f, &after), 2);
+		lab_counted(*state, GW_PASS_first_line);
+		memcpy(f.data, groups[i], 6);
+		assert_int_equal(lab_run_xdp(*state, FROM_UPLINK, &f, &after), 1);
+		assert_int_equal(lab_reason(*state, NULL), GW_DROP_link_group);
+	}
+}
+
+static void test_group_from_node(void **state)
+{
+	struct lab_packet p = lab_udp(ALICE, 5000, SERVER, 53);
+
+	to_groups(*state, FROM_NODE, &p, SHOT, GW_DROP_link_group);
+	assert_int_equal(lab_node(*state, ALICE, 0xffff).flows, 0);
+	lab_expect(*state, FROM_NODE, &p, NULL, REDIRECT, GW_FORWARD_to_uplink);
+	for (int i = 0; i < 3; i++)
+		to_groups(*state, FROM_NODE, &p, SHOT, GW_DROP_link_group);
+	p = lab_udp(GATEWAY, 53, ALICE, 5000);
+	lab_expect(*state, FROM_HOST, &p, NULL, PASS, GW_PASS_local);
+	p = lab_udp(ALICE, 5000, GATEWAY, 53);
+	to_groups(*state, FROM_NODE, &p, PASS, GW_PASS_local);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, before)
 	const struct CMUnitTest tests[] = {
-		T(test_refused),	T(test_refused_quietly),
-		T(test_not_advertised), T(test_unknown_source),
-		T(test_between_nodes),	T(test_to_gateway),
-		T(test_routed),		T(test_other_protocols),
-		T(test_bad_packets),	T(test_ttl),
-		T(test_too_big),	T(test_gso),
-		T(test_uninvited),	T(test_from_host),
-		T(test_error_to_node),	T(test_error_from_node),
-		T(test_policy_change),	T(test_node_quota),
-		T(test_sweep),		T(test_race),
+		T(test_refused),
+		T(test_refused_quietly),
+		T(test_not_advertised),
+		T(test_unknown_source),
+		T(test_between_nodes),
+		T(test_to_gateway),
+		T(test_routed),
+		T(test_other_protocols),
+		T(test_bad_packets),
+		T(test_ttl),
+		T(test_too_big),
+		T(test_gso),
+		T(test_uninvited),
+		T(test_from_host),
+		T(test_error_to_node),
+		T(test_error_from_node),
+		T(test_policy_change),
+		T(test_node_quota),
+		T(test_sweep),
+		T(test_race),
+		T(test_group_from_uplink),
+		T(test_group_in_first_line),
+		T(test_group_from_node),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, lab_tear_down);

@@ -80,6 +80,8 @@ TP_INLINE int gw_first_line(struct xdp_md *ctx)
 	word = gw_xdp_word(ip, ports[1], id);
 	if (!word)
 		return gw_xdp_leave(ctx, GW_PASS_first_line, XDP_PASS);
+	if (eth->h_dest[0] & 1) /* a group's */
+		return gw_xdp_leave(ctx, GW_DROP_link_group, XDP_DROP);
 	if (!gw_word_alive(*(const volatile __u64 *)word, gw_ticks()))
 		return gw_xdp_leave(ctx, GW_DROP_no_mapping, XDP_DROP);
 	if (gw_xdp_is_local(ip->saddr))

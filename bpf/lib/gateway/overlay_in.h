@@ -163,6 +163,8 @@ TP_INLINE int gw_overlay_packet(struct __sk_buff *skb)
 		return gw_leave(skb, GW_PASS_link_scope);
 	if (why != CARRY_ON)
 		return gw_leave(skb, why);
+	if (gw_is_to_group(skb) && !gw_is_local(p.dst, gw_id(skb)))
+		return gw_leave(skb, GW_DROP_link_group);
 	if (p.icmp_error)
 		return gw_icmp_from_node(skb, &p, gw_id(skb), now);
 	gw_key_out(skb, &key, &p);

@@ -99,6 +99,13 @@ TP_INLINE bool gw_is_others(const struct __sk_buff *skb)
 			       (skb->vlan_present && skb->vlan_tci & VLAN_NUMBER));
 }
 
+/* Came to all or to a group on its link: not to be forwarded (RFC 1812, 5.3.4). */
+TP_INLINE bool gw_is_to_group(const struct __sk_buff *skb)
+{
+	return self.l2_len &&
+	       (skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST);
+}
+
 /* The first `len` bytes can be read directly, or the packet is shorter. */
 TP_INLINE bool gw_pull(struct __sk_buff *skb, __u32 len)
 {

@@ -198,6 +198,23 @@ static __noinline bool gw_begin_with_ethernet(struct __sk_buff *skb)
 	       !bpf_skb_store_bytes(skb, 0, eth, ETH_HLEN, 0);
 }
 
+/* What came to a group of the link is for this host, or for nobody. */
+static __noinline int gw_to_group(const struct gw_packet *p, const struct gw_uplink *uplink,
+				  __u32 set)
+{
+	__u32 overlay = 0;
+
+	if (uplink && gw_is_masquerade(uplink, p))
+		return (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP) &&
+				       p->part != GW_LATER_FRAGMENT && gw_in_range(p->dst_port)
+			       ? GW_DROP_link_group
+			       : GW_PASS_not_ours;
+	if (gw_is_local(p->dst, GW_LOCAL_ELSEWHERE) ||
+	    gw_overlay_of(p, set, &overlay) == GW_PASS_not_ours)
+		return GW_PASS_not_ours;
+	return GW_DROP_link_group;
+}
+
 TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 {
 	__u64 policy = gw_policy_now();
@@ -228,6 +245,8 @@ TP_INLINE int gw_uplink_packet(struct __sk_buff *skb)
 		return gw_leave(skb, why);
 	if (why != CARRY_ON)
 		return gw_leave(skb, GW_PASS_not_ours);
+	if (gw_is_to_group(skb))
+		return gw_leave(skb, gw_to_group(&p, uplink, gw_policy_set(policy)));
 	if (p.part == GW_LATER_FRAGMENT)
 		return gw_later_fragment(skb, &p, uplink, policy, now);
 	if (!gw_is_masquerade(uplink, &p))
