@@ -78,7 +78,7 @@ static void recycle_oldest(struct relay_flow_table *t)
 
 	late.packets = (uint32_t)(late.packets - r->seen.packets);
 	late.bytes -= r->seen.bytes;
-	if (t->late && late.packets) {
+	if (t->late && (late.packets || late.bytes)) {
 		flow = relay_flow_table_get(t, slot);
 		t->late(t->late_arg, &flow, late);
 	}

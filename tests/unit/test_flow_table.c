@@ -211,6 +211,44 @@ static void test_rest(void **state)
 	assert_int_equal(l.late.bytes, 200);
 }
 
+/* Looked at between the two: the packet is counted, its bytes are not yet. */
+static void test_late_bytes(void **state)
+{
+	struct lateness l = {0};
+	struct relay_slot *slot;
+
+	(void)state;
+	table.late = note_late;
+	table.late_arg = &l;
+	put(5);
+	slot = find(5);
+	slot->packets = 1;
+	del(5, 0);
+	slot->bytes = 100;
+	relay_flow_table_recycle(&table, TP_SEC(FLOW_REST_SEC));
+	assert_int_equal(l.calls, 1);
+	assert_int_equal(l.late.packets, 0);
+	assert_int_equal(l.late.bytes, 100);
+}
+
+/* XDP's counter of packets goes round. */
+static void test_late_over_the_top(void **state)
+{
+	struct lateness l = {0};
+	struct relay_slot *slot;
+
+	(void)state;
+	table.late = note_late;
+	table.late_arg = &l;
+	put(5);
+	slot = find(5);
+	slot->packets = UINT32_MAX;
+	del(5, 0);
+	slot->packets += 3;
+	relay_flow_table_recycle(&table, TP_SEC(FLOW_REST_SEC));
+	assert_int_equal(l.late.packets, 3);
+}
+
 /* Nothing but slots at rest: the kernel says when nobody reads them any more. */
 static void test_no_time_to_rest(void **state)
 {
@@ -556,6 +594,8 @@ int main(void)
 		CASE(test_put_find_del),
 		CASE(test_change),
 		CASE(test_rest),
+		CASE(test_late_bytes),
+		CASE(test_late_over_the_top),
 		CASE(test_no_time_to_rest),
 		CASE(test_second_choice),
 		CASE(test_buckets_full),
