@@ -100,15 +100,15 @@ static bool has_room(const struct relay_flow_table *t)
 	return t->n_free && t->places.n_free >= 2;
 }
 
-/* Places may be fewer than two and still do: those of a flow are mostly there already. */
-static bool make_room(struct relay_flow_table *t, uint64_t now)
+/* As much as can be had. Less may still do: the places of a flow are mostly there already, and one
+ * that only gets another next hop takes no slot. */
+static void make_room(struct relay_flow_table *t, uint64_t now)
 {
 	if (!has_room(t))
 		relay_flow_table_recycle(t, now);
 	if (!has_room(t) && t->n_resting && !flow_readers_wait())
 		while (t->n_resting)
 			recycle_oldest(t);
-	return t->n_free;
 }
 
 static uint32_t live(const struct relay_flow_table *t)
@@ -200,10 +200,8 @@ static int add(struct relay_flow_table *t, struct flow_home *home, const struct 
 {
 	uint64_t *entry = flow_index_room(&t->mem, home, &flow->key, live(t));
 
-	if (!entry) {
-		release_places(t, slot);
+	if (!entry)
 		return -E2BIG;
-	}
 	publish_slot(t, entry, home->fingerprint, slot, flow->session);
 	return 0;
 }
@@ -226,15 +224,21 @@ int relay_flow_table_put(struct relay_flow_table *t, const struct relay_flow *fl
 	uint64_t *entry = flow_index_find(&t->mem, &home, &flow->key);
 	struct relay_slot slot;
 
-	if (!make_room(t, now) || make_slot(t, flow, &slot))
+	make_room(t, now);
+	if (make_slot(t, flow, &slot))
 		return -E2BIG;
-	if (!entry)
-		return add(t, &home, flow, &slot);
-	if (says_the_same(t, flow_entry_slot(*entry), &slot, flow->session))
+	if (entry && says_the_same(t, flow_entry_slot(*entry), &slot, flow->session)) {
 		release_places(t, &slot);
-	else
+		return 0;
+	}
+	if (t->n_free && entry) {
 		change(t, entry, flow, &slot, now);
-	return 0;
+		return 0;
+	}
+	if (t->n_free && !add(t, &home, flow, &slot))
+		return 0;
+	release_places(t, &slot);
+	return -E2BIG;
 }
 
 void relay_flow_table_del(struct relay_flow_table *t, const struct relay_flow_key *key,

@@ -79,7 +79,8 @@ struct relay_flow relay_flow_of(const struct relay_slot *slot, const struct rela
 struct relay_flow relay_flow_table_get(const struct relay_flow_table *t,
 				       const struct relay_slot *slot);
 /* Adds flow->key or changes what is there; a changed flow keeps its counter, a new one starts with
- * flow->count. now: CLOCK_MONOTONIC, ns. 0, or -E2BIG: no slot, or both buckets are full. */
+ * flow->count. now: CLOCK_MONOTONIC, ns. 0, or -E2BIG: no slot, no place, or both
+ * buckets are full; one that only gets another next hop takes none. */
 int relay_flow_table_put(struct relay_flow_table *t, const struct relay_flow *flow, uint64_t now);
 /* What the flow has counted so far goes to *count (may be NULL); zero when it was not there. */
 void relay_flow_table_del(struct relay_flow_table *t, const struct relay_flow_key *key,

@@ -249,6 +249,26 @@ static void test_late_over_the_top(void **state)
 	assert_int_equal(l.late.packets, 3);
 }
 
+/* No slot is left, and none is needed. */
+static void test_next_hop_of_a_full_table(void **state)
+{
+	struct relay_flow flow = flow_of(1);
+	uint32_t free_places;
+
+	(void)state;
+	resize(BUCKETS, 2);
+	put(1);
+	put(2);
+	free_places = table.places.n_free;
+	flow.nexthop = 7;
+	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(get(1).nexthop, 7);
+	flow.dst_port = 99;
+	assert_int_equal(relay_flow_table_put(&table, &flow, 0), -E2BIG);
+	assert_int_equal(get(1).dst_port, 0);
+	assert_int_equal(table.places.n_free, free_places);
+}
+
 /* Nothing but slots at rest: the kernel says when nobody reads them any more. */
 static void test_no_time_to_rest(void **state)
 {
@@ -586,6 +606,36 @@ static void test_a_full_table_takes_all(void **state)
 	assert_int_equal(count_all(), flows);
 }
 
+/* Sessions between ends that no other has, each of which then moves to another port: as many places
+ * as slots are enough. */
+static void test_places_for_all(void **state)
+{
+	const uint32_t sessions = 400, slots = relay_flow_slots(2 * sessions);
+
+	(void)state;
+	resize(relay_flow_buckets(2 * sessions), slots);
+	table.places.n_free -= slots; /* of the 2 * slots that there are */
+	for (uint16_t move = 0; move < 2; move++)
+		for (uint32_t n = 0; n < sessions; n++) {
+			struct relay_flow there = flow_of(n), back = flow_of(n + sessions);
+
+			back.key.port = there.dst_port = (uint16_t)(n + 10000 * (1 + move));
+			back.key.addr[15] = 1;
+			back.dst_port = there.key.port;
+			memcpy(back.dst, there.key.addr, sizeof(back.dst));
+			memcpy(there.dst, back.key.addr, sizeof(there.dst));
+			assert_int_equal(relay_flow_table_put(&table, &there, 0), 0);
+			if (move) {
+				struct relay_flow was = back;
+
+				was.key.port = (uint16_t)(n + 10000);
+				relay_flow_table_del(&table, &was.key, NULL, 0);
+			}
+			assert_int_equal(relay_flow_table_put(&table, &back, 0), 0);
+		}
+	assert_int_equal(count_all(), 2 * sessions);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -596,6 +646,7 @@ int main(void)
 		CASE(test_rest),
 		CASE(test_late_bytes),
 		CASE(test_late_over_the_top),
+		CASE(test_next_hop_of_a_full_table),
 		CASE(test_no_time_to_rest),
 		CASE(test_second_choice),
 		CASE(test_buckets_full),
@@ -607,6 +658,7 @@ int main(void)
 		CASE(test_killed_after_the_switch),
 		CASE(test_senseless_size),
 		CASE(test_a_full_table_takes_all),
+		CASE(test_places_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
