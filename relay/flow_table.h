@@ -14,6 +14,7 @@
 #ifndef RELAY_FLOW_TABLE_H
 #define RELAY_FLOW_TABLE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/abi/relay.h"
@@ -22,7 +23,7 @@
 
 #define FLOW_REST_SEC 2
 
-/* A flow in one piece. */
+/* A flow in one piece. Every byte is a member's: flows are compared as memory. */
 struct relay_flow {
 	struct relay_flow_key key;
 	uint64_t expires_at;	  /* ns of CLOCK_MONOTONIC, see relay_flow_expiry() */
@@ -33,8 +34,11 @@ struct relay_flow {
 	uint32_t nexthop; /* next-hop id; one for all flows from src to dst */
 	uint32_t src_node, dst_node;
 	uint32_t session; /* the two flows of a session share it */
+	uint32_t pad;
 	struct relay_count count;
 };
+_Static_assert(offsetof(struct relay_flow, pad) + 4 == offsetof(struct relay_flow, count),
+	       "no padding but `pad`");
 
 /* A slot's last word: what was counted into it after its flow had left it. *flow is as it was. */
 typedef void relay_flow_late_fn(void *arg, const struct relay_flow *flow, struct relay_count late);
