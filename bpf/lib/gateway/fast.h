@@ -22,14 +22,6 @@ TP_INLINE bool gw_fast_parse(struct __sk_buff *skb, struct gw_fast *f)
 	       gw_fast_is_common(f, gw_data(skb) + GW_L3, gw_data_end(skb), skb->len - GW_L3);
 }
 
-/* What was seen of a flow. */
-struct gw_seen {
-	__u32 tag;
-	__u32 until;
-	__u32 generation;
-	__u32 good; /* until when packets this way need no other look */
-};
-
 /* Until when packets this way leave the flow's life as it is. */
 TP_INLINE __u32 gw_fast_renewal(const struct gw_flow *flow, __u8 proto, bool out, __u32 until)
 {
@@ -101,11 +93,11 @@ TP_INLINE void gw_fast_change(struct gw_turn *turn, __be32 was_addr, __be16 was_
 TP_INLINE void gw_fast_enter(__u32 place, __u64 addrs, __u64 ends, const struct gw_turn *turn,
 			     const struct gw_flow *flow, const struct gw_seen *seen)
 {
-	struct gw_shortcut *s =
-		gw_shortcut_enter(place, addrs, ends, turn, seen->generation, seen->good);
+	struct gw_shortcut *s = gw_shortcut_at(place);
 
-	if (s && (*(const volatile __u32 *)&flow->until != seen->until ||
-		  *(const volatile __u32 *)&flow->tag != seen->tag))
+	if (gw_shortcut_enter(place, addrs, ends, turn, seen) && s &&
+	    (*(const volatile __u32 *)&flow->until != seen->until ||
+	     *(const volatile __u32 *)&flow->tag != seen->tag))
 		s->until = 0;
 }
 

@@ -29,13 +29,13 @@ TP_INLINE void gw_hop_header(struct ethhdr *eth, const struct gw_turn *turn, con
 }
 
 /*
- * The neighbour on this device for a packet with these ends, as gw_shortcut_addrs() and
+ * Boolean: the neighbour on this device for a packet with these ends, as gw_shortcut_addrs() and
  * gw_shortcut_ends() put them. None, when the kernel would send it by another device, does not know
  * the neighbour's address yet, or may be told another way by the packet's mark: then it is asked
- * for each.
+ * for each. Not static, so that the verifier looks at it once.
  */
-static __noinline void gw_hop_ask(struct __sk_buff *skb, __u64 addrs, __u64 ends, __u32 ifindex,
-				  struct gw_turn *turn)
+__noinline int gw_hop_ask(struct __sk_buff *skb, __u64 addrs, __u64 ends, __u32 ifindex,
+			  struct gw_turn *turn)
 {
 	__u8 tos = 0;
 	long unread = bpf_skb_load_bytes(skb, GW_L3 + offsetof(struct iphdr, tos), &tos, 1);
@@ -48,11 +48,12 @@ static __noinline void gw_hop_ask(struct __sk_buff *skb, __u64 addrs, __u64 ends
 				     .ipv4_src = addrs,
 				     .ipv4_dst = addrs >> 32};
 
-	if (unread || skb->mark ||
+	if (!turn || unread || skb->mark ||
 	    bpf_fib_lookup(skb, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS ||
 	    fib.ifindex != ifindex)
-		return;
+		return false;
 	__builtin_memcpy(turn->mac, fib.dmac, ETH_ALEN);
+	return true;
 }
 
 #endif

@@ -15,6 +15,14 @@
 #include "clock.h"
 #include "shortcut_place.h"
 
+/* What was seen of a flow. */
+struct gw_seen {
+	__u32 tag;
+	__u32 until;
+	__u32 generation;
+	__u32 good; /* until when packets this way need no other look */
+};
+
 TP_INLINE struct gw_shortcut *gw_shortcut_at(__u32 place)
 {
 	return bpf_map_lookup_elem(&gw_shortcuts, &place);
@@ -170,29 +178,28 @@ TP_INLINE void gw_shortcut_put(struct gw_shortcut *s)
 	__sync_fetch_and_add(&s->seq, 1);
 }
 
-/* Enters what was decided, where room was found. `until`: when it ends; an entry is good for a
- * second at most. NULL: another CPU has taken the place. */
-TP_INLINE struct gw_shortcut *gw_shortcut_enter(__u32 place, __u64 addrs, __u64 ends,
-						const struct gw_turn *turn, __u32 generation,
-						__u32 until)
+/* Enters what was decided, where room was found; it is good for a second at most. Boolean: not,
+ * when another CPU has taken the place. Not static, as above. */
+__noinline int gw_shortcut_enter(__u32 place, __u64 addrs, __u64 ends, const struct gw_turn *turn,
+				 const struct gw_seen *seen)
 {
 	struct gw_shortcut *s = gw_shortcut_at(place);
 	__u32 now = gw_ticks();
 
-	if (!s || !gw_shortcut_take(s))
-		return NULL;
+	if (!s || !turn || !seen || !gw_shortcut_take(s))
+		return false;
 	if (!gw_shortcut_is(s, addrs, ends) && now < s->until) {
 		gw_shortcut_put(s);
-		return NULL;
+		return false;
 	}
 	gw_shortcut_settle(s);
 	s->addrs = addrs;
 	s->ends = ends;
 	s->turn = *turn;
-	s->generation = generation;
-	s->until = until < now + GW_TICKS_STEP ? until : now + GW_TICKS_STEP;
+	s->generation = seen->generation;
+	s->until = seen->good < now + GW_TICKS_STEP ? seen->good : now + GW_TICKS_STEP;
 	gw_shortcut_put(s);
-	return s;
+	return true;
 }
 
 /* What another CPU enters meanwhile it takes back itself (gw_fast_enter). */
