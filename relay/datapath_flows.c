@@ -120,6 +120,14 @@ void relay_datapath_flow_del(struct relay_datapath *dp, const struct relay_flow_
 		*count = (struct relay_count){0};
 }
 
+bool relay_datapath_flow_follows(const struct relay_datapath *dp, const struct relay_flow *flow)
+{
+	const struct relay_slot *slot =
+		dp->skel ? relay_flow_table_find(&dp->flows, &flow->key) : NULL;
+
+	return !dp->skel || (slot && dp->flows.mem.places[slot->dst].nexthop == flow->nexthop);
+}
+
 void relay_datapath_flows_each(struct relay_datapath *dp,
 			       int (*fn)(void *arg, const struct relay_flow *flow), void *arg)
 {

@@ -112,16 +112,16 @@ void flows_move(struct relay *r, struct node *n, const struct session *only,
 	move_sends(r, n, &m);
 }
 
+/* What XDP has decides, not what the flow had: since the route moved, a new flow may have taken the
+ * place that it leads to along, and have ended; and the route may be back by now. */
 void flows_refresh_nexthops(struct relay *r)
 {
 	struct flow *f, *tmp;
 
 	HASH_ITER (hh, r->flows->by_key, f, tmp) {
-		uint32_t was = f->value.nexthop;
-
 		flow_resolve(r, f);
 		flow_unresolve(r, f);
-		if (f->value.nexthop != was)
+		if (!relay_datapath_flow_follows(r->dp, &f->value))
 			put(r, f);
 	}
 }

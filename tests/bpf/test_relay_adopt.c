@@ -14,6 +14,7 @@
 #include "bpf/lib/relay/flow.h"
 #include "log.h"
 #include "relay/datapath_private.h"
+#include "relay/nexthop.h"
 #include "relay/node.h"
 #include "relay/probe.h"
 
@@ -166,6 +167,41 @@ static void test_map_follows(void **state)
 	sim_wait(&sim, TP_SEC(190));
 	assert_map_is_table(0);
 	assert_int_equal(bits_set(), 0);
+}
+
+static void move_routes(int device)
+{
+	sim.routed_by = device;
+	relay_nexthop_reroute(sim.nexthops);
+}
+
+static void test_map_follows_routes(void **state)
+{
+	uint32_t was;
+
+	(void)state;
+	connect_all();
+	was = flow_find(sim.relay, &alice.at, eb.index)->value.nexthop;
+	move_routes(7);
+	flows_refresh_nexthops(sim.relay);
+	assert_int_not_equal(flow_find(sim.relay, &alice.at, eb.index)->value.nexthop, was);
+	assert_map_is_table(4);
+}
+
+/* Bob's place got another next hop by a flow that is gone when the others are asked. */
+static void test_route_comes_back(void **state)
+{
+	struct sim_end e = {0}, f = {0};
+
+	(void)state;
+	move_routes(7);
+	connect_all();
+	move_routes(8);
+	sim_connect(&sim, &carol, &e, &bob, &f);
+	flows_drop_node(sim.relay, sim_node(&sim, &carol), sim.now);
+	move_routes(7);
+	flows_refresh_nexthops(sim.relay);
+	assert_map_is_table(4);
 }
 
 /* Alice comes to where carol was, and one of her flows gets the very key that carol's had. */
@@ -488,6 +524,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ADOPTION(test_map_follows),
+		ADOPTION(test_map_follows_routes),
+		ADOPTION(test_route_comes_back),
 		ADOPTION(test_map_follows_into_a_held_key),
 		ADOPTION(test_reload_clears_the_map),
 		ADOPTION(test_counts_of_xdp),

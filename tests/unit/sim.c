@@ -127,14 +127,24 @@ static int op_route(void *ctx, const struct tp_addr *dst, const struct tp_addr *
 {
 	struct sim *s = ctx;
 
-	(void)dst;
 	(void)src;
-	(void)out;
 	s->route_lookups++;
-	return -ENETUNREACH;
+	if (!s->routed_by)
+		return -ENETUNREACH;
+	*out = (struct relay_route){.ifindex = s->routed_by, .gateway = *dst};
+	return 0;
 }
 
-static const struct relay_nexthop_ops nexthop_ops = {.route = op_route};
+/* The daemon gathers these for a moment; flows_refresh_nexthops() is the test's to call. */
+static void op_moved(void *ctx, const struct tp_addr *dst, const struct tp_addr *src, uint32_t id)
+{
+	(void)ctx;
+	(void)dst;
+	(void)src;
+	(void)id;
+}
+
+static const struct relay_nexthop_ops nexthop_ops = {.route = op_route, .moved = op_moved};
 
 void sim_start(struct sim *s, const struct sim_config *c, struct relay_datapath *dp)
 {

@@ -55,6 +55,7 @@ struct sim {
 	struct relay *relay;
 	struct relay_datapath *dp;
 	struct relay_nexthops *nexthops;
+	int routed_by;		    /* the device that all routes lead to; 0: there are none */
 	unsigned int route_lookups; /* a destination that no flow used was looked up */
 	uint32_t next_index;	    /* of peers, so that runs are alike */
 	uint32_t stamps;
