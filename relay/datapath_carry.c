@@ -180,6 +180,18 @@ static void carriage_close(struct carriage *c)
 	relay_array_unmap(&c->places);
 }
 
+/* Not to start at all would be worse than that every pair makes a new handshake. */
+static int without_flows(int err)
+{
+	if (err == -ENOENT || err == -EOPNOTSUPP) {
+		tp_warn("flows cannot be carried over, a map is missing or unknown: %s",
+			strerror(-err));
+		return 0;
+	}
+	tp_err("cannot carry flows over: %s", strerror(-err));
+	return err;
+}
+
 int relay_flows_carry(struct relay_datapath *dp, int dir)
 {
 	struct carriage c = {.to = &dp->flows};
@@ -191,6 +203,8 @@ int relay_flows_carry(struct relay_datapath *dp, int dir)
 	err = carriage_open(&c, dp, dir);
 	if (!err)
 		each_entry(&index, carry_one, &c);
+	else
+		err = without_flows(err);
 	if (c.left)
 		tp_warn("%u flows could not be carried over", c.left);
 	tp_debug("%u flows carried over", c.carried);

@@ -198,6 +198,28 @@ static void test_from_abi_2(void **state)
 	relay_datapath_close(dp);
 }
 
+/* Somebody took pins away, so that flows cannot be read any more: the relay comes up without. */
+static void test_pins_missing(void **state)
+{
+	const char *const missing[] = {"flow_index", "flow_slots", "flow_sessions", "flow_places"};
+	struct relay_config c = base_config();
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct relay_datapath *dp = must_open(&c);
+
+		put_flows(dp, 10);
+		relay_datapath_close(dp);
+		assert_int_equal(unlink(in_v(missing[i])), 0);
+		dp = must_open(&c);
+		assert_int_equal(count_flows(dp), 0);
+		put_flows(dp, 10);
+		assert_int_equal(count_flows(dp), 10);
+		relay_datapath_detach(dp);
+		relay_datapath_close(dp);
+	}
+}
+
 /* Killed after the directories were swapped and before the links were moved; and before that. */
 static void test_interrupted(void **state)
 {
@@ -394,9 +416,16 @@ static void test_coexist(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_resize),	 CASE(test_other_layout),   CASE(test_from_abi_2),
-		CASE(test_interrupted),	 CASE(test_mode_change),    CASE(test_device_comes_back),
-		CASE(test_without_root), CASE(test_slots_are_kept), CASE(test_coexist),
+		CASE(test_resize),
+		CASE(test_other_layout),
+		CASE(test_from_abi_2),
+		CASE(test_pins_missing),
+		CASE(test_interrupted),
+		CASE(test_mode_change),
+		CASE(test_device_comes_back),
+		CASE(test_without_root),
+		CASE(test_slots_are_kept),
+		CASE(test_coexist),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
