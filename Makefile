@@ -194,7 +194,7 @@ demo: deps-demo
 	tests/net/demo.sh
 
 # On Debian's own kernel 6.1 with in-kernel WireGuard peers, emulated: an hour or more on a busy machine. The
-# groups are bpf, relay, gateway, reload, control and unit.
+# groups are those of tests/vm/README.md.
 check-vm: deps-check
 	scripts/deps.sh vm
 	TESTS="$${TESTS:-vm}" tests/run.sh

@@ -145,7 +145,7 @@ vm_group() { # NAME: then tells which tests that were, and on which kernel
 vm_ring() {
 	local group
 	vm_wanted || return
-	for group in bpf-relay bpf-gateway relay gateway reload control unit; do
+	for group in bpf-relay bpf-gateway race relay gateway reload control unit; do
 		vm_group $group
 	done
 }

@@ -5,15 +5,16 @@
 # what the machine at hand may lack. Prints TAP lines.
 #
 #	tests/vm/run.sh bpf-relay				the tests of a group, see README.md
-#	tests/vm/run.sh net/test_roaming bpf/test_migrate	these
+#	tests/vm/run.sh net/test_roaming unit/test_flow_table	these
 #	VM_KERNEL=linux-image-6.12-amd64 tests/vm/run.sh	with another kernel, by its meta package
+#	VM_CPUS=2 tests/vm/run.sh net/test_roaming		with two CPUs; the group `race` always
 #	VM_SYSTEMD=1 tests/vm/run.sh vm/test_unit		installed, under the host's systemd; the
 #								group `unit` is always
 #
 # The kernel package is fetched once into build/vm/ and unpacked there, not installed. The guest is
 # an initramfs with a copy of the tree's tests and binaries; programs and libraries are the host's,
 # through a read-only share of /usr. Nothing else is shared, and there is no network card. It has one
-# CPU: emulating two costs far more than twice as much.
+# CPU, since the host may have no more to spare, unless the test is what two CPUs do to each other.
 
 set -u
 shopt -s nullglob
@@ -26,6 +27,7 @@ CACHE=$PWD/build/vm
 PACKAGE=${VM_KERNEL:-linux-image-amd64}
 KERNEL=$CACHE/$PACKAGE
 RUN=$CACHE/run-$$
+RACES='_race$|_shortcut_entry$' # tests that skip themselves on one CPU
 LIMIT=${VM_LIMIT:-7200} # of all; guest.sh has one for each test
 QEMU_PID=
 
@@ -51,8 +53,9 @@ bpf_tests() {
 # and takes off, maps carried over, and the kernel's WireGuard in the place of wireguard-go.
 group() { # NAME: its tests
 	case $1 in
-	bpf-relay) bpf_tests | grep -v gateway_ ;;
-	bpf-gateway) bpf_tests | grep gateway_ ;;
+	bpf-relay) bpf_tests | grep -Ev "gateway_|$RACES" ;;
+	bpf-gateway) bpf_tests | grep gateway_ | grep -Ev "$RACES" ;;
+	race) bpf_tests | grep -E "$RACES" ;;
 	relay) echo vm/test_kernel_wireguard vm/test_coexist net/test_restart ;;
 	gateway) echo vm/test_kernel_gateway vm/test_kernel_peers net/test_gateway_nat ;;
 	reload) echo net/test_gateway_{attach,reload,uplinks,overlays,abi} ;;
@@ -93,7 +96,7 @@ have_kernel() {
 
 copy_tree() { # ROOT: what the tests need of the tree, at /turnpike
 	local tree=$1/turnpike
-	mkdir -p "$tree/build/tests/bpf" "$tree/build/tests/interop" "$tree/tests"
+	mkdir -p "$tree"/build/tests/{bpf,interop,unit} "$tree/tests"
 	cp -r tests/net tests/vm "$tree/tests/"
 	cp "$B"/turnpike{,-relay,-gateway,-control} "$tree/build/"
 	if [ -d build-next ]; then
@@ -105,6 +108,14 @@ copy_tree() { # ROOT: what the tests need of the tree, at /turnpike
 		while read -r name from; do
 			cp "$from/$name" "$tree/build/tests/$(basename "$from")/"
 		done
+}
+
+# Of the many unit tests only those that are asked for: all of them would take twice as long to unpack.
+copy_unit_tests() { # ROOT TEST...
+	local tree=$1/turnpike name
+	for name in "${@:2}"; do
+		[[ $name != unit/* ]] || cp "$B/tests/$name" "$tree/build/tests/unit/" || return 1
+	done
 }
 
 copy_etc() { # ROOT
@@ -170,6 +181,7 @@ make_initramfs() { # TEST...
 	done
 	copy_etc "$root"
 	copy_tree "$root"
+	copy_unit_tests "$root" "$@" || return 1
 	[ -z "${VM_SYSTEMD:-}" ] || copy_install "$root" || return 1
 	copy_boot_modules "$root" || return 1
 	cp "$(command -v busybox)" "$root/vm/busybox"
@@ -189,7 +201,7 @@ boot() {
 	local share="security_model=none,readonly=on,multidevs=remap"
 	: >"$RUN/results"
 	setpriv --pdeathsig TERM timeout -k 5 "$LIMIT" qemu-system-x86_64 \
-		-accel tcg -cpu max -smp 1 -m 1536 -no-reboot \
+		-accel tcg -cpu max -smp "${VM_CPUS:-1}" -m 1536 -no-reboot \
 		-nodefaults -nic none -display none -monitor none \
 		-serial "file:$RUN/console.log" -serial stdio \
 		-device virtio-rng-pci \
@@ -231,6 +243,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 [ "$*" != unit ] || VM_SYSTEMD=1
+[ "$*" != race ] || VM_CPUS=2
 if [ -n "${VM_SYSTEMD:-}" ] && ! [ -x /usr/lib/systemd/systemd ]; then
 	skip_all "no systemd here"
 fi
