@@ -242,7 +242,9 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, const st
 	bpf_map__set_max_entries(skel->maps.flow_places, relay_flow_slots(table));
 	for (int i = 0; i < 6; i++)
 		skel->rodata->knobs.flow_seed.word[i] = 0x9e3779b97f4a7c15 * (2 * i + 3);
-	err = testrun_bpf__load(skel) ?: fill_nexthop(skel) ?: fill_flows(skel, shape, flows, nodes_of(flows, o->per_node));
+	err = testrun_bpf__load(skel);
+	err = err ?: fill_nexthop(skel);
+	err = err ?: fill_flows(skel, shape, flows, nodes_of(flows, o->per_node));
 	if (!err)
 		return skel;
 	testrun_bpf__destroy(skel);
