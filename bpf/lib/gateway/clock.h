@@ -9,11 +9,12 @@
 #define GW_TICKS_STEP 16
 
 /* From the kernel's own count of ticks where it can be used: one load, where its clock is a call.
+ * Not the coarse clock, which the sweep's kind of program may not ask.
  */
 TP_INLINE __u32 gw_ticks(void)
 {
 	if (!knobs.tick_ns)
-		return bpf_ktime_get_coarse_ns() >> TP_GW_TICK_SHIFT;
+		return bpf_ktime_get_ns() >> TP_GW_TICK_SHIFT;
 	return (bpf_jiffies64() * knobs.tick_ns + knobs.tick_origin) >> TP_GW_TICK_SHIFT;
 }
 

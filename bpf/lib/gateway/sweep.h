@@ -6,8 +6,8 @@
 #include "flow.h"
 #include "nat_word.h"
 
-/* Programs of this kind may not read the coarse clock, which lags behind this one: a tick less, so
- * that nothing is dead here that is alive to a packet. */
+/* The kernel's count of ticks lags behind this clock: a tick less, so that nothing is dead here
+ * that is alive to a packet. */
 TP_INLINE __u32 gw_sweep_now(void)
 {
 	return (bpf_ktime_get_ns() >> TP_GW_TICK_SHIFT) - 1;
