@@ -63,11 +63,9 @@ struct relay_flow_table {
 /* The last moment, no later than this, that a slot can name: it counts in steps of 0.27 s. */
 uint64_t relay_flow_expiry(uint64_t ns);
 
-/* Slots and buckets to have room for this many flows: a quarter more slots, for flows that change,
- * and buckets of which at most a quarter is filled. As many places as slots are enough: the flows
- * of a session lie between the same ones. */
+/* Slots to have room for this many flows: a quarter more, for flows that change. As many places as
+ * slots are enough: the flows of a session lie between the same ones. */
 uint32_t relay_flow_slots(uint32_t flows);
-uint32_t relay_flow_buckets(uint32_t flows); /* relay/flow_index.c */
 
 /* Takes over what the memory holds; entries that make no sense are removed. The memory remains the
  * caller's and outlives the table. 0 or -ENOMEM. */

@@ -10,12 +10,6 @@
 #include "relay/datapath.h"
 #include "relay/flows_internal.h"
 
-/* What XDP counted of the flow since it has this key. */
-static struct relay_count read_count(const struct relay *r, const struct flow *f)
-{
-	return relay_datapath_count(r->dp, &f->key);
-}
-
 static void add(struct relay_count *to, struct relay_count what)
 {
 	to->packets += what.packets;
@@ -49,7 +43,7 @@ void book_late(void *arg, const struct relay_flow *flow, struct relay_count late
 
 struct relay_count flow_count(const struct relay *r, const struct flow *f)
 {
-	struct relay_count c = read_count(r, f);
+	struct relay_count c = relay_datapath_count(r->dp, &f->key);
 
 	add(&c, f->user);
 	add(&c, f->earlier);
@@ -65,9 +59,9 @@ void node_counts(const struct relay *r, const struct node *n, struct relay_count
 	*tx = n->tx;
 	/* What the daemon passed on is booked to the nodes at once. */
 	LIST_FOREACH (f, &n->sends, in_sends)
-		add(rx, read_count(r, f));
+		add(rx, relay_datapath_count(r->dp, &f->key));
 	LIST_FOREACH (f, &n->receives, in_receives)
-		add(tx, read_count(r, f));
+		add(tx, relay_datapath_count(r->dp, &f->key));
 }
 
 /* --- the index filter --- */

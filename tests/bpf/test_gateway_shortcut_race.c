@@ -41,9 +41,8 @@ static const char *judge_owner(struct race *r, const struct race_lane *lane, uin
 	}
 }
 
-/* Ends are met anywhere on the way of one of the first packets: of the one that enters the shortcut
- * above all. */
-static bool own_for_a_while(struct race *r, const struct end *e, uint32_t truth)
+/* The port is had, and some packets are on their way. */
+static bool own_port(struct race *r, const struct end *e, uint32_t truth)
 {
 	if (end_speak(r->lab, e) != END_PORT) {
 		race_complain(r, "the port could not be had");
@@ -53,6 +52,15 @@ static bool own_for_a_while(struct race *r, const struct end *e, uint32_t truth)
 	if (!race_wait(r, below(4)))
 		return false;
 	race_dither(DITHER);
+	return true;
+}
+
+/* Ends are met anywhere on the way of one of the first packets: of the one that enters the shortcut
+ * above all. */
+static bool own_for_a_while(struct race *r, const struct end *e, uint32_t truth)
+{
+	if (!own_port(r, e, truth))
+		return false;
 	race_unsettle(r);
 	end_flow(r->lab, e, END_PORT);
 	race_settle(r, NOBODY);
@@ -273,14 +281,8 @@ static void test_address(void **state)
 static bool own_while_it_changes(struct race *r, const struct end *e, uint32_t truth,
 				 uint32_t places)
 {
-	if (end_speak(r->lab, e) != END_PORT) {
-		race_complain(r, "the port could not be had");
+	if (!own_port(r, e, truth))
 		return false;
-	}
-	race_settle(r, truth);
-	if (!race_wait(r, below(4)))
-		return false;
-	race_dither(DITHER);
 	table_announce(r->lab, places);
 	if (!race_wait(r, below(4)))
 		return false;

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The places that flows share: one for all flows there, as long as a slot names it. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "flow_shelf.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "bpf/lib/relay/flow.h"
 #include "clock.h"
-#include "relay/flow_table.h"
 
 #define BUCKETS 16
 #define SLOTS	8
@@ -20,35 +13,18 @@
 
 enum { ALICE = 1, BOB, CAROL, DAVE, EVE };
 
-static struct relay_flow_table table;
-static struct relay_flow_memory memory;
-
 static int setup(void **state)
 {
 	(void)state;
-	memory = (struct relay_flow_memory){
-		.buckets = calloc(BUCKETS, sizeof(*memory.buckets)),
-		.slots = calloc(SLOTS, sizeof(*memory.slots)),
-		.sessions = calloc(SLOTS, sizeof(*memory.sessions)),
-		.places = calloc(PLACES, sizeof(*memory.places)),
-		.mask = calloc(1, sizeof(*memory.mask)),
-		.n_buckets = BUCKETS,
-		.n_slots = SLOTS,
-		.n_places = PLACES,
-		.seed = {{11, 22, 33, 44, 0x9e3779b97f4a7c15, 66}},
-	};
-	return relay_flow_table_init(&table, &memory);
+	shelf_make(BUCKETS, SLOTS, PLACES);
+	shelf_open();
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	relay_flow_table_fini(&table);
-	free(memory.buckets);
-	free(memory.slots);
-	free(memory.sessions);
-	free(memory.places);
-	free(memory.mask);
+	shelf_clear();
 	return 0;
 }
 
@@ -74,21 +50,21 @@ static void put(uint8_t from, uint8_t to, uint32_t index)
 {
 	struct relay_flow flow = flow_of(from, to, index);
 
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), 0);
 }
 
 static void del(uint8_t from, uint8_t to, uint32_t index)
 {
 	struct relay_flow flow = flow_of(from, to, index);
 
-	relay_flow_table_del(&table, &flow.key, NULL, 0);
+	relay_flow_table_del(&shelf.table, &flow.key, NULL, 0);
 }
 
 static struct relay_slot *slot(uint8_t from, uint8_t to, uint32_t index)
 {
 	struct relay_flow flow = flow_of(from, to, index);
 
-	return relay_flow_table_find(&table, &flow.key);
+	return relay_flow_table_find(&shelf.table, &flow.key);
 }
 
 static struct relay_flow get(uint8_t from, uint8_t to, uint32_t index)
@@ -96,18 +72,18 @@ static struct relay_flow get(uint8_t from, uint8_t to, uint32_t index)
 	const struct relay_slot *s = slot(from, to, index);
 
 	assert_non_null(s);
-	return relay_flow_table_get(&table, s);
+	return relay_flow_table_get(&shelf.table, s);
 }
 
 static uint32_t places(void)
 {
-	return PLACES - table.places.n_free;
+	return PLACES - shelf.table.places.n_free;
 }
 
 /* Nobody reads what was given up. */
 static void rested(void)
 {
-	relay_flow_table_recycle(&table, TP_SEC(FLOW_REST_SEC));
+	relay_flow_table_recycle(&shelf.table, TP_SEC(FLOW_REST_SEC));
 }
 
 static void same_as_made(uint8_t from, uint8_t to, uint32_t index)
@@ -140,14 +116,14 @@ static void test_what_makes_a_place(void **state)
 	struct relay_flow flow = flow_of(ALICE, BOB, 1);
 
 	(void)state;
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), 0);
 	flow.key.index = 2;
 	flow.src_node = CAROL;
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), 0);
 	assert_int_equal(places(), 3);
 	flow.key.index = 3;
 	flow.local[15] = 1;
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), 0);
 	assert_int_equal(places(), 4);
 	same_as_made(ALICE, BOB, 1);
 }
@@ -176,12 +152,12 @@ static void test_moved(void **state)
 	(void)state;
 	put(ALICE, BOB, 1);
 	old = slot(ALICE, BOB, 1);
-	memory.slots[old - memory.slots].packets = 5;
+	shelf.memory.slots[old - shelf.memory.slots].packets = 5;
 	flow.dst_port = 99;
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), 0);
 	assert_int_equal(get(ALICE, BOB, 1).dst_port, 99);
 	assert_int_equal(get(ALICE, BOB, 1).count.packets, 5);
-	assert_int_equal(relay_flow_table_get(&table, old).dst_port, BOB);
+	assert_int_equal(relay_flow_table_get(&shelf.table, old).dst_port, BOB);
 	assert_int_equal(places(), 3);
 	rested();
 	assert_int_equal(places(), 2);
@@ -199,12 +175,12 @@ static void test_next_hop(void **state)
 	put(BOB, ALICE, 3);
 	old = slot(ALICE, BOB, 1);
 	flow.nexthop = 77;
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), 0);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), 0);
 	assert_ptr_equal(slot(ALICE, BOB, 1), old);
 	assert_int_equal(get(ALICE, BOB, 1).nexthop, 77);
 	assert_int_equal(get(CAROL, BOB, 2).nexthop, 77);
 	assert_int_equal(get(BOB, ALICE, 3).nexthop, 10 + ALICE);
-	assert_int_equal(table.n_resting, 0);
+	assert_int_equal(shelf.table.n_resting, 0);
 	del(ALICE, BOB, 1); /* and it was not counted as one more */
 	del(CAROL, BOB, 2);
 	del(BOB, ALICE, 3);
@@ -220,7 +196,7 @@ static void test_sums(void **state)
 	(void)state;
 	put(ALICE, BOB, 1);
 	s = slot(ALICE, BOB, 1);
-	place = &memory.places[s->dst];
+	place = &shelf.memory.places[s->dst];
 	assert_int_equal(place->l3_sum,
 			 tp_sum_fold(tp_sum128(place->addr) + tp_sum128(place->local)));
 	assert_int_equal(place->l4_sum, tp_sum_fold(place->l3_sum + (uint64_t)place->port));
@@ -236,7 +212,7 @@ static void test_full(void **state)
 	put(ALICE, BOB, 1);
 	put(CAROL, DAVE, 2);
 	assert_int_equal(places(), PLACES);
-	assert_int_equal(relay_flow_table_put(&table, &flow, 0), -E2BIG);
+	assert_int_equal(relay_flow_table_put(&shelf.table, &flow, 0), -E2BIG);
 	put(BOB, CAROL, 3); /* between places that are there */
 	del(ALICE, BOB, 1);
 	del(CAROL, DAVE, 2);
@@ -259,8 +235,8 @@ static void test_no_time_to_rest(void **state)
 
 static void restart(void)
 {
-	relay_flow_table_fini(&table);
-	assert_int_equal(relay_flow_table_init(&table, &memory), 0);
+	relay_flow_table_fini(&shelf.table);
+	assert_int_equal(relay_flow_table_init(&shelf.table, &shelf.memory), 0);
 }
 
 static void test_adopted(void **state)
@@ -305,7 +281,7 @@ static void test_a_copy(void **state)
 	put(ALICE, BOB, 1);
 	put(ALICE, BOB, 2);
 	copy = PLACES - 1;
-	memory.places[copy] = memory.places[slot(ALICE, BOB, 1)->dst];
+	shelf.memory.places[copy] = shelf.memory.places[slot(ALICE, BOB, 1)->dst];
 	slot(ALICE, BOB, 1)->dst = copy;
 	restart();
 	assert_int_equal(!slot(ALICE, BOB, 1) + !slot(ALICE, BOB, 2), 1);
