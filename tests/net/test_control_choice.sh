@@ -101,7 +101,10 @@ read -r _ _ gap < <(ping_stop pair)
 expect "it took $gap ms" test "$gap" -gt 500
 expect "alice's device has bob there" at_relay alice 198.18.6.2
 expect "bob's device has alice there" at_relay bob 198.18.6.2
-expect "alice knows that it is dead" test "$(relay_of alice relay .state)" = dead
+knows_dead() { # NAME; who may have left before, because the other one had
+	[ "$(relay_of "$1" relay .state)" = dead ]
+}
+expect "alice knows that it is dead" wait_for 10 knows_dead alice
 metric() { # NAME RELAY
 	in_ns alice curl -s http://127.0.0.1:9587/metrics |
 		awk -v name="$1{" -v relay="relay=\"$2\"" 'index($1, name) == 1 && index($1, relay) { print $2 }'
