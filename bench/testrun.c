@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "bpf/abi/relay.h"
 #include "bpf/lib/relay/flow.h"
 #include "bpf_tick.h"
+#include "relay/datapath_memory.h"
 #include "relay/flow_table.h"
 #include "bench/testrun.skel.h"
 #include "bench/testrun_key.h"
@@ -117,54 +117,18 @@ static void shuffle(__u32 *keys, __u32 n)
 	}
 }
 
-static void *memory_of(const struct bpf_map *map, size_t entry)
-{
-	void *p = mmap(NULL, entry * bpf_map__max_entries(map), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(map), 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static int open_table(struct testrun_bpf *skel, struct relay_flow_table *table)
-{
-	struct relay_flow_memory m = {
-		.buckets = memory_of(skel->maps.flow_index, sizeof(*m.buckets)),
-		.slots = memory_of(skel->maps.flow_slots, sizeof(*m.slots)),
-		.sessions = memory_of(skel->maps.flow_sessions, sizeof(*m.sessions)),
-		.places = memory_of(skel->maps.flow_places, sizeof(*m.places)),
-		.mask = memory_of(skel->maps.flow_mask, sizeof(*m.mask)),
-		.n_buckets = bpf_map__max_entries(skel->maps.flow_index),
-		.n_slots = bpf_map__max_entries(skel->maps.flow_slots),
-		.n_places = bpf_map__max_entries(skel->maps.flow_places),
-		.seed = skel->rodata->knobs.flow_seed,
-	};
-
-	return m.buckets && m.slots && m.sessions && m.places && m.mask
-		       ? relay_flow_table_init(table, &m)
-		       : -ENOMEM;
-}
-
-static void close_table(struct relay_flow_table *table)
-{
-	struct relay_flow_memory *m = &table->mem;
-
-	relay_flow_table_fini(table);
-	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
-	munmap(m->slots, m->n_slots * sizeof(*m->slots));
-	munmap(m->sessions, m->n_slots * sizeof(*m->sessions));
-	munmap(m->places, m->n_places * sizeof(*m->places));
-	munmap(m->mask, sizeof(*m->mask));
-}
-
 /* Fills the flow table, and the list of keys in random order. */
 static int fill_flows(struct testrun_bpf *skel, const struct shape *shape, __u32 n, __u32 nodes)
 {
 	__u32 *keys = skel->bss->keys;
+	struct relay_flow_memory memory;
 	struct relay_flow_table table;
-	int err = open_table(skel, &table);
+	int err = relay_flow_memory_map(RELAY_FLOW_MAPS(skel), &skel->rodata->knobs.flow_seed,
+					&memory);
 
 	if (err)
 		return err;
+	err = relay_flow_table_init(&table, &memory);
 	for (__u32 i = 0; !err && i < n; i++) {
 		struct relay_flow flow = flow_of(shape, i, nodes);
 
@@ -172,7 +136,8 @@ static int fill_flows(struct testrun_bpf *skel, const struct shape *shape, __u32
 		err = relay_flow_table_put(&table, &flow, 0);
 	}
 	shuffle(keys, n);
-	close_table(&table);
+	relay_flow_table_fini(&table);
+	relay_flow_memory_unmap(&memory);
 	return err;
 }
 
@@ -236,13 +201,11 @@ static struct testrun_bpf *load(const struct shape *shape, __u32 flows, const st
 	skel->rodata->frame.keys = flows;
 	skel->rodata->frame.proto = htons(shape->from_v6 ? 0x86dd : 0x0800);
 	skel->rodata->frame.v6 = shape->from_v6;
-	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(table));
-	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(table));
-	bpf_map__set_max_entries(skel->maps.flow_sessions, relay_flow_slots(table));
-	bpf_map__set_max_entries(skel->maps.flow_places, relay_flow_slots(table));
 	for (int i = 0; i < 6; i++)
 		skel->rodata->knobs.flow_seed.word[i] = 0x9e3779b97f4a7c15 * (2 * i + 3);
-	err = testrun_bpf__load(skel);
+	err = relay_flow_maps_size(RELAY_FLOW_MAPS(skel), relay_flow_buckets(table),
+				   relay_flow_slots(table));
+	err = err ?: testrun_bpf__load(skel);
 	err = err ?: fill_nexthop(skel);
 	err = err ?: fill_flows(skel, shape, flows, nodes_of(flows, o->per_node));
 	if (!err)

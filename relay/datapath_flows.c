@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -43,65 +42,29 @@ int relay_flows_prepare(struct relay_datapath *dp, int pinned)
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-/* The regions that XDP reads, in the order of their maps. */
-enum { INDEX, SLOTS, SESSIONS, PLACES, MASK, N_REGIONS };
-
-static int map_regions(struct relay_datapath *dp, struct relay_array regions[N_REGIONS])
-{
-	const int fds[N_REGIONS] = {
-		[INDEX] = MAP_FD(dp, flow_index),	[SLOTS] = MAP_FD(dp, flow_slots),
-		[SESSIONS] = MAP_FD(dp, flow_sessions), [PLACES] = MAP_FD(dp, flow_places),
-		[MASK] = MAP_FD(dp, flow_mask),
-	};
-	int err = 0;
-
-	for (int i = 0; !err && i < N_REGIONS; i++)
-		err = relay_array_map(fds[i], PROT_READ | PROT_WRITE, &regions[i]);
-	return err;
-}
-
 int relay_flows_open(struct relay_datapath *dp)
 {
 	const struct relay_flow_seed seed = dp->skel->rodata->knobs.flow_seed;
-	struct relay_array regions[N_REGIONS] = {0};
+	struct relay_flow_memory memory = {0};
 	const uint32_t zero = 0;
 	int err = bpf_map_update_elem(MAP_FD(dp, flow_seed), &zero, &seed, BPF_ANY);
 
-	err = err ?: map_regions(dp, regions);
-	err = err
-		      ?: relay_flow_table_init(&dp->flows,
-					       &(struct relay_flow_memory){
-						       .buckets = regions[INDEX].memory,
-						       .slots = regions[SLOTS].memory,
-						       .sessions = regions[SESSIONS].memory,
-						       .places = regions[PLACES].memory,
-						       .mask = regions[MASK].memory,
-						       .n_buckets = regions[INDEX].n,
-						       .n_slots = regions[SLOTS].n,
-						       .n_places = regions[PLACES].n,
-						       .seed = seed,
-					       });
+	err = err ?: relay_flow_memory_map(RELAY_FLOW_MAPS(dp->skel), &seed, &memory);
+	err = err ?: relay_flow_table_init(&dp->flows, &memory);
 	if (!err)
 		return 0;
-	for (int i = 0; i < N_REGIONS; i++)
-		relay_array_unmap(&regions[i]);
+	relay_flow_memory_unmap(&memory);
+	dp->flows.mem = memory;
 	tp_err("cannot map the flow table: %s", strerror(-err));
 	return err;
 }
 
 void relay_flows_close(struct relay_datapath *dp)
 {
-	struct relay_flow_memory *m = &dp->flows.mem;
-
-	if (!m->slots)
+	if (!dp->flows.mem.slots)
 		return;
 	relay_flow_table_fini(&dp->flows);
-	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
-	munmap(m->slots, m->n_slots * sizeof(*m->slots));
-	munmap(m->sessions, m->n_slots * sizeof(*m->sessions));
-	munmap(m->places, m->n_places * sizeof(*m->places));
-	munmap(m->mask, sizeof(*m->mask));
-	m->slots = NULL;
+	relay_flow_memory_unmap(&dp->flows.mem);
 }
 
 /* --- the daemon's calls --------------------------------------------------------------------- */

@@ -39,20 +39,13 @@ static uint32_t room_for_nodes(const struct relay_config *config)
 	return room;
 }
 
-int relay_flows_size(struct relay_bpf *skel, uint32_t slots)
-{
-	return bpf_map__set_max_entries(skel->maps.flow_slots, slots) ?:
-	       bpf_map__set_max_entries(skel->maps.flow_sessions, slots) ?:
-	       bpf_map__set_max_entries(skel->maps.flow_places, slots);
-}
-
 static int set_sizes(struct relay_bpf *skel, const struct relay_config *config)
 {
 	uint32_t flows = config->limits.flows + config->limits.flows_per_node;
 	uint32_t nodes = room_for_nodes(config);
 
-	return bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(flows)) ?:
-	       relay_flows_size(skel, relay_flow_slots(flows)) ?:
+	return relay_flow_maps_size(RELAY_FLOW_MAPS(skel), relay_flow_buckets(flows),
+				    relay_flow_slots(flows)) ?:
 	       bpf_map__set_max_entries(skel->maps.own_sessions, 2 * nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.node_buckets, nodes) ?:
 	       bpf_map__set_max_entries(skel->maps.sites, nodes) ?:

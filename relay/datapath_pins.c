@@ -21,9 +21,8 @@ static int keep_flows(struct relay_datapath *dp, int dir)
 	if (have <= wanted || (!relay_flows_pinned(dir, &live) && relay_flow_slots(live) <= wanted))
 		return 0;
 	tp_warn("limits.flows: more flows are live than would fit, the table keeps its size");
-	return relay_flows_size(dp->skel, have)
-		       ?: bpf_map__set_max_entries(dp->skel->maps.flow_index,
-						   tp_bpf_pinned_entries(dir, "flow_index"));
+	return relay_flow_maps_size(RELAY_FLOW_MAPS(dp->skel),
+				    tp_bpf_pinned_entries(dir, "flow_index"), have);
 }
 
 /* A map sized by the number of nodes only ever grows. */

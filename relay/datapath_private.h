@@ -8,6 +8,7 @@
 #include "bpf_link.h"
 #include "bpf_pins.h"
 #include "relay/datapath.h"
+#include "relay/datapath_memory.h"
 #include "bpf/relay.skel.h" /* needs the ABI structs declared */
 
 struct relay_port {
@@ -36,21 +37,6 @@ struct relay_datapath {
  * into which an earlier layout was copied, and pins those. 0 or -errno, logged. */
 int relay_pins_load(struct relay_datapath *dp, const struct relay_config *config);
 
-/* --- datapath_memory.c: array maps as memory ------------------------------------------------- */
-
-struct relay_array {
-	void *memory;
-	size_t step, size; /* bytes: from entry to entry, and of all */
-	uint32_t n;
-};
-
-/* 0 or -errno, with nothing mapped. */
-int relay_array_map(int fd, int prot, struct relay_array *a);
-/* The map pinned as `name`, to read. Its descriptor goes to *fd for the caller to close, -1: none.
- */
-int relay_array_pinned(int dir, const char *name, struct relay_array *a, int *fd);
-void relay_array_unmap(struct relay_array *a);
-
 /* --- datapath_flows.c: the flow table ------------------------------------------------------- */
 
 /* Before the program is loaded: tells it the table's size and seed, which is that of the pinned
@@ -72,8 +58,6 @@ int relay_flows_carry(struct relay_datapath *dp, int dir);
 
 /* Sets the program's constants and the sizes of maps from the configuration; before load. */
 int relay_knobs_set(struct relay_bpf *skel, const struct relay_config *config);
-/* Room for so many slots of flows, and what goes with them. */
-int relay_flows_size(struct relay_bpf *skel, uint32_t slots);
 
 /* --- datapath_coexist.c: through libxdp's dispatcher ---------------------------------------- */
 

@@ -8,11 +8,11 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "bpf/lib/relay/flow.h"
 #include "bpf/relay.skel.h"
 #include "bpf_tick.h"
+#include "relay/datapath_memory.h"
 
 #define TEST_ENTRIES 4096
 #define COUNTERS     32
@@ -47,10 +47,10 @@ struct relay_knobs harness_knobs(void)
 
 static void shrink(struct relay_bpf *skel)
 {
-	bpf_map__set_max_entries(skel->maps.flow_index, relay_flow_buckets(TEST_ENTRIES));
-	bpf_map__set_max_entries(skel->maps.flow_slots, relay_flow_slots(TEST_ENTRIES));
-	bpf_map__set_max_entries(skel->maps.flow_sessions, relay_flow_slots(TEST_ENTRIES));
-	bpf_map__set_max_entries(skel->maps.flow_places, relay_flow_slots(TEST_ENTRIES));
+	assert_int_equal(relay_flow_maps_size(RELAY_FLOW_MAPS(skel),
+					      relay_flow_buckets(TEST_ENTRIES),
+					      relay_flow_slots(TEST_ENTRIES)),
+			 0);
 	skel->rodata->knobs.flow_seed =
 		(struct relay_flow_seed){{0x5eed, 0xfeed, 0xdeed, 0xbeed, 0xceed, 0xaeed}};
 	bpf_map__set_max_entries(skel->maps.own_sessions, TEST_ENTRIES);
@@ -58,29 +58,13 @@ static void shrink(struct relay_bpf *skel)
 	bpf_map__set_max_entries(skel->maps.node_buckets, TEST_ENTRIES);
 }
 
-static void *memory_of(const struct bpf_map *map, size_t entry)
-{
-	void *p = mmap(NULL, entry * bpf_map__max_entries(map), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(map), 0);
-
-	assert_ptr_not_equal(p, MAP_FAILED);
-	return p;
-}
-
 static void open_flows(struct harness *h)
 {
-	struct relay_flow_memory m = {
-		.buckets = memory_of(h->skel->maps.flow_index, sizeof(*m.buckets)),
-		.slots = memory_of(h->skel->maps.flow_slots, sizeof(*m.slots)),
-		.sessions = memory_of(h->skel->maps.flow_sessions, sizeof(*m.sessions)),
-		.places = memory_of(h->skel->maps.flow_places, sizeof(*m.places)),
-		.mask = memory_of(h->skel->maps.flow_mask, sizeof(*m.mask)),
-		.n_buckets = bpf_map__max_entries(h->skel->maps.flow_index),
-		.n_slots = bpf_map__max_entries(h->skel->maps.flow_slots),
-		.n_places = bpf_map__max_entries(h->skel->maps.flow_places),
-		.seed = h->skel->rodata->knobs.flow_seed,
-	};
+	struct relay_flow_memory m;
 
+	assert_int_equal(relay_flow_memory_map(RELAY_FLOW_MAPS(h->skel),
+					       &h->skel->rodata->knobs.flow_seed, &m),
+			 0);
 	assert_int_equal(relay_flow_table_init(&h->flows, &m), 0);
 }
 
@@ -106,14 +90,8 @@ struct harness *harness_open(const struct relay_knobs *knobs)
 
 void harness_close(struct harness *h)
 {
-	struct relay_flow_memory *m = &h->flows.mem;
-
-	munmap(m->buckets, m->n_buckets * sizeof(*m->buckets));
-	munmap(m->slots, m->n_slots * sizeof(*m->slots));
-	munmap(m->sessions, m->n_slots * sizeof(*m->sessions));
-	munmap(m->places, m->n_places * sizeof(*m->places));
-	munmap(m->mask, sizeof(*m->mask));
 	relay_flow_table_fini(&h->flows);
+	relay_flow_memory_unmap(&h->flows.mem);
 	relay_bpf__destroy(h->skel);
 	free(h);
 }
