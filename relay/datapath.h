@@ -48,9 +48,10 @@ int relay_datapath_flow_put(struct relay_datapath *dp, const struct relay_flow *
 /* What the flow counted so far goes to *count, unless NULL. */
 void relay_datapath_flow_del(struct relay_datapath *dp, const struct relay_flow_key *key,
 			     struct relay_count *count, uint64_t now);
-/* Is it there, and does XDP send it by the flow's next hop? Another flow to the same place may have
- * changed that. True when off. */
-bool relay_datapath_flow_follows(const struct relay_datapath *dp, const struct relay_flow *flow);
+/* Asks for the next hop of every place that flows are between (relay/flow_places.h). */
+void relay_datapath_route_places(struct relay_datapath *dp,
+				 uint32_t (*nexthop)(void *arg, const struct relay_place *place),
+				 void *arg);
 /* Calls fn for each flow in the table; fn returns non-zero to stop, and changes nothing. */
 void relay_datapath_flows_each(struct relay_datapath *dp,
 			       int (*fn)(void *arg, const struct relay_flow *flow), void *arg);

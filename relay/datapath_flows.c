@@ -83,12 +83,12 @@ void relay_datapath_flow_del(struct relay_datapath *dp, const struct relay_flow_
 		*count = (struct relay_count){0};
 }
 
-bool relay_datapath_flow_follows(const struct relay_datapath *dp, const struct relay_flow *flow)
+void relay_datapath_route_places(struct relay_datapath *dp,
+				 uint32_t (*nexthop)(void *arg, const struct relay_place *place),
+				 void *arg)
 {
-	const struct relay_slot *slot =
-		dp->skel ? relay_flow_table_find(&dp->flows, &flow->key) : NULL;
-
-	return !dp->skel || (slot && dp->flows.mem.places[slot->dst].nexthop == flow->nexthop);
+	if (dp->skel)
+		flow_places_route(&dp->flows.places, nexthop, arg);
 }
 
 void relay_datapath_flows_each(struct relay_datapath *dp,

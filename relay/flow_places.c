@@ -87,6 +87,15 @@ void flow_place_nexthop(struct flow_places *p, uint32_t number, uint32_t nexthop
 	__atomic_store_n(&p->memory[number].nexthop, nexthop, __ATOMIC_RELAXED);
 }
 
+void flow_places_route(struct flow_places *p,
+		       uint32_t (*nexthop)(void *arg, const struct relay_place *place), void *arg)
+{
+	struct flow_place *place, *tmp;
+
+	HASH_ITER (hh, p->by_what, place, tmp)
+		flow_place_nexthop(p, place->number, nexthop(arg, &p->memory[place->number]));
+}
+
 void flow_place_release(struct flow_places *p, uint32_t number)
 {
 	struct flow_place *place = p->by_number[number];

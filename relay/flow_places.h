@@ -37,6 +37,9 @@ void flow_places_fini(struct flow_places *p);
 int flow_place_use(struct flow_places *p, const struct relay_place *what, uint32_t *number);
 /* For all flows that lead there. */
 void flow_place_nexthop(struct flow_places *p, uint32_t number, uint32_t nexthop);
+/* Asks for that of every place. */
+void flow_places_route(struct flow_places *p,
+		       uint32_t (*nexthop)(void *arg, const struct relay_place *place), void *arg);
 void flow_place_release(struct flow_places *p, uint32_t number);
 
 #endif

@@ -143,12 +143,17 @@ static void pairs_drop_node(struct relay *r, const struct node *n)
 
 /* --- flows and sessions in the daemon's tables --- */
 
+static void path_of(const struct flow *f, struct tp_addr *dst, struct tp_addr *src)
+{
+	memcpy(dst, f->value.dst, sizeof(*dst));
+	memcpy(src, f->value.src, sizeof(*src));
+}
+
 void flow_resolve(struct relay *r, struct flow *f)
 {
 	struct tp_addr dst, src;
 
-	memcpy(&dst, f->value.dst, sizeof(dst));
-	memcpy(&src, f->value.src, sizeof(src));
+	path_of(f, &dst, &src);
 	f->value.key = f->key;
 	f->value.nexthop = relay_nexthop_get(r->nexthops, &dst, &src);
 }
@@ -157,9 +162,16 @@ void flow_unresolve(struct relay *r, struct flow *f)
 {
 	struct tp_addr dst, src;
 
-	memcpy(&dst, f->value.dst, sizeof(dst));
-	memcpy(&src, f->value.src, sizeof(src));
+	path_of(f, &dst, &src);
 	relay_nexthop_put(r->nexthops, &dst, &src);
+}
+
+uint32_t flow_nexthop(const struct relay *r, const struct flow *f)
+{
+	struct tp_addr dst, src;
+
+	path_of(f, &dst, &src);
+	return relay_nexthop_find(r->nexthops, &dst, &src);
 }
 
 static struct flow_list *place_of(const struct relay *r, const void *addr, uint16_t port)

@@ -91,6 +91,8 @@ bool flows_use_index(const struct relay *r, uint32_t index);
 void flows_each_index(struct relay *r, uint32_t index, int (*fn)(void *arg, struct flow *f),
 		      void *arg);
 bool flow_live(const struct flow *f, uint64_t now);
+/* As it is now: value.nexthop is as it was when the flow was last put. */
+uint32_t flow_nexthop(const struct relay *r, const struct flow *f);
 
 /* The node's end at `old` is now at `to`, speaking to `local`: both directions follow, of all its
  * sessions there or of only one. */
@@ -102,7 +104,7 @@ void flows_drop_node(struct relay *r, struct node *n, uint64_t now);
 unsigned int flows_drop_refused(struct relay *r, uint64_t now);
 /* The address is n's now: the sessions that any other node had there end. */
 void flows_claim(struct relay *r, const struct node *n, const struct tp_endpoint *at, uint64_t now);
-/* A route moved: every flow asks for its next hop again. */
+/* A route moved: XDP is told the next hop of every place that flows lead to. */
 void flows_refresh_nexthops(struct relay *r);
 /* The path of f takes no more than mtu bytes (an ICMP error that quoted it), for all flows from the
  * same node to the same node and for PATH_MTU_SEC. True when that is news. */

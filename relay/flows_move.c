@@ -12,8 +12,10 @@
 #define MTU_MIN_V4 552	/* min_pmtu of Linux, which lets no ICMP error go below it either */
 #define MTU_MIN_V6 1280 /* RFC 8200 */
 
-static void put(struct relay *r, const struct flow *f)
+/* The next hop is for all flows to the same place: never an older one. */
+static void put(struct relay *r, struct flow *f)
 {
+	f->value.nexthop = flow_nexthop(r, f);
 	if (relay_datapath_flow_put(r->dp, &f->value, tp_now()))
 		tp_log_limited(LOG_ERR, "flow table: a flow from %s could not be changed",
 			       f->from->name);
@@ -112,18 +114,19 @@ void flows_move(struct relay *r, struct node *n, const struct session *only,
 	move_sends(r, n, &m);
 }
 
-/* What XDP has decides, not what the flow had: since the route moved, a new flow may have taken the
- * place that it leads to along, and have ended; and the route may be back by now. */
+static uint32_t nexthop_to(void *arg, const struct relay_place *p)
+{
+	const struct relay *r = arg;
+	struct tp_addr dst, src;
+
+	memcpy(&dst, p->addr, sizeof(dst));
+	memcpy(&src, p->local, sizeof(src));
+	return relay_nexthop_find(r->nexthops, &dst, &src);
+}
+
 void flows_refresh_nexthops(struct relay *r)
 {
-	struct flow *f, *tmp;
-
-	HASH_ITER (hh, r->flows->by_key, f, tmp) {
-		flow_resolve(r, f);
-		flow_unresolve(r, f);
-		if (!relay_datapath_flow_follows(r->dp, &f->value))
-			put(r, f);
-	}
+	relay_datapath_route_places(r->dp, nexthop_to, r);
 }
 
 /* --- path MTU --- */

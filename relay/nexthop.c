@@ -370,6 +370,14 @@ uint32_t relay_nexthop_get(struct relay_nexthops *nh, const struct tp_addr *dst,
 	return pair->hop ? pair->hop->id : 0;
 }
 
+uint32_t relay_nexthop_find(const struct relay_nexthops *nh, const struct tp_addr *dst,
+			    const struct tp_addr *src)
+{
+	const struct pair *pair = pair_find(nh, dst, src);
+
+	return pair && pair->hop ? pair->hop->id : 0;
+}
+
 void relay_nexthop_put(struct relay_nexthops *nh, const struct tp_addr *dst,
 		       const struct tp_addr *src)
 {

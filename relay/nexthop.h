@@ -59,6 +59,9 @@ void relay_nexthops_free(struct relay_nexthops *nh);
  * one reference to the pair, also when it returned 0: a route may appear later. */
 uint32_t relay_nexthop_get(struct relay_nexthops *nh, const struct tp_addr *dst,
 			   const struct tp_addr *src);
+/* The id as it is now of a pair that somebody refers to; 0 also for any other. */
+uint32_t relay_nexthop_find(const struct relay_nexthops *nh, const struct tp_addr *dst,
+			    const struct tp_addr *src);
 void relay_nexthop_put(struct relay_nexthops *nh, const struct tp_addr *dst,
 		       const struct tp_addr *src);
 

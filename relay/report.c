@@ -216,21 +216,19 @@ static int append_flow(void *arg, const struct flow *f)
 		return 1;
 	memcpy(&local, f->value.local, sizeof(local));
 	snprintf(index, sizeof(index), "0x%08x", le32toh(f->key.index));
+	relay_nexthop_describe(l->d->nexthops, flow_nexthop(l->d->relay, f), hop, sizeof(hop));
 	json_array_append_new(
 		l->list,
-		json_pack(
-			"{s:s,s:s,s:s,s:o,s:o,s:o,s:s,s:o,s:I,s:I,s:I,s:s,s:o}", "from",
-			f->from->name, "to", f->to->name, "network", f->from->network->name,
-			"source", endpoint_json(f->key.addr, f->key.port), "local",
-			addr_json(&local), "destination",
-			endpoint_json(f->value.dst, f->value.dst_port), "index", index,
-			"expires_in_s", expires_json(f, l->now), "packets", (json_int_t)c.packets,
-			"bytes", (json_int_t)c.bytes, "user_packets", (json_int_t)f->user.packets,
-			"next_hop",
-			relay_nexthop_describe(l->d->nexthops, f->value.nexthop, hop, sizeof(hop)),
-			"mtu",
-			f->value.mtu == FLOW_SEE_NO_MTU ? json_null()
-							: json_integer(f->value.mtu)));
+		json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:s,s:o,s:I,s:I,s:I,s:s,s:o}", "from",
+			  f->from->name, "to", f->to->name, "network", f->from->network->name,
+			  "source", endpoint_json(f->key.addr, f->key.port), "local",
+			  addr_json(&local), "destination",
+			  endpoint_json(f->value.dst, f->value.dst_port), "index", index,
+			  "expires_in_s", expires_json(f, l->now), "packets", (json_int_t)c.packets,
+			  "bytes", (json_int_t)c.bytes, "user_packets", (json_int_t)f->user.packets,
+			  "next_hop", hop, "mtu",
+			  f->value.mtu == FLOW_SEE_NO_MTU ? json_null()
+							  : json_integer(f->value.mtu)));
 	return 0;
 }
 

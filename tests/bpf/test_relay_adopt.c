@@ -94,7 +94,7 @@ static uint32_t in_map;
 static int compare(void *arg, const struct relay_flow *slot)
 {
 	struct tp_endpoint from = {.port = slot->key.port};
-	struct relay_flow flow = *slot;
+	struct relay_flow flow = *slot, want;
 	const struct flow *f;
 
 	(void)arg;
@@ -102,7 +102,9 @@ static int compare(void *arg, const struct relay_flow *slot)
 	f = flow_find(sim.relay, &from, slot->key.index);
 	assert_non_null(f);
 	flow.count = (struct relay_count){0}; /* XDP's */
-	assert_memory_equal(&flow, &f->value, sizeof(flow));
+	want = f->value;
+	want.nexthop = flow_nexthop(sim.relay, f);
+	assert_memory_equal(&flow, &want, sizeof(flow));
 	in_map++;
 	return 0;
 }
@@ -177,14 +179,28 @@ static void move_routes(int device)
 
 static void test_map_follows_routes(void **state)
 {
+	const struct flow *f;
 	uint32_t was;
 
 	(void)state;
 	connect_all();
-	was = flow_find(sim.relay, &alice.at, eb.index)->value.nexthop;
+	f = flow_find(sim.relay, &alice.at, eb.index);
+	was = flow_nexthop(sim.relay, f);
+	move_routes(7);
+	assert_int_not_equal(flow_nexthop(sim.relay, f), was);
+	flows_refresh_nexthops(sim.relay);
+	assert_map_is_table(4);
+}
+
+/* A flow that is put for another reason brings no old next hop back. */
+static void test_path_mtu_after_routes(void **state)
+{
+	(void)state;
+	connect_all();
 	move_routes(7);
 	flows_refresh_nexthops(sim.relay);
-	assert_int_not_equal(flow_find(sim.relay, &alice.at, eb.index)->value.nexthop, was);
+	assert_true(flows_path_mtu(sim.relay, flow_find(sim.relay, &alice.at, eb.index), 1300,
+				   sim.now));
 	assert_map_is_table(4);
 }
 
@@ -526,6 +542,7 @@ int main(void)
 		ADOPTION(test_map_follows),
 		ADOPTION(test_map_follows_routes),
 		ADOPTION(test_route_comes_back),
+		ADOPTION(test_path_mtu_after_routes),
 		ADOPTION(test_map_follows_into_a_held_key),
 		ADOPTION(test_reload_clears_the_map),
 		ADOPTION(test_counts_of_xdp),
