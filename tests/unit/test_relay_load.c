@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "relay/admit.h"
 #include "relay/budget.h"
 #include "relay/node.h"
 #include "relay/pending.h"
@@ -294,6 +295,24 @@ static void test_trial_budget(void **state)
 	sim_take(&sim, WG_INITIATION, &carol);
 }
 
+/* After a start of the relay, all nodes of a network of 1,000 come at once. */
+static void test_trials_at_once(void **state)
+{
+	static struct site sites[2 * 400];
+	const uint32_t keys = 1000;
+	unsigned int i;
+
+	(void)state;
+	sim.now += TP_SEC(5);
+	for (i = 0; i < 400; i++)
+		assert_true(admit_trial(sim.relay, &sites[i], keys, STANDING_UNPROVEN, sim.now));
+	assert_false(admit_trial(sim.relay, &sites[i], keys, STANDING_UNPROVEN, sim.now));
+	sim.now += TP_SEC(1);
+	for (; i < 800; i++)
+		assert_true(admit_trial(sim.relay, &sites[i], keys, STANDING_UNPROVEN, sim.now));
+	assert_false(admit_trial(sim.relay, &sites[0], keys, STANDING_UNPROVEN, sim.now));
+}
+
 /* Whoever knows two public keys can make handshakes of the two, answers included, that differ from
  * real ones only to them. He can't receive, and so pushes nobody's session out. */
 static void test_forged_sessions(void **state)
@@ -392,6 +411,7 @@ int main(void)
 		REGISTERED(test_target_at_ease_is_paced),
 		REGISTERED(test_node_quota),
 		REGISTERED(test_trial_budget),
+		REGISTERED(test_trials_at_once),
 		REGISTERED(test_forged_sessions),
 		REGISTERED(test_neighbour_with_a_cookie),
 		REGISTERED(test_one_index_often),
