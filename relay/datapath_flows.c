@@ -54,7 +54,7 @@ int relay_flows_open(struct relay_datapath *dp)
 	if (!err)
 		return 0;
 	relay_flow_memory_unmap(&memory);
-	dp->flows.mem = memory;
+	dp->flows.mem = memory; /* nothing: relay_flows_close() has none to close */
 	tp_err("cannot map the flow table: %s", strerror(-err));
 	return err;
 }
