@@ -12,6 +12,9 @@ gateway_plain
 externals() {
 	gw gateway flows --json | jq -r '.[] | select(.protocol == "udp") | .external' | sed 's/:.*//' | sort -u | xargs
 }
+knows() { # N: addresses of the uplink, by now
+	[ "$(gw_get '.uplinks[0].addresses | length')" -eq "$1" ]
+}
 asks_forever() {
 	spawn keepalive alice bash -c "while :; do '$B/tests/interop/udp_client' -s 5000 -n 20 -i 10 \
 		-w 0 -q $ECHO:7; done"
@@ -33,6 +36,7 @@ expect "and is answered" udp alice -s 5001 -n 5 -i 5 $ECHO:7
 expect "other nodes as well" web_asker bob
 stop keepalive
 ip -n gateway addr del $LAN4.2/24 dev lan0
+expect "the address goes, which the gateway hears" wait_for 20 knows 0
 gw_counts uplink_down 1+ "no address at all: refused, and counted" not udp alice -w 200 $ECHO:7
 ip -n gateway addr add $GATEWAY_LAN/24 dev lan0
 expect "back again" wait_for 20 web_asker alice
@@ -40,10 +44,7 @@ expect "back again" wait_for 20 web_asker alice
 # --- several ------------------------------------------------------------------------------------
 
 for h in 2 3 4; do ip -n gateway addr add $LAN4.$h/24 dev lan0; done
-known() {
-	[ "$(gw_get '.uplinks[0].addresses | length')" -eq 4 ]
-}
-expect "four addresses" wait_for 20 known
+expect "four addresses" wait_for 20 knows 4
 lan_forget echo
 for node in c3 c4 c5 c6; do
 	udp $node -m 20 -n 1 -i 1 $ECHO:7 $ECHO:9 >/dev/null
