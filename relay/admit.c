@@ -83,14 +83,31 @@ bool admit_registration(struct relay *r, const struct packet *p, enum standing s
 
 /* --- mac1s --- */
 
+static struct budget_rate trial_rate(enum standing standing)
+{
+	return standing == STANDING_UNPROVEN ? BUDGET_TRIAL : BUDGET_TRIAL_PROVEN;
+}
+
+static uint64_t *trial_budget(struct relay *r, enum standing standing)
+{
+	return &r->trial_budget[standing != STANDING_UNPROVEN];
+}
+
 bool admit_trial(struct relay *r, struct site *site, uint32_t keys, enum standing standing,
 		 uint64_t now)
 {
-	bool proven = standing != STANDING_UNPROVEN;
+	if (!budget_take(&site->trial_budget[standing], BUDGET_TRIAL_SITE, keys, now))
+		return false;
+	if (budget_take(trial_budget(r, standing), trial_rate(standing), keys, now))
+		return true;
+	budget_return(&site->trial_budget[standing], BUDGET_TRIAL_SITE, keys);
+	return false;
+}
 
-	return budget_take(&site->trial_budget[standing], BUDGET_TRIAL_SITE, keys, now) &&
-	       budget_take(&r->trial_budget[proven], proven ? BUDGET_TRIAL_PROVEN : BUDGET_TRIAL,
-			   keys, now);
+void admit_untried(struct relay *r, struct site *site, uint32_t keys, enum standing standing)
+{
+	budget_return(&site->trial_budget[standing], BUDGET_TRIAL_SITE, keys);
+	budget_return(trial_budget(r, standing), trial_rate(standing), keys);
 }
 
 bool admit_response_trial(struct node *target, uint32_t keys, uint64_t now)

@@ -17,7 +17,9 @@ bool admit_registration(struct relay *r, const struct packet *p, enum standing s
 /* `keys` more mac1s for an initiation whose target is not known yet. */
 bool admit_trial(struct relay *r, struct site *site, uint32_t keys, enum standing standing,
 		 uint64_t now);
-/* The same for a response of `target` to someone behind a shared address. */
+/* Of which so many were not tried. */
+void admit_untried(struct relay *r, struct site *site, uint32_t keys, enum standing standing);
+/* `keys` mac1s for a response of `target` to someone behind a shared address. */
 bool admit_response_trial(struct node *target, uint32_t keys, uint64_t now);
 /* An initiation for `target`. False with the reason: challenge if unproven, else drop. */
 bool admit_initiation(struct relay *r, struct site *site, struct node *target,

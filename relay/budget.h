@@ -27,6 +27,12 @@ static inline bool budget_take(uint64_t *word, struct budget_rate rate, uint32_t
 	return tp_bucket_take((__u64 *)word, now, cost, burst > cost ? burst : cost);
 }
 
+/* Give back `units` of what was taken at this very moment. */
+static inline void budget_return(uint64_t *word, struct budget_rate rate, uint32_t units)
+{
+	*word -= TP_NS_PER_SEC * units / rate.per_second;
+}
+
 /* The relay's own key: registrations a second that get a full Noise handshake, without and with a
  * proven source address. Above it the initiator is asked for a cookie first. */
 #define BUDGET_REGISTER	       ((struct budget_rate){1000, 500})
@@ -37,12 +43,12 @@ static inline bool budget_take(uint64_t *word, struct budget_rate rate, uint32_t
 #define BUDGET_REGISTER_SITE	    ((struct budget_rate){50, 100})
 #define BUDGET_REGISTER_SITE_PROVEN ((struct budget_rate){10, 20})
 
-/* Keys tried against a mac1: a BLAKE2s call of about 0.7 us each. A second's worth at once: who is
- * refused comes again after 5 s, together with all who were, and a smaller burst would turn most of
- * them away each time. */
+/* Keys tried against a mac1: a BLAKE2s call of about 0.7 us each. A second's worth at once, of
+ * which one site may have half: who is refused comes again after 5 s, together with all who were,
+ * and a smaller burst would turn most of them away each time. */
 #define BUDGET_TRIAL	    ((struct budget_rate){400000, 400000})
 #define BUDGET_TRIAL_PROVEN ((struct budget_rate){400000, 400000})
-#define BUDGET_TRIAL_SITE   ((struct budget_rate){100000, 50000})
+#define BUDGET_TRIAL_SITE   ((struct budget_rate){100000, 200000})
 /* For one node's responses, beside the key of the node that is registered where they go. */
 #define BUDGET_TRIAL_RESPONSE ((struct budget_rate){20000, 4000})
 

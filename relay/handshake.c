@@ -75,6 +75,21 @@ static bool seen_before(const struct site *site, const struct node *until)
 	return false;
 }
 
+static struct node *try_network(struct relay *r, struct site *site, const struct network *w,
+				const struct packet *p, enum standing standing)
+{
+	uint32_t untried = w->n_nodes;
+	struct node *n;
+
+	LIST_FOREACH (n, &w->nodes, in_network) {
+		untried--;
+		if (fits(n, p))
+			break;
+	}
+	admit_untried(r, site, untried, standing);
+	return n;
+}
+
 /* Every node of every network that has a node at this site. *out_of_budget tells why NULL. */
 static struct node *try_all(struct relay *r, struct site *site, const struct packet *p,
 			    enum standing standing, bool *out_of_budget)
@@ -83,7 +98,7 @@ static struct node *try_all(struct relay *r, struct site *site, const struct pac
 	struct node *n;
 
 	LIST_FOREACH (sender, &site->nodes, in_site) {
-		struct network *w = sender->network;
+		const struct network *w = sender->network;
 
 		if (seen_before(site, sender))
 			continue;
@@ -91,10 +106,9 @@ static struct node *try_all(struct relay *r, struct site *site, const struct pac
 			*out_of_budget = true;
 			return NULL;
 		}
-		LIST_FOREACH (n, &w->nodes, in_network) {
-			if (fits(n, p))
-				return n;
-		}
+		n = try_network(r, site, w, p, standing);
+		if (n)
+			return n;
 	}
 	return NULL;
 }

@@ -313,6 +313,61 @@ static void test_trials_at_once(void **state)
 	assert_false(admit_trial(sim.relay, &sites[0], keys, STANDING_UNPROVEN, sim.now));
 }
 
+/* Half of the second's worth is one site's, and a key that was not tried costs nothing. */
+static void test_trials_of_one_site(void **state)
+{
+	static struct site offices[2], elsewhere;
+	const uint32_t keys = 1000;
+
+	(void)state;
+	sim.now += TP_SEC(5);
+	for (unsigned int i = 0; i < 200; i++)
+		assert_true(admit_trial(sim.relay, &offices[0], keys, STANDING_UNPROVEN, sim.now));
+	assert_false(admit_trial(sim.relay, &offices[0], keys, STANDING_UNPROVEN, sim.now));
+	for (unsigned int i = 0; i < 399; i++) {
+		assert_true(admit_trial(sim.relay, &offices[1], keys, STANDING_UNPROVEN, sim.now));
+		admit_untried(sim.relay, &offices[1], keys / 2, STANDING_UNPROVEN);
+	}
+	assert_false(admit_trial(sim.relay, &offices[1], keys, STANDING_UNPROVEN, sim.now));
+	assert_false(admit_trial(sim.relay, &elsewhere, keys, STANDING_UNPROVEN, sim.now));
+	assert_true(elsewhere.trial_budget[STANDING_UNPROVEN] <= sim.now);
+}
+
+static uint32_t place_in_network(const struct node *n)
+{
+	const struct node *other;
+	uint32_t place = 0;
+
+	LIST_FOREACH (other, &n->network->nodes, in_network) {
+		place++;
+		if (other == n)
+			break;
+	}
+	return place;
+}
+
+static void test_what_was_tried_is_charged(void **state)
+{
+	struct sim_peer *targets[] = {&bob, &carol};
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct node *target = sim_node(&sim, targets[i]);
+		struct site *site = sim_node(&sim, &alice)->site;
+		uint32_t place = place_in_network(target);
+		struct wg_initiation msg;
+
+		assert_true(place < target->network->n_nodes);
+		sim.now += TP_SEC(5);
+		cast_initiate(&alice, &ea, targets[i], &msg);
+		sim_take(&sim, WG_INITIATION, targets[i]);
+		assert_int_equal(site->trial_budget[STANDING_UNPROVEN],
+				 sim.now + TP_NS_PER_SEC / 100000 * place);
+		assert_int_equal(sim.relay->trial_budget[0],
+				 sim.now + TP_NS_PER_SEC / 400000 * place);
+	}
+}
+
 /* Whoever knows two public keys can make handshakes of the two, answers included, that differ from
  * real ones only to them. He can't receive, and so pushes nobody's session out. */
 static void test_forged_sessions(void **state)
@@ -412,6 +467,8 @@ int main(void)
 		REGISTERED(test_node_quota),
 		REGISTERED(test_trial_budget),
 		REGISTERED(test_trials_at_once),
+		REGISTERED(test_trials_of_one_site),
+		REGISTERED(test_what_was_tried_is_charged),
 		REGISTERED(test_forged_sessions),
 		REGISTERED(test_neighbour_with_a_cookie),
 		REGISTERED(test_one_index_often),
