@@ -71,6 +71,8 @@ static void adopt_flow(struct relay *r, struct session *s, const struct relay_fl
 	f->to = node_by_id(r, found->dst_node);
 	flow_resolve(r, f);
 	flow_enter(r, f, s);
+	/* Or a whole network's next handshakes would be first contacts. */
+	node_remember_target(f->from, f->to);
 	if (memcmp(&f->value, found, sizeof(f->value)))
 		relay_datapath_flow_put(r->dp, &f->value, now);
 }

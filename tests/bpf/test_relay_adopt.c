@@ -362,6 +362,21 @@ static void test_goes_on(void **state)
 	assert_map_is_table(0);
 }
 
+/* Who talked to whom is known: their next handshakes are no first contacts. */
+static void test_remembers_targets(void **state)
+{
+	struct sim_end e = {0}, f = {0};
+
+	(void)state;
+	connect_all();
+	restart();
+	sim.relay->trial_budget[0] = sim.now + TP_SEC(60);
+	sim_connect(&sim, &alice, &e, &bob, &f);
+	sim_assert_passes(&sim, &e, &f);
+	sim_connect(&sim, &bob, &f, &alice, &e);
+	sim_assert_passes(&sim, &f, &e);
+}
+
 static void test_what_has_ended_goes(void **state)
 {
 	(void)state;
@@ -548,6 +563,7 @@ int main(void)
 		ADOPTION(test_counts_of_xdp),
 		ADOPTION(test_adopts),
 		ADOPTION(test_goes_on),
+		ADOPTION(test_remembers_targets),
 		ADOPTION(test_what_has_ended_goes),
 		ADOPTION(test_several_responses),
 		ADOPTION(test_node_replaced),
