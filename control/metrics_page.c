@@ -6,9 +6,8 @@
 
 static void write_api(struct tp_metrics *m, const struct ctl_api_stats *s)
 {
-	tp_metrics_family(m, TP_GAUGE, "turnpike_control_api_connections",
-			  "Connections to the API.");
-	tp_metrics_u64(m, NULL, s->connections);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_control_api_connections", s->connections,
+		       "Connections to the API.");
 	tp_metrics_family(m, TP_COUNTER, "turnpike_control_api_calls_total",
 			  "Calls of the API, by how they ended.");
 	tp_metrics_u64(m, TP_LABELS({"result", "ok"}), s->calls - s->refused - s->failed);
@@ -22,37 +21,28 @@ static void write_api(struct tp_metrics *m, const struct ctl_api_stats *s)
 
 static void write_nodes(struct tp_metrics *m, const struct ctl_nodes_stats *s)
 {
-	tp_metrics_family(m, TP_GAUGE, "turnpike_control_nodes",
-			  "Nodes, gateways and relays that are connected.");
-	tp_metrics_u64(m, NULL, s->connected);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_control_nodes_waiting",
-			  "Connections that have not said hello.");
-	tp_metrics_u64(m, NULL, s->waiting);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_nodes_displaced_total",
-			  "Of these, closed as the oldest when there were too many.");
-	tp_metrics_u64(m, NULL, s->displaced);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_joins_total",
-			  "Devices that were admitted by an auth key.");
-	tp_metrics_u64(m, NULL, s->joined);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_nodes_refused_total",
-			  "Nodes that were not admitted.");
-	tp_metrics_u64(m, NULL, s->refused);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_networks_read_total",
-			  "Networks that were read to tell nodes of them.");
-	tp_metrics_u64(m, NULL, s->networks);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_made_total",
-			  "What nodes are to know, to be compared with what they know.");
-	tp_metrics_u64(m, NULL, s->views);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_failed_total",
-			  "Of these, not made or not sent, for want of memory or of the database.");
-	tp_metrics_u64(m, NULL, s->untold);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_control_nodes", s->connected,
+		       "Nodes, gateways and relays that are connected.");
+	tp_metrics_one(m, TP_GAUGE, "turnpike_control_nodes_waiting", s->waiting,
+		       "Connections that have not said hello.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_nodes_displaced_total", s->displaced,
+		       "Of these, closed as the oldest when there were too many.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_joins_total", s->joined,
+		       "Devices that were admitted by an auth key.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_nodes_refused_total", s->refused,
+		       "Nodes that were not admitted.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_networks_read_total", s->networks,
+		       "Networks that were read to tell nodes of them.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_views_made_total", s->views,
+		       "What nodes are to know, to be compared with what they know.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_views_failed_total", s->untold,
+		       "Of these, not made or not sent, for want of memory or of the database.");
 	tp_metrics_family(m, TP_COUNTER, "turnpike_control_views_sent_total",
 			  "What nodes were told, whole or only the changes.");
 	tp_metrics_u64(m, TP_LABELS({"as", "snapshot"}), s->snapshots);
 	tp_metrics_u64(m, TP_LABELS({"as", "delta"}), s->deltas);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_control_sent_bytes_total",
-			  "Text of messages to nodes.");
-	tp_metrics_u64(m, NULL, s->bytes);
+	tp_metrics_one(m, TP_COUNTER, "turnpike_control_sent_bytes_total", s->bytes,
+		       "Text of messages to nodes.");
 	tp_metrics_family(m, TP_COUNTER, "turnpike_control_acknowledged_total",
 			  "What nodes made of it.");
 	tp_metrics_u64(m, TP_LABELS({"status", "applied"}), s->applied);
@@ -71,9 +61,8 @@ static void collect(void *arg, struct tp_metrics *m)
 	if (d->nodes)
 		ctl_nodes_stats(d->nodes, &n);
 	write_nodes(m, &n);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_control_revision",
-			  "Revision of what nodes are told.");
-	tp_metrics_u64(m, NULL, ctl_store_revision(d->state.store));
+	tp_metrics_one(m, TP_GAUGE, "turnpike_control_revision", ctl_store_revision(d->state.store),
+		       "Revision of what nodes are told.");
 }
 
 static const char *not_ready(void *arg)

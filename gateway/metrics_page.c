@@ -107,18 +107,14 @@ static void write_nat(struct tp_metrics *m, const struct gw_daemon *d)
 		tp_metrics_u64(
 			m, TP_LABELS({"uplink", slots[i].uplink}, {"address", slots[i].address}),
 			slots[i].use.blocks);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_port_blocks_limit",
-			  "Blocks of ports that each address has.");
-	tp_metrics_u64(m, NULL, memory->ports / memory->block);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_port_blocks_allocated_total",
-			  "Blocks of ports that nodes were given.");
-	tp_metrics_u64(m, NULL, s->allocated);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_port_blocks_released_total",
-			  "Blocks of ports that were given back.");
-	tp_metrics_u64(m, NULL, s->released);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_port_log_errors_total",
-			  "Records of port blocks that could not be written.");
-	tp_metrics_u64(m, NULL, s->log_errors);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_gateway_port_blocks_limit",
+		       memory->ports / memory->block, "Blocks of ports that each address has.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_gateway_port_blocks_allocated_total", s->allocated,
+		       "Blocks of ports that nodes were given.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_gateway_port_blocks_released_total", s->released,
+		       "Blocks of ports that were given back.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_gateway_port_log_errors_total", s->log_errors,
+		       "Records of port blocks that could not be written.");
 }
 
 /* --- the policy and the peers --------------------------------------------------------------- */
@@ -137,9 +133,8 @@ static void write_hits(struct tp_metrics *m, const struct gw_daemon *d)
 	for (size_t i = 0; i < n; i++)
 		tp_metrics_u64(m, TP_LABELS({"rule", gw_report_rule(d, (uint32_t)i)}),
 			       hits[i].flows);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_default_refused_total",
-			  "Flows that no rule allowed.");
-	tp_metrics_u64(m, NULL, hits[0].refused);
+	tp_metrics_one(m, TP_COUNTER, "turnpike_gateway_default_refused_total", hits[0].refused,
+		       "Flows that no rule allowed.");
 	free(hits);
 }
 
@@ -148,15 +143,14 @@ static void write_policy(struct tp_metrics *m, const struct gw_daemon *d)
 	struct gw_policy_size size = gw_policy_size(d->policy);
 
 	write_hits(m, d);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_policy_generation",
-			  "Number of the policy in force.");
-	tp_metrics_u64(m, NULL, gw_datapath_policy_generation(d->published));
+	tp_metrics_one(m, TP_GAUGE, "turnpike_gateway_policy_generation",
+		       gw_datapath_policy_generation(d->published),
+		       "Number of the policy in force.");
 	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_policy_compile_seconds",
 			  "Time that it took to compile and publish the policy.");
 	tp_metrics_real(m, NULL, d->compile_ms / 1000);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_policy_memory_bytes",
-			  "Memory of the policy's tables.");
-	tp_metrics_u64(m, NULL, size.memory);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_gateway_policy_memory_bytes", size.memory,
+		       "Memory of the policy's tables.");
 }
 
 #define PEER_FAMILIES 3
@@ -237,19 +231,16 @@ static void write_state(struct tp_metrics *m, const struct gw_daemon *d)
 {
 	const struct gw_sweep_stats *s = gw_sweeper_stats(d->sweeper);
 
-	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_flows",
-			  "Flows in the table, when it was last looked through.");
-	tp_metrics_u64(m, NULL, s->flows);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_flows_limit", "Flows the table may hold.");
-	tp_metrics_u64(m, NULL, d->config->egress.flows);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_swept_entries_total",
-			  "Dead entries removed from the tables.");
-	tp_metrics_u64(m, NULL, s->removed);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_gateway_flows", s->flows,
+		       "Flows in the table, when it was last looked through.");
+	tp_metrics_one(m, TP_GAUGE, "turnpike_gateway_flows_limit", d->config->egress.flows,
+		       "Flows the table may hold.");
+	tp_metrics_one(m, TP_COUNTER, "turnpike_gateway_swept_entries_total", s->removed,
+		       "Dead entries removed from the tables.");
 	write_punts(m, gw_punts_stats(d->punts));
 	write_attached(m, d);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_uptime_seconds",
-			  "Time since the daemon started.");
-	tp_metrics_u64(m, NULL, (tp_now() - d->started) / TP_NS_PER_SEC);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_gateway_uptime_seconds",
+		       (tp_now() - d->started) / TP_NS_PER_SEC, "Time since the daemon started.");
 	tp_metrics_family(m, TP_GAUGE, "turnpike_build_info", "Version, as a label.");
 	tp_metrics_u64(m, TP_LABELS({"version", TP_VERSION}), 1);
 }

@@ -261,7 +261,6 @@ void gw_relays_metrics(const struct gw_relays *r, struct tp_metrics *m)
 	tp_metrics_family(m, TP_GAUGE, "turnpike_gateway_relay_peers",
 			  "Peers that are reached through a relay.");
 	write_each(r, m, write_peers);
-	tp_metrics_family(m, TP_COUNTER, "turnpike_gateway_relay_moves_total",
-			  "Moves of a peer from a relay to another.");
-	tp_metrics_u64(m, NULL, r->moves);
+	tp_metrics_one(m, TP_COUNTER, "turnpike_gateway_relay_moves_total", r->moves,
+		       "Moves of a peer from a relay to another.");
 }

@@ -50,13 +50,12 @@ static void write_state(struct tp_metrics *m, const struct daemon *d, const stru
 	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_nodes", "Nodes configured, by state.");
 	tp_metrics_u64(m, TP_LABELS({"state", "online"}), t->online);
 	tp_metrics_u64(m, TP_LABELS({"state", "offline"}), t->known - t->online);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_flows", "Flows in the table.");
-	tp_metrics_u64(m, NULL, flows_total(d->relay));
-	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_flows_limit", "Flows the table may hold.");
-	tp_metrics_u64(m, NULL, d->config->limits.flows);
-	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_pending_handshakes",
-			  "Initiations passed on in the last seconds.");
-	tp_metrics_u64(m, NULL, pendings_total(d->relay));
+	tp_metrics_one(m, TP_GAUGE, "turnpike_relay_flows", flows_total(d->relay),
+		       "Flows in the table.");
+	tp_metrics_one(m, TP_GAUGE, "turnpike_relay_flows_limit", d->config->limits.flows,
+		       "Flows the table may hold.");
+	tp_metrics_one(m, TP_GAUGE, "turnpike_relay_pending_handshakes", pendings_total(d->relay),
+		       "Initiations passed on in the last seconds.");
 	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_attached",
 			  "Whether XDP is attached, by interface and mode.");
 	for (size_t i = 0; i < d->config->n_interfaces; i++) {
@@ -67,9 +66,9 @@ static void write_state(struct tp_metrics *m, const struct daemon *d, const stru
 			       d->config->attach != RELAY_ATTACH_OFF &&
 				       relay_datapath_attached(d->dp, name));
 	}
-	tp_metrics_family(m, TP_GAUGE, "turnpike_relay_uptime_seconds",
-			  "Time since the daemon started.");
-	tp_metrics_u64(m, NULL, (tp_now() - d->relay->started) / TP_NS_PER_SEC);
+	tp_metrics_one(m, TP_GAUGE, "turnpike_relay_uptime_seconds",
+		       (tp_now() - d->relay->started) / TP_NS_PER_SEC,
+		       "Time since the daemon started.");
 	tp_metrics_family(m, TP_GAUGE, "turnpike_build_info", "Version, as a label.");
 	tp_metrics_u64(m, TP_LABELS({"version", TP_VERSION}), 1);
 }

@@ -88,3 +88,10 @@ void tp_metrics_real(struct tp_metrics *m, const struct tp_metric_label *labels,
 	else if (evbuffer_add_printf(m->out, " %.17g\n", value) < 0)
 		m->failed = true;
 }
+
+void tp_metrics_one(struct tp_metrics *m, enum tp_metric_type type, const char *name,
+		    uint64_t value, const char *help)
+{
+	tp_metrics_family(m, type, name, help);
+	tp_metrics_u64(m, NULL, value);
+}

@@ -42,6 +42,9 @@ void tp_metrics_family(struct tp_metrics *m, enum tp_metric_type type, const cha
  * any text. */
 void tp_metrics_u64(struct tp_metrics *m, const struct tp_metric_label *labels, uint64_t value);
 void tp_metrics_real(struct tp_metrics *m, const struct tp_metric_label *labels, double value);
+/* A family of one sample without labels. */
+void tp_metrics_one(struct tp_metrics *m, enum tp_metric_type type, const char *name,
+		    uint64_t value, const char *help);
 
 struct tp_metrics_ops {
 	/* Writes all families. */
