@@ -25,6 +25,7 @@
 
 #define PORTS_MAX 32
 #define CHUNK	  65536
+#define QUEUE	  (8 << 20) /* bytes of datagrams that may wait when the machine is busy */
 
 enum service { HTTP, TCP, UDP };
 
@@ -177,7 +178,10 @@ static int open_port(const struct port *p)
 {
 	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)p->number)};
 	int fd = socket(AF_INET6, p->service == UDP ? SOCK_DGRAM : SOCK_STREAM, 0), on = 1;
+	int queue = QUEUE;
 
+	if (p->service == UDP)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof(queue));
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    bind(fd, (struct sockaddr *)&at, sizeof(at)))
 		fail("bind");

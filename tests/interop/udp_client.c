@@ -8,7 +8,7 @@
  *	  -n N      datagrams from each socket to each server (1)
  *	  -l LEN    bytes of each (16)
  *	  -i MS     pause between rounds (0)
- *	  -w MS     wait for the last answers, ICMP errors among them (500)
+ *	  -w MS     wait for the last answers, ICMP errors among them, if some are missing (5000)
  *	  -f        let the datagrams be fragmented on their way (DF=0)
  *	  -q        stay quiet about ICMP errors
  *	Prints "sent N received N", and "icmp TYPE CODE N" for each kind of error that came.
@@ -39,7 +39,7 @@ static struct {
 	bool fragment, quiet;
 	struct sockaddr_storage servers[SERVERS_MAX];
 	unsigned int n_servers;
-} opts = {.sockets = 1, .rounds = 1, .len = 16, .wait_ms = 500};
+} opts = {.sockets = 1, .rounds = 1, .len = 16, .wait_ms = 5000};
 
 static struct pollfd fds[SOCKETS_MAX];
 static unsigned long sent, received, refused, errors[KINDS][KINDS];
@@ -88,7 +88,8 @@ static void take(struct pollfd *p)
 	}
 }
 
-static void collect(unsigned int ms)
+/* Takes what comes for so long, or, when `early`, until everything was answered. */
+static void collect(unsigned int ms, bool early)
 {
 	uint64_t end = tp_now() + ms * TP_NS_PER_MS;
 	uint64_t now;
@@ -100,7 +101,7 @@ static void collect(unsigned int ms)
 		for (unsigned int i = 0; i < opts.sockets; i++)
 			if (fds[i].revents)
 				take(&fds[i]);
-	} while (now < end && (received + refused < sent || opts.pause_ms));
+	} while (now < end && (!early || received + refused < sent));
 }
 
 /* --- sockets ---------------------------------------------------------------------------------- */
@@ -213,11 +214,11 @@ int main(int argc, char **argv)
 		for (unsigned int i = 0; i < opts.sockets; i++) {
 			send_round(i);
 			if (i % 64 == 63)
-				collect(1);
+				collect(1, true);
 		}
-		collect(opts.pause_ms);
+		collect(opts.pause_ms, false);
 	}
-	collect(opts.wait_ms);
+	collect(opts.wait_ms, true);
 	print_result();
 	return received == sent ? EXIT_SUCCESS : EXIT_FAILURE;
 }
