@@ -415,14 +415,20 @@ ping_lossless() { # NAME TEXT
 }
 
 lab_drops_since() { # NAME of a ping
-	echo $(($(lab_drops) - $(cat "$LAB/drops-$1")))
+	local n=$(($(lab_drops) - $(cat "$LAB/drops-$1")))
+	echo $((n > 0 ? n : 0)) # a device that has gone took its own along
 }
 
 # What was dropped so far because a queue was full: sockets' and tunnels' on the nodes' hosts, the
-# receive rings of the relay's NICs, and the machine's backlogs.
+# receive rings of the relay's and the gateway's NICs and of what these send to, and the machine's
+# backlogs.
 lab_drops() {
 	local node tun n sum=0
-	[ ! -e /run/netns/inet ] || sum=$(in_ns inet awk '$1 ~ /^relay[01]:/ { n += $13 } END { print n + 0 }' /proc/net/dev)
+	for node in inet office fabric gateway; do
+		[ -e "/run/netns/$node" ] || continue
+		n=$(in_ns "$node" awk '$1 ~ /^(relay[01]|gateway|lan0):/ { n += $13 } END { print n + 0 }' /proc/net/dev)
+		sum=$((sum + n))
+	done
 	for node in $(printf '%s\n' "${!NODE[@]}" gateway | sort -u); do
 		[ -e "/run/netns/$node" ] || continue
 		tun="$node:"
