@@ -79,11 +79,12 @@ measured() { # NAME: how far both relays are
 }
 wait_for 30 measured laptop
 wait_for 30 measured gateway
-wait_for 30 via_relay relay
 say "  Members measure how far each relay is, and take the least way from one to the other."
 say "  turnpike gateway relays, on the laptop"
+nearer=no
+wait_for 60 via_relay relay && nearer=yes
 quote member_at laptop gateway relays
-judge "laptop and gateway meet through relay, not through relay-far" via_relay relay
+judge "laptop and gateway meet through relay, not through relay-far" test $nearer = yes
 
 step "15. A policy from there reaches relay and gateway"
 cat >$LAB/policy.json <<-RULES
@@ -97,19 +98,20 @@ closed() {
 wait_for 20 closed
 judge "alice and bob do not meet any more: no rule lets them" not reaches alice bob
 judge "alice still loads the page" web_asker alice
-judge "bob does not" not web_asker bob
+judge "bob does not" wait_for 20 not web_asker bob
 
 step "16. A relay dies"
 ping_start relays laptop "$(member_ip gateway)" 0.1
 stop relay KILL
 ip -n inet link set relay0 down
 say "  Its power is gone. The stock pair waits for it: their files lead through it. Members do not:"
-wait_for 40 via_relay relay-far
+away=no
+wait_for 40 via_relay relay-far && away=yes
 page=
 wait_for 20 web_asker laptop && page=$(web_asker laptop)
 ping_more relays 5
 read -r _ _ gap < <(ping_stop relays)
-judge "laptop and gateway meet through relay-far after $gap ms without each other" via_relay relay-far
+judge "laptop and gateway meet through relay-far after $gap ms without each other" test $away = yes
 judge "laptop loads the page; the host sees ${page:-nobody}" test "${page%:*}" = $GATEWAY_LAN
 ip -n inet link set relay0 up
 member_start relay "$B/turnpike-relay" -c $LAB/relay.conf
