@@ -372,8 +372,8 @@ gateway_office() {
 	wg_up alice $R4 bob
 	wg_up bob $R4 alice
 	for node in alice bob; do node_joins $node $R4; done
-	wait_for 20 node_online alice bob gateway || die "not all nodes registered at the relay"
-	wait_for 20 reaches_web alice || die "alice does not reach the LAN"
+	wait_for 40 node_online alice bob gateway || die "not all nodes registered at the relay"
+	wait_for 40 reaches_web alice || die "alice does not reach the LAN"
 }
 
 # WireGuard from peer to peer, all with public addresses. Bob is reached by alice through the
@@ -395,7 +395,7 @@ gateway_direct() {
 	node_joins alice 198.18.9.2:51820 bob
 	node_joins bob 198.18.9.2:51820 alice
 	for node in alice bob; do
-		wait_for 20 reaches_web $node || die "$node does not reach the LAN"
+		wait_for 40 reaches_web $node || die "$node does not reach the LAN"
 	done
 }
 
@@ -434,8 +434,9 @@ web_asker() { # NODE [HOST[:PORT]]
 	in_ns "$1" curl -sf --noproxy '*' -m 5 "http://${2:-$WEB}/"
 }
 
-reaches_web() { # NODE
-	in_ns "$1" ping -n -q -c 1 -W 1 $WEB
+# One packet, which a busy machine may keep longer than it takes to try again: who asks once says -W.
+reaches_web() { # NODE [PING-OPTION...]
+	in_ns "$1" ping -n -q -c 1 -W 1 "${@:2}" $WEB
 }
 
 fetch() { # NODE BYTES [HOST]: prints how many bytes came
@@ -451,12 +452,12 @@ udp() { # NODE OPTION... ADDRESS:PORT...
 
 # The greeting of a TCP port: the address by which it sees the asker.
 tcp_asker() { # NODE HOST PORT
-	in_ns "$1" nc -N -w 3 "$2" "$3" </dev/null
+	in_ns "$1" nc -N -w 10 "$2" "$3" </dev/null
 }
 
-# Why a connection was not made, in the kernel's words; nothing when it was.
-tcp_refusal() { # NODE HOST PORT
-	in_ns "$1" timeout 3 bash -c "exec 3<>/dev/tcp/$2/$3" 2>&1 | sed -n 's/^bash: connect: //p'
+# Why a connection was not made, in the kernel's words; nothing when it was, or nobody said a word.
+tcp_refusal() { # NODE HOST PORT [SECONDS]
+	in_ns "$1" timeout "${4:-10}" bash -c "exec 3<>/dev/tcp/$2/$3" 2>&1 | sed -n 's/^bash: connect: //p'
 }
 
 # A connection that stays open until it is stopped: what is written to fd 1 of NAME.in goes through

@@ -47,4 +47,4 @@ GW_RULES=("web any $WEB tcp 80")
 gateway_conf
 kill -HUP "${LAB_PID[gateway]}"
 gw_counts policy_changed 1+ "a policy that forbids it ends a carried flow" \
-	wait_for 10 eval "echo x >&$tcp; [ \$(gw_reason policy_changed) -gt 0 ]"
+	wait_for "$GW_PATIENCE" eval "echo x >&$tcp; [ \$(gw_reason policy_changed) -gt 0 ]"

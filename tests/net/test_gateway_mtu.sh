@@ -19,10 +19,10 @@ equal "and the narrow hop behind it, by an ICMP error that came back through the
 	"$(mtu_seen $FAR)"
 in_ns alice ip route flush cache
 learns() {
-	in_ns alice ping -n -q -c 1 -W 1 -M "do" -s 1272 $FAR
+	in_ns alice ping -n -q -c 1 -W 5 -M "do" -s 1272 $FAR
 }
 too_big() {
-	in_ns alice ping -n -c 1 -W 1 -M "do" -s 1300 $FAR 2>&1 | grep -qi 'frag needed\|too long'
+	in_ns alice ping -n -c 1 -W 5 -M "do" -s 1300 $FAR 2>&1 | grep -qi 'frag needed\|too long'
 }
 expect "ping with DF is told of 1300" too_big
 expect "and fits then" learns
@@ -34,10 +34,11 @@ uploads() {
 expect "1 MB to it, and back" test "$(uploads)" -ge 1000000
 
 # LAN hosts have 1500 and the overlay 1420: what comes back is larger than fits.
-large_back() { # N: so many of three answers
-	[ "$(udp alice -n 3 -i 20 -l 1400 -f $ECHO:7 | sed -n 's/.*received //p')" -ge "$1" ]
+large_back() { # N [MS]: so many of three answers
+	[ "$(udp alice -n 3 -i 20 -l 1400 -f -w "${2:-5000}" $ECHO:7 | sed -n 's/.*received //p')" -ge "$1" ]
 }
-expect "UDP of 1400 bytes: the LAN host, which sets DF, is told and cuts the next answers" large_back 2
+expect "UDP of 1400 bytes: the LAN host, which sets DF, is told and cuts the next answers" \
+	wait_for 20 large_back 2 500 # it may have sent all three before it was told
 in_ns echo sysctl -qw net.ipv4.ip_no_pmtu_disc=1
 in_ns echo ip route flush cache
 stop serve-echo
@@ -45,7 +46,7 @@ lan_forget echo
 lan_serve echo
 expect "one that does not: its answers are cut by the gateway, none is lost" large_back 3
 expect "4000 bytes: fragments both ways" udp alice -n 5 -i 20 -l 4000 -f $ECHO:7
-expect "ping of 3000 bytes" in_ns alice ping -n -q -c 3 -i 0.1 -W 1 -M dont -s 3000 $ECHO
+expect "ping of 3000 bytes" in_ns alice ping -n -q -c 3 -i 0.1 -W 5 -M dont -s 3000 $ECHO
 
 arrived() { # N LENGTH
 	[ "$(lan_log echo | grep -c "udp 9 from $GATEWAY_LAN:[0-9]* $2\$")" -ge "$1" ]

@@ -26,7 +26,7 @@ discover() {
 again_as() { # FILTERING
 	GW_FILTERING=$1
 	gw gateway detach >/dev/null
-	wait_for 10 gone
+	wait_for 30 gone
 	gateway_conf
 	gateway_start
 }
@@ -37,10 +37,10 @@ external() { # NODE PORT: by which the LAN sees it
 	udp "$1" -s "$2" $ECHO:7 >/dev/null
 	gw gateway flows --json | jq -r "[.[] | select(.node == \"$(node_ip "$1")\" and .node_port == $2)][0].external"
 }
-reaches_mapping() { # NODE SOURCE-PORT EXTERNAL: does it get as far as alice?
+reaches_mapping() { # NODE SOURCE-PORT EXTERNAL [MS]: does it get as far as alice?
 	local before
 	before=$(lan_log alice | wc -l)
-	udp "$1" -s "$2" -w 300 "$3" >/dev/null
+	udp "$1" -s "$2" -w "${4:-5000}" "$3" >/dev/null
 	[ "$(lan_log alice | wc -l)" -gt "$before" ]
 }
 
@@ -67,9 +67,9 @@ map_service() { # alice's service on 7001 speaks first, to ADDRESS; sets `at`
 }
 map_service $ECHO
 expect "another port of whom she spoke to gets through" reaches_mapping echo 6100 "$at"
-gw_counts filtered 1 "an address she has not spoken to does not" not reaches_mapping web 6100 "$at"
+gw_counts filtered 1 "an address she has not spoken to does not" not reaches_mapping web 6100 "$at" 300
 gw_counts filtered 1 "nor does bob by hairpinning, to whose mapping she has not spoken" \
-	not reaches_mapping bob 6100 "$at"
+	not reaches_mapping bob 6100 "$at" 300
 
 again_as endpoint-independent
 kinds=$(discover)

@@ -37,7 +37,7 @@ gw_counts policy_denied 1 "another port: silence" silent web "$(node_ip alice):9
 gw_counts policy_denied 1 "another host: silence" silent echo "$(node_ip alice):7"
 gw_counts policy_denied 1 "another node: silence" silent web "[$(node_ip6 bob)]:7"
 no_syn() {
-	[ -z "$(tcp_refusal web "$(node_ip alice)" 7)" ]
+	[ -z "$(tcp_refusal web "$(node_ip alice)" 7 3)" ]
 }
 gw_counts unsolicited_syn 1+ "an unsolicited SYN: silence (RFC 5382 REQ-4)" no_syn
 expect "answers need no rule: still there" web_asker alice
@@ -48,6 +48,6 @@ equal "all flows are routed ones" routed "$(kinds)"
 equal "and no port was taken" 0 "$(gw gateway nat --json | jq '.blocks_allocated')"
 
 hops() {
-	in_ns alice traceroute -6 -n -q 1 -w 1 fd10::10 | awk 'NR > 1 { print $2 }' | xargs
+	in_ns alice traceroute -6 -n -q 1 -w 5 fd10::10 | awk 'NR > 1 { print $2 }' | xargs
 }
 equal "traceroute by IPv6" "$(node_ip6 gateway) fd10::10" "$(hops)"

@@ -43,7 +43,7 @@ expect "node to LAN, allowed: TCP" web_asker alice
 gw_counts refused 1 "another port is refused, and told" told alice $WEB:7
 gw_counts refused 1+ "TCP too, so that it fails early" told_tcp alice $WEB 8080
 gw_counts refused 1 "another node is refused" told bob $WEB:7
-expect "by tag: ping" in_ns alice ping -n -q -c 1 -W 1 $ECHO
+expect "by tag: ping" in_ns alice ping -n -q -c 1 -W 5 $ECHO
 gw_counts refused 1 "who has no such tag may not" not in_ns bob ping -n -q -c 1 -W 1 $ECHO
 equal "rules count the flows that they let in" "1 1" "$(gw_hits web) $(gw_hits ping)"
 expect "the default counts what it refused" test \
