@@ -114,7 +114,7 @@ step "2. Each peer gets a plain wg-quick file"
 say "  turnpike relay peer-config alice"
 tp relay peer-config alice | sed "s/^/    $DIM│$PLAIN /"
 for node in alice bob carol; do stock_peer $node; done
-wait_for 20 node_online alice bob carol
+wait_for 40 node_online alice bob carol
 judge "nodes registered: $(relay_get .nodes.online) of $(relay_get .nodes.known); the gateway comes later" \
 	node_online alice bob carol
 
@@ -131,7 +131,7 @@ judge "STUN on the same port tells alice her public address: ${seen:-no answer}"
 	test "${seen%:*}" = 198.18.1.2
 
 step "4. Alice and bob meet"
-wait_for 10 reaches alice bob
+wait_for 40 reaches alice bob
 xdp=$(relay_forwarded xdp) user=$(relay_forwarded user)
 ping=$(in_ns alice ping -n -q -i 0.05 -c 40 "$(node_ip bob)")
 got=$(awk '/packets transmitted/ { print $4 }' <<<"$ping")

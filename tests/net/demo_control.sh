@@ -77,8 +77,8 @@ via_relay() { # RELAY: laptop and gateway agree on it
 measured() { # NAME: how far both relays are
 	[ "$(member_get "$1" gateway '[.overlays[].relays[]? | select(.state == "alive")] | length')" = 2 ]
 }
-wait_for 30 measured laptop
-wait_for 30 measured gateway
+wait_for 60 measured laptop
+wait_for 60 measured gateway
 say "  Members measure how far each relay is, and take the least way from one to the other."
 say "  turnpike gateway relays, on the laptop"
 nearer=no
@@ -95,10 +95,10 @@ ctl policy apply $LAB/policy.json --name initial >/dev/null
 closed() {
 	! reaches alice bob
 }
-wait_for 20 closed
+wait_for 40 closed
 judge "alice and bob do not meet any more: no rule lets them" not reaches alice bob
 judge "alice still loads the page" web_asker alice
-judge "bob does not" wait_for 20 not web_asker bob
+judge "bob does not" wait_for 40 not web_asker bob
 
 step "16. A relay dies"
 ping_start relays laptop "$(member_ip gateway)" 0.1
@@ -108,7 +108,7 @@ say "  Its power is gone. The stock pair waits for it: their files lead through 
 away=no
 wait_for 40 via_relay relay-far && away=yes
 page=
-wait_for 20 web_asker laptop && page=$(web_asker laptop)
+wait_for 40 web_asker laptop && page=$(web_asker laptop)
 ping_more relays 5
 read -r _ _ gap < <(ping_stop relays)
 judge "laptop and gateway meet through relay-far after $gap ms without each other" test $away = yes

@@ -286,7 +286,7 @@ relay_ready() {
 # Starts it and waits until it answers; ends the test when it does not.
 relay_start() { # [OPTION...]
 	relay_launch "$@"
-	wait_for 20 relay_settled
+	wait_for 60 relay_settled
 	relay_ready >/dev/null 2>&1 || die "the relay did not start"
 }
 

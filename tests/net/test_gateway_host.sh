@@ -51,7 +51,7 @@ gw gateway detach >/dev/null
 ended() {
 	! running gateway
 }
-wait_for 10 ended
+wait_for 30 ended
 gateway_launch
 expect "where none run, the gateway does not start" wait_for 60 ended
 expect "and names the port" grep -q '<3>.*20000' $LAB/log/gateway.log
