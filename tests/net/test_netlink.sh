@@ -161,8 +161,9 @@ for type in prohibit blackhole unreachable; do
 	on here -6 route del 2001:db8:99::/64
 	on here -6 route add $type 2001:db8:99::/64
 	both_unresolved "a route of type $type is none"
-	expect "which the lookup says (IPv4)" has "no route to $D4: ${REFUSAL[$type]}"
-	expect "which the lookup says (IPv6)" has "no route to $D6: ${REFUSAL[$type]}"
+	# IPv6's was none already when it had been deleted.
+	expect "which the lookup says (IPv4)" wait_for $WAIT has "no route to $D4: ${REFUSAL[$type]}"
+	expect "which the lookup says (IPv6)" wait_for $WAIT has "no route to $D6: ${REFUSAL[$type]}"
 	on here -6 route del $type 2001:db8:99::/64
 	routes_by 2
 	both_become "and after it there is one" 2

@@ -27,7 +27,10 @@ malformed_counted() { # PORT: a Binding request with an attribute longer than th
 	before=$(relay_reason stun_malformed)
 	raw carol -s 198.18.3.2:99 -d "$RELAY4:$1" \
 		-x 000100042112a442000102030405060708090a0b80220010 >/dev/null
-	[ "$(relay_reason stun_malformed)" -gt "$before" ]
+	wait_for 10 malformed_over "$before"
+}
+malformed_over() { # N
+	[ "$(relay_reason stun_malformed)" -gt "$1" ]
 }
 for port in $RELAY_PORT $STUN_PORT; do
 	expect "port $port: a request that is not well formed is dropped and counted" malformed_counted $port

@@ -21,9 +21,11 @@ ip -n alice -6 route replace default via 2001:db8:1::1 src 2001:db8:1::dead
 capture_start wire inet relay0 udp
 wg set alice peer "$(cat $LAB/bob.pub)" endpoint "$R6" allowed-ips "$(node_ip bob)/32"
 expect "her session with bob opens from the second" wait_for 20 reaches alice bob
+seen() {
+	[ "$(capture_count wire ip6 src 2001:db8:1::dead and udp)" -gt 0 ]
+}
+expect "which the wire shows" wait_for 10 seen
 capture_stop wire
-expect "which the wire shows" \
-	test "$(capture_count wire ip6 src 2001:db8:1::dead and udp)" -gt 0
 equal "she stays registered at the first" "[2001:db8:1::2]" \
 	"$(node_get alice endpoint | sed 's/:[0-9]*$//')"
 
