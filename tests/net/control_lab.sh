@@ -67,7 +67,7 @@ relay_member_conf() { # NAME DEV ENDPOINT PINS STATE
 relay_joins() {
 	relay_member_conf relay wan0 $R4 $LAB/pins $LAB/state
 	relay_start
-	wait_for 20 relay_joined || die "the relay did not join"
+	wait_for 60 relay_joined || die "the relay did not join"
 	ctl relay serve "$(relay_name)" >/dev/null || die "the relay does not serve the network"
 }
 
@@ -90,7 +90,7 @@ relay_joins_as() { # NAME [DEV ENDPOINT]
 	relay_member_conf "$1" "${2:-eth0}" "${3:-198.18.${NODE[$1]:-}.2:$RELAY_PORT}" "$LAB/pins/$1" \
 		"$LAB/$1-state"
 	member_start "$1" "$B/turnpike-relay" -c "$LAB/$1.conf"
-	wait_for 20 member_joined "$1" relay || die "$1 did not join"
+	wait_for 60 member_joined "$1" relay || die "$1 did not join"
 	wait_for 20 ctl relay serve "$1" || die "$1 does not serve the network"
 }
 

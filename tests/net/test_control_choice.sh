@@ -90,7 +90,8 @@ expect "alice reaches carol" wait_for 20 in_ns alice ping -n -q -c 1 -W 1 "$(nod
 carol_at() { # ADDRESS: where she has alice
 	[ "$(wg show carol endpoints | grep -F "$(member_key alice)" | cut -f 2)" = "$1:$RELAY_PORT" ]
 }
-expect "through the nearer one" carol_at $RELAY4
+# At once, or when the nearer one has told that she is there, too.
+expect "through the nearer one" wait_for 30 carol_at $RELAY4
 
 ping_start pair alice "$(member_ip bob)" 0.1
 unplug relay0
@@ -158,7 +159,7 @@ expect "then both are back" wait_for 40 both_via relay
 ping_more pair 10
 read -r sent received gap < <(ping_stop pair)
 expect "with $((sent - received)) of $sent pings lost (longest gap $gap ms)" test "$gap" -lt 10000
-expect "at the nearer one" at_relay alice $RELAY4
+expect "at the nearer one" wait_for 10 at_relay alice $RELAY4
 sent_to() { # ADDRESS: bytes, by alice
 	member_wg alice show all dump | awk -v a="$1/32" '$(NF - 4) == a { print $(NF - 1) }'
 }
@@ -198,4 +199,7 @@ expect "alice leaves it, and bob with her" wait_for 20 both_via relay-far
 ping_more pair 10
 read -r _ _ gap < <(ping_stop pair)
 expect "it took $gap ms" test "$gap" -gt 500
-expect "bob reaches it as before" test "$(relay_of bob relay .state)" = alive
+knows_alive() { # NAME
+	[ "$(relay_of "$1" relay .state)" = alive ]
+}
+expect "bob reaches it as before" wait_for 30 knows_alive bob

@@ -59,7 +59,7 @@ lan_pings_lossless "alice has lost nothing meanwhile"
 stop gateway KILL
 gateway_launch
 expect "killed and started anew, it has both" wait_for 60 overlays 2
-expect "and serves" reaches_web alice
+expect "and serves" wait_for 20 reaches_web alice
 wait_for 60 joined || die "the gateway did not join again"
 
 # --- out of them --------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ expect "as she says" grep -q "^bob *relay-vm *assigned" <(member_at alice gatewa
 expect "then it is where its relay is" ctl node endpoint relay-vm $VM:$RELAY_PORT
 expect "which they are told" wait_for 60 both_at alice bob $VM:$RELAY_PORT
 expect "and meet there" wait_for 60 meet_through hub relay alice bob
-expect "the other way round, too" meet_through hub relay bob alice
+expect "the other way round, too" wait_for 60 meet_through hub relay bob alice
 expect "she reaches the member itself" wait_for 60 pings alice relay-vm
 equal "carol's file is stale" carol "$(stale)"
 export_again carol || die "carol got no new file"

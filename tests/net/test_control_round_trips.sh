@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 420
 #
 # Two relays at different distances, two plain members, one control plane.
 
@@ -30,11 +30,20 @@ trip() { # RELAY NODE
 	member_at "$1" relay nodes --json |
 		jq --arg n "$2." '.[] | select(.name | startswith($n)) | .round_trip_us // 0'
 }
+is_far() { # NODE
+	[ "$(trip relay-far "$1")" -ge 60000 ]
+}
+is_near() { # NODE
+	local near
+	near=$(trip relay "$1")
+	[ "$near" -gt 0 ] && [ "$near" -lt "$(trip relay-far "$1")" ]
+}
+# A relay measures at a node's handshakes with it. Where the first was held up by a busy machine, the
+# next comes after two minutes.
 for node in alice bob; do
-	expect "relay-far finds $node 60 ms away: $(trip relay-far $node) us" \
-		test "$(trip relay-far $node)" -ge 60000
-	expect "the near one does not: $(trip relay $node) us" \
-		test "$(trip relay $node)" -gt 0 -a "$(trip relay $node)" -lt "$(trip relay-far $node)"
+	expect "relay-far finds $node 60 ms away" wait_for 30 is_far $node
+	expect "the near one does not" wait_for 160 is_near $node
+	note "$node: $(trip relay-far $node) us, $(trip relay $node) us"
 done
 
 # --- and who reads it ----------------------------------------------------------------------------
@@ -46,7 +55,7 @@ nearest() { # NODE RELAY
 other_relay() {
 	[ "$1" = relay ] && echo relay-far || echo relay
 }
-expect "the API knows that alice has the near relay first" wait_for 20 nearest alice relay
+expect "the API knows that alice has the near relay first" wait_for 60 nearest alice relay
 expect "people are told so" grep -q "round trips  *relay [0-9.]* ms" <(ctl node show alice)
 expect "in the list, too" grep -q "relay [0-9.]* ms +1" <(ctl node list)
 both_are_far() {
@@ -68,7 +77,7 @@ nearer() {
 lab_host carol 3
 expect "carol, a stock peer, gets a file" stock carol
 expect "that leads through the relay that was there first" leads_through "198.18.6.2:$RELAY_PORT"
-expect "once she has been seen, the next leads through the near one" wait_for 30 nearer
+expect "once she has been seen, the next leads through the near one" wait_for 160 nearer
 equal "and is not stale for what varies" "" "$(stale)"
 
 ctl relay drain relay >/dev/null || die "no drain"
