@@ -298,7 +298,8 @@ tty=$(readlink /proc/"$(cat $LAB/top.pid)"/fd/1)
 stty -F "$tty" cols 30 rows 5
 kill -WINCH "$(cat $LAB/top.pid)"
 n=$(grep -c FORWARDED $LAB/screen)
-expect "top: goes on after a resize" wait_for 30 frames $((n + 2))
+# The first may have been begun before; four are more than what is looked at.
+expect "top: goes on after a resize" wait_for 30 frames $((n + 5))
 refuse "top: no room, no list of nodes" bash -c "tail -c 300 $LAB/screen | grep -q NODE"
 kill -INT "$(cat $LAB/top.pid)"
 expect "top: SIGINT quits" wait_for 30 script_ended
@@ -316,12 +317,12 @@ unset "LAB_PID[script]"
 
 echo '{"status":"hang"}' >$LAB/hang.json
 fake_start $LAB/hang.json
+: >$SEEN
 "$B/turnpike" -s $SOCK relay top >/dev/null 2>&1 &
 LAB_PID[top]=$!
 asked() {
 	grep -q '"status"' <(tail -n 1 $SEEN)
 }
-: >$SEEN
 expect "top asks a daemon that hangs" wait_for 30 asked
 start=$(now_ms)
 stop top INT

@@ -249,14 +249,18 @@ add_peers() { # PREFIX
 for prefix in a b c; do
 	add_peers $prefix &
 done
-for _ in {1..4}; do
+acknowledged_over() { # N
+	[ "$(cat /dev/null $LAB/acknowledged.* | wc -l)" -gt "$1" ]
+}
+for n in {1..4}; do
 	sleep 1
+	wait_for 20 acknowledged_over "$n"
 	stop control KILL
 	control_start
 done
 sleep 0.5
 touch $LAB/enough
-wait_for 20 eval '! jobs -r | grep -q add_peers'
+wait_for 60 eval '! jobs -r | grep -q add_peers' || die "peers are still being added"
 got '.[] | "\(.deviceName) \(.allocatedIp)"' -n office node list | sort >$LAB/there
 cat $LAB/acknowledged.* | sort >$LAB/promised
 expect "peers were added meanwhile ($(wc -l <$LAB/promised))" test -s $LAB/promised

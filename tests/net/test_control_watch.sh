@@ -85,7 +85,7 @@ crowd() {
 			-H 'Content-Type: application/json' -d "{\"since\":\"$since\",\"waitSeconds\":50}" \
 			"$API/WatchEvents" >/dev/null 2>&1 & # else `expect` would wait for them
 	done
-	wait_for 20 said_to 6 resource_exhausted
+	wait_for 40 said_to 6 resource_exhausted
 }
 expect "64 of a tenant may watch, the next are refused" crowd
 equal "others are answered meanwhile" 200 "$(api ADMIN - GetStatus '{}'; echo "$STATUS")"
@@ -107,7 +107,7 @@ PROBE=0
 begun() {
 	ctl group create "probe-$((++PROBE))" >/dev/null && grep -q probe $LAB/table.out && grep -q probe $LAB/lines.out
 }
-wait_for 10 begun
+wait_for 30 begun
 ctl peer add phone >/dev/null
 expect "a peer is added: a line for people" wait_for 20 grep -qE \
 	'^[0-9:]{8}  peer.add +user:admin +device phone, network ' $LAB/table.out
@@ -120,7 +120,7 @@ expect "the control plane goes: it says so" wait_for 30 grep -q 'trying again' $
 again() {
 	ctl group create "again-$((++PROBE))" >/dev/null && grep -q again $LAB/table.out
 }
-expect "and is watched again when it is back" wait_for 20 again
+expect "and is watched again when it is back" wait_for 40 again
 expect "with a word about what may be missing" grep -q 'were missed' $LAB/table.err
 kill -HUP "${LAB_PID[table]}"
 expect "it ends with its terminal" wait_for 20 not running table

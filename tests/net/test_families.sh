@@ -19,11 +19,11 @@ wg_up bob $R4 alice carol dave
 wg_up carol "$R6" alice bob dave
 wg_up dave "$R6" alice bob carol
 expect "four nodes register, two by each family" \
-	wait_for 20 node_online alice bob carol dave
+	wait_for 40 node_online alice bob carol dave
 
 through() { # FROM TO TEXT
 	local xdp user
-	expect "$3: ping" wait_for 15 reaches "$1" "$2"
+	expect "$3: ping" wait_for 40 reaches "$1" "$2"
 	xdp=$(relay_forwarded xdp) user=$(relay_forwarded user)
 	expect "$3: packets of the tunnel's full size" reaches "$1" "$2" -M "do" -s 1392
 	expect "$3: 2 MB over TCP arrive intact" tcp_transfer "$1" "$2" 2000000

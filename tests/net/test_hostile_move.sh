@@ -21,7 +21,7 @@ wg_up dave $R4 alice
 # Alice registers while the wire is recorded.
 record_start first inet relay0 -t 1 -p $RELAY_PORT
 wg_up alice $R4 bob
-expect "four nodes register" wait_for 20 node_online alice bob carol dave
+expect "four nodes register" wait_for 40 node_online alice bob carol dave
 pair_up alice bob
 record_stop first
 
