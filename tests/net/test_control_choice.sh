@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 480
 #
 # Two relays at different distances, two plain members, one control plane:
 #

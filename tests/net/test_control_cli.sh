@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 360
 # turnpike control: from the first login to a stock peer's file that wg-quick takes; backup and
 # restore; and what is left of everything acknowledged when the daemon is killed again and again.
 

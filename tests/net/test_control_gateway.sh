@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 360
 #
 # A gateway behind a NAT that joins a control plane, which makes it a member of the network, an
 # egress gateway, and says what the policy is. alice is a stock peer with an exported file.

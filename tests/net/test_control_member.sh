@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 180
+# limit: 360
 #
 # Two plain members behind NATs: files that name the control plane and nothing else. They reach each
 # other through the relay, as the policy says, take none of the host's ports, and stay what they are

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 180
+# limit: 360
 #
 # A gateway that control puts into a second network and takes out of it again, and then out of the
 # first one: one process all the time, and the other network loses no packet.

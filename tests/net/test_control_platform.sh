@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 360
 #
 # A platform's relay serves a tenant's network. What it counts, which is about other tenants too, is
 # the platform's: whatever a tenant's users ask, none of it is in the answer.

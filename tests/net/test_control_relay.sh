@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # A relay that joins a control plane, and is told whom it serves: stock peers by exported files, a
 # policy that changes, control gone and back, the relay restarted without it.
+# limit: 300
 
 . "$(dirname "$0")/lib.sh"
 . "$LAB_DIR/control_lab.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 240
+# limit: 480
 #
 # Two networks of one control plane that have the same two relays, and two plain members that are in
 # both. Then one relay's daemon is killed, while its XDP program goes on forwarding.

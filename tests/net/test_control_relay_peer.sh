@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 300
+# limit: 480
 #
 # A member at whose address a relay runs, far from all others. Whoever is pinned to that member meets
 # everybody there, members with an agent and stock peers alike, though another relay is nearer.

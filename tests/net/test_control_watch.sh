@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 120
+# limit: 240
 # turnpike control watch and the call it makes: what happens is told at once, to whom it may be; and
 # logins: how they are renewed, and how they end.
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Groups inside a network: who may talk to whom there, changed under traffic.
+# limit: 300
 
 . "$(dirname "$0")/lib.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Hostile: two registered nodes collude and open sessions with each other without end. They take no
 # more than a pair's share, and everyone else's sessions live and begin as before.
-# limit: 180
+# limit: 360
 
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 180
+# limit: 360
 #
 # A WireGuard device as userspace/wireguard.h keeps it, through tests/interop/wireguard_device.c on
 # the host `here`; the others are stock peers. Of wireguard-go, or of the kernel with LAB_WG=kernel.
