@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# limit: 120
+# limit: 240
 #
 # The `turnpike` command against canned answers (tests/interop/fake_control.c): what it shows, what
 # it asks, its exit status, and what it does when the daemon misbehaves or is absent.
@@ -301,6 +301,26 @@ n=$(grep -c FORWARDED $LAB/screen)
 # The first may have been begun before; four are more than what is looked at.
 expect "top: goes on after a resize" wait_for 30 frames $((n + 5))
 refuse "top: no room, no list of nodes" bash -c "tail -c 300 $LAB/screen | grep -q NODE"
+
+# A terminal that does not read holds up what is written to it, and with it the asking.
+held_up() {
+	local n
+	n=$(wc -l <$SEEN)
+	sleep 1
+	[ "$(wc -l <$SEEN)" -eq "$n" ]
+}
+kill -STOP "${LAB_PID[script]}"
+expect "top: waits for a terminal that does not read" wait_for 60 held_up
+for _ in 1 2 3 4 5; do
+	kill -WINCH "$(cat $LAB/top.pid)"
+	sleep 0.1
+done
+n=$(wc -l <$SEEN)
+asked_over() { # N
+	[ "$(wc -l <$SEEN)" -gt "$1" ]
+}
+kill -CONT "${LAB_PID[script]}"
+expect "top: and goes on, whatever sizes it had meanwhile" wait_for 30 asked_over $((n + 10))
 kill -INT "$(cat $LAB/top.pid)"
 expect "top: SIGINT quits" wait_for 30 script_ended
 exec 7>&-

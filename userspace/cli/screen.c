@@ -33,10 +33,12 @@ static void on_resize(int sig)
 	resized = 1;
 }
 
-/* Without SA_RESTART, so that a wait in progress ends. */
-static void handle(int sig, void (*handler)(int))
+/* Poll ends by any signal. A write to a terminal that does not read ends by those that ask to quit
+ * (flags: 0), but goes on after one that tells of another size (SA_RESTART): it would be an error
+ * of stdout's for good. */
+static void handle(int sig, void (*handler)(int), int flags)
 {
-	struct sigaction sa = {.sa_handler = handler};
+	struct sigaction sa = {.sa_handler = handler, .sa_flags = flags};
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(sig, &sa, NULL);
@@ -60,12 +62,12 @@ static void take_keys(void)
 
 void screen_enter(void)
 {
-	handle(SIGINT, on_quit);
-	handle(SIGTERM, on_quit);
-	handle(SIGHUP, on_quit);
+	handle(SIGINT, on_quit, 0);
+	handle(SIGTERM, on_quit, 0);
+	handle(SIGHUP, on_quit, 0);
 	if (!isatty(STDOUT_FILENO))
 		return;
-	handle(SIGWINCH, on_resize);
+	handle(SIGWINCH, on_resize, SA_RESTART);
 	atexit(screen_leave);
 	take_keys();
 	active = true;
