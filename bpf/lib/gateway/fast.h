@@ -215,13 +215,21 @@ TP_INLINE int gw_fast_transmit(struct __sk_buff *skb, const struct gw_way *way,
 	return bpf_redirect(way->ifindex, 0);
 }
 
+/* A sum of all bytes, if `skb` carries one, changes by what the transport's sum makes up for: the
+ * address. Does it? */
+TP_INLINE bool gw_fast_note_sum(struct __sk_buff *skb, const struct gw_turn *turn)
+{
+	return bpf_csum_update(skb, (__u16)~turn->change) >= 0;
+}
+
 /* The packet that asked goes where the kernel says, so that the kernel sees that the neighbour is
  * in use. */
 TP_INLINE int gw_fast_send(struct __sk_buff *skb, __u32 len, const struct gw_way *way,
 			   const struct gw_turn *turn, const __u8 *own)
 {
 	bool known = own && way->l2_len && gw_hop_known(turn) && !skb->mark;
-	int verdict = known ? gw_fast_transmit(skb, way, turn, own) : gw_transmit(skb, way);
+	bool summed = gw_fast_note_sum(skb, turn);
+	int verdict = known ? gw_fast_transmit(skb, way, turn, own) : gw_transmit(skb, way, summed);
 
 	if (verdict != TC_ACT_REDIRECT)
 		return gw_leave(skb, GW_DROP_rewrite_failed);
@@ -238,13 +246,6 @@ TP_INLINE void gw_fast_count(struct gw_shortcut *s, struct gw_count *count, __u3
 		count->packets++;
 		count->bytes += len;
 	}
-}
-
-/* `skb` may carry a sum of all its bytes, which changes by what the transport's sum makes up for:
- * the address. */
-TP_INLINE void gw_fast_note_sum(struct __sk_buff *skb, const struct gw_turn *turn)
-{
-	bpf_csum_update(skb, (__u16)~turn->change);
 }
 
 /* From a node. The verdict, or CARRY_ON: not for here. */
@@ -276,7 +277,6 @@ static __noinline int gw_fast_out(struct __sk_buff *skb, __u64 policy, __u32 now
 	way = (struct gw_way){uplink->ifindex, uplink->mtu, ETH_HLEN, false};
 	gw_fast_count(s, flow ? &flow->out : NULL, f.ip_len);
 	gw_fast_rewrite(&f, &turn, true);
-	gw_fast_note_sum(skb, &turn);
 	return gw_fast_send(skb, f.ip_len, &way, &turn, s ? uplink->mac : NULL);
 }
 
@@ -309,7 +309,6 @@ static __noinline int gw_fast_in(struct __sk_buff *skb, const struct gw_uplink *
 	way = (struct gw_way){overlay->ifindex, overlay->mtu, overlay->l2_len, true};
 	gw_fast_count(s, flow ? &flow->in : NULL, f.ip_len);
 	gw_fast_rewrite(&f, &turn, false);
-	gw_fast_note_sum(skb, &turn);
 	return gw_fast_send(skb, f.ip_len, &way, &turn, s ? overlay->mac : NULL);
 }
 

@@ -112,8 +112,25 @@ TP_INLINE int gw_clamp(struct __sk_buff *skb, const struct gw_packet *p, const s
 		     : gw_clamp_mss(skb, GW_L4_V4, IPV4_LEN, GW_L3 + p->ip_len, mtu);
 }
 
-/* Out of the device. The verdict; the packet is spoilt when it is no redirect. */
-TP_INLINE int gw_transmit(struct __sk_buff *skb, const struct gw_way *way)
+/* Does it carry a sum of all its bytes (CHECKSUM_COMPLETE)? This changes it by nothing. */
+TP_INLINE bool gw_is_summed(struct __sk_buff *skb)
+{
+	return bpf_csum_update(skb, 0) >= 0;
+}
+
+/* Growing makes the kernel forget that sum. Not static, so that the verifier looks at it once. */
+__noinline int gw_forget_sum(struct __sk_buff *skb)
+{
+	__u32 len = skb->len;
+
+	return bpf_skb_change_tail(skb, len + 1, 0) ?: bpf_skb_change_tail(skb, len, 0);
+}
+
+/* Out of the device. The verdict; the packet is spoilt when it is no redirect. A sum of all bytes
+ * goes, as what the stack forwards loses it: bpf_redirect_neigh leaves it as it is, and whoever
+ * takes the new Ethernet header off takes that from the sum, too. So a receiver on this host,
+ * behind a veth, would refuse the packet. */
+TP_INLINE int gw_transmit(struct __sk_buff *skb, const struct gw_way *way, bool summed)
 {
 	if (way->overlay)
 		skb->mark = knobs.mark;
@@ -121,6 +138,8 @@ TP_INLINE int gw_transmit(struct __sk_buff *skb, const struct gw_way *way)
 		return bpf_redirect(way->ifindex, 0);
 	if (!self.l2_len && bpf_skb_change_head(skb, ETH_HLEN, 0))
 		return TC_ACT_SHOT;
+	if (summed)
+		gw_forget_sum(skb);
 	return bpf_redirect_neigh(way->ifindex, NULL, 0, 0);
 }
 
@@ -146,7 +165,7 @@ static __noinline int gw_send(struct __sk_buff *skb, const struct gw_packet *p,
 		return gw_leave(skb, err);
 	if (p->wire_len > way->mtu)
 		return gw_punt_large(skb, p, way);
-	verdict = gw_transmit(skb, way);
+	verdict = gw_transmit(skb, way, gw_is_summed(skb));
 	if (verdict != TC_ACT_REDIRECT)
 		return gw_leave(skb, GW_DROP_rewrite_failed);
 	gw_count(reason, p->segments, p->ip_len);
