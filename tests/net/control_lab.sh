@@ -91,7 +91,7 @@ relay_joins_as() { # NAME [DEV ENDPOINT]
 		"$LAB/$1-state"
 	member_start "$1" "$B/turnpike-relay" -c "$LAB/$1.conf"
 	wait_for 60 member_joined "$1" relay || die "$1 did not join"
-	wait_for 20 ctl relay serve "$1" || die "$1 does not serve the network"
+	wait_for 60 ctl relay serve "$1" || die "$1 does not serve the network"
 }
 
 # A host that lab_host or lab_site has made, as a member of the network: a gateway that has this

@@ -73,7 +73,7 @@ lan_serve() { # NAME [OPTION...]
 		options+=(-t "$port" -u "$port")
 	done
 	spawn "serve-$name" "$name" "$B/tests/interop/lan_server" "${options[@]}" "$@"
-	wait_for 10 grep -q ready "$LAB/log/serve-$name.log" || die "$name does not serve"
+	wait_for 60 grep -q ready "$LAB/log/serve-$name.log" || die "$name does not serve"
 }
 
 # Another subnet, behind a router of the LAN; its hop may be narrow.
@@ -246,7 +246,7 @@ gateway_reload() {
 	before=$(gw_generation)
 	gateway_conf
 	kill -HUP "${LAB_PID[gateway]}"
-	wait_for 10 gw_past "$before" || die "the gateway did not reload"
+	wait_for 60 gw_past "$before" || die "the gateway did not reload"
 }
 
 gw_generation() {
@@ -466,11 +466,11 @@ tcp_hold() { # NAME NODE HOST PORT
 	mkfifo "$LAB/$1.in"
 	spawn "$1" "$2" sh -c "exec nc -N $3 $4 <$LAB/$1.in"
 	exec {TCP_FD}>"$LAB/$1.in"
-	wait_for 20 test -s "$LAB/log/$1.log"
+	wait_for 60 test -s "$LAB/log/$1.log"
 }
 
 # Says a word through the held connection and waits for its echo.
 tcp_says() { # NAME FD WORD
 	echo "$3" >&"$2"
-	wait_for 20 grep -q "^$3\$" "$LAB/log/$1.log"
+	wait_for 60 grep -q "^$3\$" "$LAB/log/$1.log"
 }

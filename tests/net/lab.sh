@@ -56,7 +56,7 @@ lab_long_wire() { # NS DEV NS DEV MS
 	lab_wire "$1" "$2" "$wire" near
 	lab_wire "$wire" far "$3" "$4"
 	spawn "$wire" "$wire" "$B/tests/interop/delay_wire" near far "$5"
-	wait_for 10 grep -q ready "$LAB/log/$wire.log" || die "no wire of $5 ms to $1"
+	wait_for 60 grep -q ready "$LAB/log/$wire.log" || die "no wire of $5 ms to $1"
 }
 
 # Frames that the other end's XDP program sends only arrive where there is a program too.
@@ -195,7 +195,7 @@ wg_device() { # NODE
 		ip -n "$1" link add "$1" type wireguard || die "cannot make a WireGuard interface"
 	else
 		spawn "wg-$1" "$1" wireguard-go -f "$1"
-		wait_for 10 test -S "/run/wireguard/$1.sock" || die "wireguard-go of $1 did not start"
+		wait_for 60 test -S "/run/wireguard/$1.sock" || die "wireguard-go of $1 did not start"
 	fi
 	ip -n "$1" addr add "$(node_ip "$1")/24" dev "$1"
 	ip -n "$1" link set "$1" up mtu "${WG_MTU:-1420}"
@@ -450,7 +450,7 @@ tcp_transfer() { # FROM TO BYTES
 	local sum got
 	head -c "$3" /dev/urandom >"$LAB/sent"
 	spawn "tcp-$2" "$2" sh -c "exec nc -l -N -w 30 $(node_ip "$2") 5001 >$LAB/received"
-	wait_for 20 listens "$2" 5001 || return 1
+	wait_for 60 listens "$2" 5001 || return 1
 	in_ns "$1" nc -N -w 30 "$(node_ip "$2")" 5001 <"$LAB/sent" || return 1
 	wait "${LAB_PID[tcp-$2]}"
 	unset "LAB_PID[tcp-$2]"
@@ -479,7 +479,7 @@ record_start() { # NAME NS DEV [OPTION...]
 	local name=$1 ns=$2 dev=$3
 	shift 3
 	spawn "udp-$name" "$ns" "$B/tests/interop/udpcap" -i "$dev" "$@"
-	wait_for 10 grep -q listening "$LAB/log/udp-$name.log" || die "udpcap did not start"
+	wait_for 60 grep -q listening "$LAB/log/udp-$name.log" || die "udpcap did not start"
 }
 
 record_stop() { # NAME
@@ -496,7 +496,7 @@ capture_start() { # NAME NS DEV [FILTER...]
 	local name=$1 ns=$2 dev=$3
 	shift 3
 	spawn "cap-$name" "$ns" tcpdump -i "$dev" -n -U --immediate-mode -Z root -s 0 -w "$LAB/$name.pcap" "$@"
-	wait_for 10 grep -q 'listening on' "$LAB/log/cap-$name.log" || die "tcpdump did not start"
+	wait_for 60 grep -q 'listening on' "$LAB/log/cap-$name.log" || die "tcpdump did not start"
 }
 
 capture_stop() { # NAME
